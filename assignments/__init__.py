@@ -1,0 +1,1 @@
+"""The assignments: one file each, `<folder>/<slug>.py`. The library never imports them."""

@@ -1,0 +1,57 @@
+"""What everything may import: where files are, how a value is refused, how a name is looked up, what a blank is."""
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# The clone the package stands in: assignments, their records and the outputs of runs belong to it.
+ROOT = Path(__file__).resolve().parents[1]
+ASSIGNMENTS = ROOT / "assignments"
+RECORDS = ASSIGNMENTS / "records"
+FIGURES = ASSIGNMENTS / "figures"
+LOGS = Path(os.environ.get("KERAS_COURSE_LOGS", ROOT / "logs"))
+
+
+class InputError(ValueError):
+    """Bad input. Its message is one sentence for the user: the field, the rule, what was received, what would do.
+
+    The command line prints it on standard error and exits with status 2; any other exception is a mistake of ours
+    and keeps its traceback.
+    """
+
+
+def closest(name: object, known: Iterable[object]) -> str:
+    """" Did you mean 'x'?" for the nearest of `known`, or nothing when none is near."""
+    match = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f" Did you mean {match[0]!r}?" if match else ""
+
+
+def pick(table: Mapping[str, T], name: str, kind: str) -> T:
+    """`table[name]`, or an `InputError` that gives the nearest name and lists the rest."""
+    if name in table:
+        return table[name]
+    raise InputError(f"No {kind} named {name!r}.{closest(name, table)} There are: {', '.join(sorted(table))}.")
+
+
+def require(condition: object, field: str, rule: str, received: Any) -> None:
+    """Refuses `received` for `field` unless `condition` holds.
+
+    >>> require(0 < 1.5 < 1, "rate", "between 0 and 1", 1.5)
+    Traceback (most recent call last):
+    keras_course.base.InputError: `rate` must be between 0 and 1. Received: 1.5.
+    """
+    if not condition:
+        raise InputError(f"`{field}` must be {rule}. Received: {received!r}.")
+
+
+def blank(exercise: str, *, hints: tuple[str, ...] = ()) -> Callable[[T], T]:
+    """Marks a function or method that the students of `exercise` write; at run time it changes nothing.
+
+    `keras_course.handout` reads the mark from the source: it replaces the body and keeps signature and docstring.
+    `hints` go from the gentlest to the plainest; the student opens them one at a time.
+    """
+    return lambda function: function

@@ -1,0 +1,307 @@
+"""`keras-course`: each verb is a thin door to the part that does the work.
+
+Nothing slow is imported before the settings are read, so `--help`, `list` and every error of settings answer at once.
+"""
+
+import argparse
+import dataclasses
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from keras_course import __version__, exercise, settings
+from keras_course.base import ASSIGNMENTS, FIGURES, LOGS, ROOT, InputError, pick
+from keras_course.runs import Run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line: returns the exit status, 0 for success, 1 for a check that fails, 2 for bad input."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(argv)
+    except InputError as error:
+        print(f"keras-course: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("keras-course: stopped; `--resume` goes on with a run that was broken off.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has left: `keras-course list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    if argv[0] == "--version":
+        print(f"keras_course {__version__}")
+        return 0
+    verb = pick(VERBS, argv[0], "command")
+    parser = settings.Parser(prog=f"keras-course {argv[0]}", description=verb.__doc__)
+    return verb(parser, argv[1:])
+
+
+def _overview() -> str:
+    lines = ["usage: keras-course COMMAND ...", "", "commands:"]
+    lines += [f"  {name:9} {(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()]
+    return "\n".join([*lines, "", "`keras-course COMMAND --help` says more."])
+
+
+def _list(parser: settings.Parser, argv: list[str]) -> int:
+    """List the assignments: question, data, time and state of the record."""
+    from rich import box
+    from rich.table import Table
+
+    from keras_course import records, report
+
+    parser.add_argument("pattern", nargs="?", default="", help="only names and titles that contain this")
+    parser.add_argument("--folder", help="only this folder, for example vision")
+    parser.add_argument("--state", choices=("current", "stale", "none"), help="only records in this state")
+    arguments = parser.parse_all(argv)
+    table = Table("assignment", "question", "data", "time", "record", box=box.SIMPLE_HEAD)
+    folders = {name.split("/")[0]: 0 for name in exercise.names()}
+    if arguments.folder:
+        pick(folders, arguments.folder, "folder")
+    for item in map(exercise.peek, exercise.names()):
+        state, record = records.state(item), records.read(item.name).get("small")
+        if (
+            arguments.pattern.lower() in f"{item.name} {item.title}".lower()
+            and (not arguments.folder or item.name.startswith(f"{arguments.folder}/"))
+            and (not arguments.state or state.startswith(arguments.state))
+        ):
+            used = report.names_of(record["data"]) if record else "–"
+            table.add_row(item.name, item.title, used, f"{record['seconds']['mean']:.0f} s" if record else "–", state)
+    _print_table(table)
+    return 0
+
+
+def _print_table(table: Any) -> None:
+    """A table as wide as the terminal; without a terminal each row is one line."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+
+
+def _run(parser: settings.Parser, argv: list[str]) -> int:
+    """Run an assignment and write its report; every field of its settings is a flag."""
+    parser.add_argument("name", help="the assignment, for example vision/densenet")
+    presets = parser.add_mutually_exclusive_group()
+    for preset, text in zip(exercise.PRESETS, ("offline, minutes", "the real data set", "seconds"), strict=True):
+        presets.add_argument(f"--{preset}", dest="preset", action="store_const", const=preset, help=text)
+    parser.add_argument("--record", action="store_true", help="run several seeds and keep them as the record")
+    parser.add_argument("--seeds", type=int, default=3, metavar="", help="how many seeds a record has (3)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run that was broken off")
+    name = next((word for word in argv if not word.startswith("-")), None)
+    if name is None:
+        parser.parse_all(argv)  # prints the help, or says that the name is missing
+    light = exercise.peek(str(name))
+    defaults = getattr(light, next((p for p in exercise.PRESETS if f"--{p}" in argv), "small"))
+    settings.add_flags(parser, defaults)
+    arguments = parser.parse_all(argv)
+    chosen = settings.take(defaults, arguments)
+    if arguments.record:
+        _refuse_record(arguments, light, defaults, chosen)
+    _require_here(chosen)
+    run = Run(light.name, chosen, resume=arguments.resume)  # refuses what cannot be written or resumed
+    _import_tensorflow()
+    item = exercise.load(light.name)
+    seeds = range(arguments.seeds if arguments.record else 1)
+    runs = [run, *(Run(item.name, dataclasses.replace(chosen, seed=chosen.seed + k)) for k in seeds[1:])]
+    measured = [_run_one(item, each) for each in runs]
+    if arguments.record:
+        _record(item, runs, measured)
+    return 0
+
+
+def _refuse_record(arguments: argparse.Namespace, light: Any, defaults: Any, chosen: Any) -> None:
+    """A record stands for a preset and for a spread over seeds."""
+    if light.preset_of(chosen) not in ("small", "full"):
+        raise InputError(
+            "`--record` needs the settings of a preset, `--small` or `--full`, since a record stands for one. "
+            f"Received: {settings.differences(vars(defaults), vars(chosen)) or 'the quick preset'}."
+        )
+    if arguments.seeds * getattr(chosen, "repeats", 1) < 3:
+        raise InputError(f"`--seeds` must be at least 3 for a record, which shows a spread. Received: {arguments.seeds}.")
+    if arguments.resume:
+        raise InputError("`--record` and `--resume` exclude each other: a record is measured in one go.")
+
+
+def _require_here(chosen: Any) -> None:
+    """Settings that ask for a data set are refused before TensorFlow is loaded when it is not here."""
+    if hasattr(chosen, "source"):
+        from keras_course.data import catalogue
+
+        for name in getattr(chosen, "datasets", None) or [chosen.dataset]:
+            catalogue.require_here(name, chosen.source)
+
+
+def _run_one(item: Any, run: Run) -> dict[str, Any]:
+    """Runs one seed and prints its scores and where its report is."""
+    from keras_course import report
+
+    chosen = type(item.small)(**vars(run.settings))
+    start = time.perf_counter()
+    result = item.execute(chosen, run)
+    metrics = report.write(item, run, result, time.perf_counter() - start)
+    print(f"\n{item.title}  (seed {chosen.seed}, {metrics['seconds']:.0f} s)")
+    _print_rows(report.parity(item, metrics))
+    print(f"report       {shown(run.folder / 'report.md')}\ntensorboard  keras-course board {item.name}")
+    return metrics
+
+
+def _record(item: Any, runs: Sequence[Run], measured: Sequence[dict[str, Any]]) -> None:
+    """Keeps the runs as the record of their preset, with the figures of the first."""
+    from keras_course import records
+
+    preset = str(measured[0]["preset"])
+    print(f"record       {shown(records.write(item, preset, measured))}")
+    folder = FIGURES / item.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"{preset}-*.png"):
+        old.unlink()
+    for drawing in (runs[0].folder / "figures").glob("*.png"):
+        shutil.copy(drawing, folder / f"{preset}-{drawing.name}")
+
+
+def shown(path: Path) -> str:
+    """A path as a person at this place would type it."""
+    return os.path.relpath(path) if Path.cwd() in path.parents else str(path)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Takes what C++ code writes to standard error; gives it back when Python fails."""
+    kept, held = os.dup(2), tempfile.TemporaryFile()
+    os.dup2(held.fileno(), 2)
+    try:
+        yield
+    except BaseException:
+        os.dup2(kept, 2)
+        held.seek(0)
+        os.write(2, held.read())
+        raise
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        held.close()
+
+
+def _import_tensorflow() -> None:
+    """Imports TensorFlow without its start-up lines, which no setting of its own silences."""
+    with _silence():
+        import keras
+        import tensorflow as tf
+
+        keras.utils.disable_interactive_logging()
+        tf.get_logger().setLevel("ERROR")
+
+
+def _check(parser: settings.Parser, argv: list[str]) -> int:
+    """Check your solution of an assignment: points by property."""
+    parser.add_argument("name", help="the assignment")
+    parser.add_argument("--work", type=Path, default=ROOT, metavar="FOLDER", help="the folder that `handout` wrote")
+    parser.add_argument("--seconds", type=float, default=60.0, metavar="", help="time limit of a property (60)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the points as JSON")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the points as JUnit XML")
+    arguments = parser.parse_all(argv)
+    from keras_course import check
+
+    name = _name(arguments.name)
+    return 0 if check.check(name, **{k: v for k, v in vars(arguments).items() if k != "name"}).passed else 1
+
+
+def _handout(parser: settings.Parser, argv: list[str]) -> int:
+    """Write the student's copy of an assignment into a new folder."""
+    parser.add_argument("name", help="the assignment")
+    parser.add_argument("folder", type=Path, help="a folder that does not exist or is empty")
+    arguments = parser.parse_all(argv)
+    from keras_course import handout
+
+    target = handout.write(_name(arguments.name), arguments.folder)
+    print(f"Start with {shown(target / 'TASK.md')}")
+    return 0
+
+
+def _name(given: str) -> str:
+    """The full name of an assignment given by name or slug."""
+    return exercise.path_of(given).relative_to(ASSIGNMENTS).with_suffix("").as_posix()
+
+
+def _data(parser: settings.Parser, argv: list[str]) -> int:
+    """Say what the data sets are and whether they are here; `data fetch NAME` brings one."""
+    parser.add_argument("words", nargs="*", metavar="[fetch] [NAME]", help="a data set; fetch: bring it here")
+    parser.add_argument("--archives", type=Path, metavar="FOLDER", help="fetch from the published files in this folder")
+    arguments = parser.parse_all(argv)
+    from keras_course.data import catalogue
+
+    fetch, words = arguments.words[:1] == ["fetch"], arguments.words
+    names = words[1:] if fetch else words
+    chosen = [pick(catalogue.DATASETS, name, "data set") for name in names] or list(catalogue.DATASETS.values())
+    if fetch:
+        if not names:
+            raise InputError(f"`data fetch` needs a name. There are: {', '.join(catalogue.DATASETS)}.")
+        with _silence():
+            from keras_course.data import fetching
+        for dataset in chosen:
+            fetching.fetch(dataset.name, archives=arguments.archives)
+    _print_rows([row for dataset in chosen for row in catalogue.rows(dataset)])
+    return 0
+
+
+def _report(parser: settings.Parser, argv: list[str]) -> int:
+    """Write assignments/RESULTS.md and the README's list from the records."""
+    parser.parse_all(argv)
+    from keras_course import report
+    from keras_course.runs import write_atomically
+
+    for path, text in report.generated([exercise.peek(name) for name in exercise.names()]).items():
+        write_atomically(path, text)
+        print(shown(path))
+    return 0
+
+
+def _board(parser: settings.Parser, argv: list[str]) -> int:
+    """Start TensorBoard on the runs of an assignment, or on all."""
+    parser.add_argument("name", nargs="?", help="the assignment")
+    parser.add_argument("--port", type=int, default=6006, metavar="", help="0: any that is free (6006)")
+    parser.add_argument("--minutes", type=float, default=120.0, metavar="", help="it stops by itself after these (120)")
+    arguments = parser.parse_all(argv)
+    folder = LOGS / _name(arguments.name) if arguments.name else LOGS
+    if not any(folder.rglob("events.out.tfevents.*")):
+        raise InputError(f"`board` needs runs to show, and there are none in {shown(folder)}: `keras-course run` makes some.")
+    from keras_course.board import serve
+
+    with _silence():
+        address = serve(folder, port=arguments.port)
+    print(f"{address}  (Ctrl-C stops it)", flush=True)
+    time.sleep(60 * arguments.minutes)
+    return 0
+
+
+def _print_rows(rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of equal keys as a table on the terminal."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*rows[0], box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+    _print_table(table)
+
+
+VERBS: dict[str, Callable[[settings.Parser, list[str]], int]] = {
+    "list": _list,
+    "run": _run,
+    "check": _check,
+    "handout": _handout,
+    "data": _data,
+    "report": _report,
+    "board": _board,
+}

@@ -1,0 +1,28 @@
+"""Layers written with keras.ops only, so that they run on every Keras backend."""
+
+from keras_course.layers.attention import (
+    AdditiveAttention,
+    CosineAttention,
+    DotProductAttention,
+    MultiHeadAttention,
+)
+from keras_course.layers.cbam import CBAM, ChannelAttention, SpatialAttention
+from keras_course.layers.densenet import DenseBlock, Transition
+from keras_course.layers.preactivation import PreActivationConv
+from keras_course.layers.residual import ResidualBlock
+from keras_course.layers.sampling import Sampling
+
+__all__ = [
+    "AdditiveAttention",
+    "CBAM",
+    "ChannelAttention",
+    "CosineAttention",
+    "DenseBlock",
+    "DotProductAttention",
+    "MultiHeadAttention",
+    "PreActivationConv",
+    "ResidualBlock",
+    "Sampling",
+    "SpatialAttention",
+    "Transition",
+]

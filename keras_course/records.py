@@ -1,0 +1,124 @@
+"""Measured results, committed as JSON; every table that shows a figure is generated from them.
+
+`assignments/records/<folder>/<slug>.json` maps a preset ("small", "full") to one record: the settings, the seeds, for
+each score its values, mean and standard deviation, the seconds, the data with its counts, the versions, and a
+fingerprint of the code that measured it.
+"""
+
+import ast
+import hashlib
+import json
+import statistics
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from keras_course.base import RECORDS, ROOT
+from keras_course.runs import plain, write_atomically
+
+PACKAGES = ("tensorflow", "keras", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that decide the numbers, without importing them."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+@cache
+def fingerprint(path: Path) -> str:
+    """Twelve letters that change with the code of a file, and not with its comments, docstrings or layout."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12]
+
+
+# What runs and shows an assignment, and does not decide its numbers.
+FRAME = {"base", "board", "check", "cli", "exercise", "handout", "plots", "records", "report", "runs", "settings"}
+
+
+@cache
+def library_of(path: Path) -> frozenset[Path]:
+    """The files of `keras_course`, the frame aside, that `path` imports, directly or through others."""
+    found: set[Path] = set()
+    todo = [path]
+    while todo:
+        for node in ast.walk(ast.parse(todo.pop().read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keras_course"):
+                modules = [f"{node.module}.{alias.name}" for alias in node.names]
+                new = {file for module in modules for file in _files(module)} - found
+                found |= new
+                todo += new
+    return frozenset(found)
+
+
+def _files(module: str) -> list[Path]:
+    """The files that `import module` runs below `keras_course`: of `keras_course.a.b`, those of `a` and of `b`."""
+    _, part, *rest = module.split(".")
+    if part in FRAME:
+        return []
+    stems = [ROOT.joinpath("keras_course", part, *rest[:n]) for n in range(len(rest) + 1)]
+    return [f for stem in stems for f in (stem.with_suffix(".py"), stem / "__init__.py") if f.is_file()]
+
+
+def library_fingerprint(path: Path) -> str:
+    """One fingerprint of the library code that the assignment `path` stands on."""
+    return hashlib.sha256("".join(map(fingerprint, sorted(library_of(path)))).encode()).hexdigest()[:12]
+
+
+def path_of(name: str) -> Path:
+    return RECORDS / f"{name}.json"
+
+
+def read(name: str) -> dict[str, Any]:
+    """The records of the assignment `name` by preset; empty when there are none."""
+    return json.loads(path_of(name).read_text()) if path_of(name).exists() else {}
+
+
+def summary(values: Sequence[float]) -> dict[str, Any]:
+    """Values, mean and sample standard deviation (over n-1); one value has no deviation."""
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return {"mean": statistics.fmean(values), "sd": deviation, "values": list(values)}
+
+
+def write(exercise: Any, preset: str, runs: Sequence[dict[str, Any]]) -> Path:
+    """Keeps the runs of one preset, one for each seed (the contents of their `metrics.json`), as its record."""
+    first = runs[0]
+    record = {
+        "settings": {k: v for k, v in first["settings"].items() if k != "seed"},
+        "seeds": [run["settings"]["seed"] for run in runs],
+        "scores": {score: summary([run["scores"][score] for run in runs]) for score in first["scores"]},
+        "seconds": summary([run["seconds"] for run in runs]),
+        "data": first["data"],
+        "parameters": first["parameters"],
+        "versions": versions(),
+        "date": date.today().isoformat(),
+        "code": fingerprint(exercise.path),
+        "library": library_fingerprint(exercise.path),
+    }
+    content = read(exercise.name) | {preset: record}
+    write_atomically(path_of(exercise.name), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    return path_of(exercise.name)
+
+
+def state(exercise: Any, preset: str = "small") -> str:
+    """How the record of a preset stands to today's code: "none", "stale: …", "current" or "current, older library"."""
+    record = read(exercise.name).get(preset)
+    if record is None:
+        return "none"
+    settings = {k: v for k, v in plain(getattr(exercise, preset)).items() if k != "seed"}
+    if record["settings"] != settings:
+        return "stale: settings changed"
+    if record["code"] != fingerprint(exercise.path):
+        return "stale: code changed"
+    return "current" if record["library"] == library_fingerprint(exercise.path) else "current, older library"

@@ -1,0 +1,92 @@
+"""The one training loop. What is minimised is an argument, so that a new idea needs an objective, not a loop."""
+
+from typing import Any
+
+from keras_course.base import require
+from keras_course.training.checkpoints import Checkpoint
+from keras_course.training.evaluation import evaluate
+from keras_course.training.history import History
+from keras_course.training.progress import display
+from keras_course.training.runners import Batches, runner
+from keras_course.training.session import Log, Session
+from keras_course.training.state import State
+from keras_course.training.steps import Objective, update
+from keras_course.training.stopping import EarlyStopping
+from keras_course.training.xla import choose
+
+import keras
+import tensorflow as tf
+
+
+def fit(
+    model: keras.Model,
+    objective: Objective,
+    batches: Batches | tf.data.Dataset,
+    *,
+    epochs: int,
+    optimizer: keras.optimizers.Optimizer,
+    validation: Batches | tf.data.Dataset | None = None,
+    early_stopping: EarlyStopping | None = None,
+    checkpoint: Checkpoint | None = None,
+    log: Log | None = None,
+    stage: str = "train",
+    graph: bool = True,
+    xla: bool | None = None,
+    progress: bool = True,
+) -> History:
+    """Minimises `objective` over the trainable weights of `model`.
+
+    Many steps run in one graph call; about once a second the loop comes back to Python, for the display, the check of
+    the loss and the checkpoint. How the steps are cut into calls changes no number.
+
+    Args:
+        objective: maps (model, batch, training) to a scalar loss or to (loss, {name: scalar}), means over the batch.
+            It calls the model itself; `training` is True in the steps and False in the validation.
+        batches: a `Batches`, gathered inside the graph, or a `tf.data.Dataset` of batches that is one epoch.
+        optimizer: of Keras, with a rate or a schedule.
+        validation: what is measured behind each epoch, as the curves `val_...`.
+        early_stopping: when to stop and which weights to keep; needs `validation`.
+        checkpoint: where the state is kept; without one that of `log`. When the file is there, the run goes on from it,
+            to the same bits under op determinism, and a finished run is given back at once. Its randomness must come
+            from `batches`, from the layers' seed generators or from `keras.random`. A `tf.data.Dataset` cannot be
+            resumed, since its order is not known to be a function of a seed: with `checkpoint` it is refused, and
+            `log` is not asked for one.
+        stage: the name of this training in the log and on the display.
+        graph: False steps through Python, for a debugger; the losses are the same.
+        xla: whether XLA compiles the steps; None: for dense networks only. A dataset is never compiled.
+        progress: False shows nothing.
+
+    Returns:
+        The means of each epoch, weighted by the sizes of the batches, and the learning rate at its end.
+
+    Raises:
+        InputError: a value that breaks one of these rules, in one sentence.
+        Diverged: the loss became NaN or infinite; the loop stops at that step.
+    """
+    streamed = isinstance(batches, tf.data.Dataset)
+    _refuse(model, batches if streamed else None, epochs, validation, early_stopping, checkpoint, graph, xla)
+    if log and not streamed and not checkpoint:
+        checkpoint = log.checkpoint(stage)
+
+    def validate() -> dict[str, float]:
+        if validation is None:
+            return {}
+        return {f"val_{name}": v for name, v in evaluate(model, objective, validation, graph=graph).items()}
+
+    optimizer.build(model.trainable_variables)
+    compiled = graph and not streamed and choose(model, xla)
+    session = Session(
+        state=State(model, optimizer),
+        runner=runner(update(model, objective, optimizer), batches, graph=graph, xla=compiled),
+        epochs=epochs,
+        validate=validate,
+        stopping=early_stopping,
+        checkpoint=checkpoint,
+        log=log,
+        stage=stage,
+    )
+    session.restore()
+    steps = int(batches.cardinality()) if streamed else len(batches)
+    with display(stage, epochs=epochs, steps=steps if steps > 0 else None, progress=progress) as show:
+        session.run(show)
+    return session.state.history

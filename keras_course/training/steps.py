@@ -1,0 +1,50 @@
+"""One step: a batch in, named scalars out. The parts of the loop that know the model and the objective."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras_course.base import InputError, require
+
+import keras
+import tensorflow as tf
+
+Batch = tuple[tf.Tensor, ...]
+Scalars = dict[str, tf.Tensor]
+Objective = Callable[[keras.Model, Any, bool], Any]  # (model, batch, training) -> loss or (loss, metrics)
+Step = Callable[[Any], Scalars]
+
+
+def named(result: Any) -> Scalars:
+    """What an objective returned, as {"loss": ..., **metrics}, each a float32 scalar.
+
+    Raises:
+        InputError: None, or a value with axes: it was not averaged over the batch, or (n, 1) met (n,) and became n × n.
+    """
+    loss, metrics = result if isinstance(result, tuple) else (result, {})
+    values = {**metrics, "loss": loss}
+    for name, value in values.items():
+        require(value is not None, "objective", "a function that returns a loss, or (loss, metrics)", value)
+        shape = tuple(getattr(value, "shape", ()))
+        require(shape == (), f"objective's {name}", "a scalar, the mean over the batch", f"shape {shape}")
+    return {name: tf.cast(values[name], tf.float32) for name in ("loss", *metrics)}
+
+
+def update(model: keras.Model, objective: Objective, optimizer: keras.optimizers.Optimizer) -> Step:
+    """The step that trains: one gradient step of `optimizer` on the trainable weights."""
+
+    def step(batch: Any) -> Scalars:
+        with tf.GradientTape() as tape:
+            values = named(objective(model, batch, True))
+            loss = optimizer.scale_loss(values["loss"])  # mixed_float16 needs it, all else is left as it is
+        gradients = tape.gradient(loss, model.trainable_variables)
+        if all(gradient is None for gradient in gradients):
+            raise InputError(f"`objective` must depend on the weights of `{model.name}`; its gradient is zero for all.")
+        optimizer.apply(gradients, model.trainable_variables)
+        return values
+
+    return step
+
+
+def measure(model: keras.Model, objective: Objective) -> Step:
+    """The step that only looks: the objective with training=False."""
+    return lambda batch: named(objective(model, batch, False))

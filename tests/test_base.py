@@ -1,0 +1,28 @@
+from keras_course.base import InputError, blank, pick, require
+
+import pytest
+
+
+def test_an_unknown_name_gets_the_nearest_and_the_list():
+    with pytest.raises(InputError) as error:
+        pick({"digits": 1, "mnist": 2}, "digit", "data set")
+    assert str(error.value) == "No data set named 'digit'. Did you mean 'digits'? There are: digits, mnist."
+
+
+def test_a_name_near_to_none_gets_the_list_alone():
+    with pytest.raises(InputError) as error:
+        pick({"digits": 1}, "zzz", "data set")
+    assert str(error.value) == "No data set named 'zzz'. There are: digits."
+
+
+def test_require_says_field_rule_and_received():
+    with pytest.raises(InputError, match=r"^`rate` must be between 0 and 1. Received: 1.5.$"):
+        require(1.5 < 1, "rate", "between 0 and 1", 1.5)
+    require(True, "rate", "anything", None)
+
+
+def test_a_blank_is_the_function_itself():
+    def function():
+        return 3
+
+    assert blank("training/x", hints=("think",))(function) is function
