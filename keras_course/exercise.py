@@ -1,7 +1,7 @@
 """The frame that every assignment fills: presets, what it runs, what it draws, and what is expected of its scores.
 
 An assignment is one file, `assignments/<folder>/<slug>.py`, that ends in `EXERCISE = Exercise(...)`; its path is its
-name. Run as a script it does what `keras-course run <name>` does: see `hand_over` below.
+name. Run as a script it does what `keras-course run <name>` does: see `keras_course.script`.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import inspect
 import math
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -206,19 +206,3 @@ def _stubs() -> Iterator[None]:
             parent, _, child = name.rpartition(".")
             if isinstance(vars(sys.modules.get(parent, _Stub)).get(child), _Stub):
                 delattr(sys.modules[parent], child)
-
-
-def hand_over(main: Mapping[str, Any], argv: list[str]) -> None:
-    """Makes `python assignments/vision/densenet.py --epochs 2` the same as `keras-course run vision/densenet --epochs 2`.
-
-    The frame is the first import of an assignment. When the assignment is the script that Python was started with,
-    the command line takes over here: it reads the settings, and answers for them, before TensorFlow is imported.
-    """
-    script = Path(main.get("__file__") or "").resolve()
-    if script.suffix == ".py" and script.parent.parent == ASSIGNMENTS and script.stem != "__init__":
-        from keras_course.cli import main as command_line
-
-        raise SystemExit(command_line(["run", f"{script.parent.name}/{script.stem}", *argv]))
-
-
-hand_over(vars(sys.modules["__main__"]), sys.argv[1:])

@@ -36,7 +36,7 @@ def kl_to_standard_normal(mean: Tensor, log_var: Tensor) -> Tensor:
     "generative/vae",
     hints=(
         "A pixel x in [0, 1] is the probability of a Bernoulli variable, and the logit l is the model's.",
-        "−x log σ(l) − (1 − x) log(1 − σ(l)) is right and overflows: which function of `keras.ops` takes the logit itself?",
+        "−x log σ(l) − (1 − x) log(1 − σ(l)) is right, but overflows: which function of `keras.ops` takes logits?",
         "Sum over every axis but the first: a mean over the pixels would make the KL term hundreds of times too heavy.",
     ),
 )

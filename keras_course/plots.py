@@ -126,3 +126,45 @@ def scatter(points: Any, groups: Any, *, xlabel: str, ylabel: str, title: str = 
     axes.legend(*shown.legend_elements(), frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     return drawing
+
+
+def grouped(series: Mapping[str, Sequence[float]], *, groups: Sequence[str], ylabel: str, title: str = "") -> Figure:
+    """Bars in groups: one colour per entry of `series`, whose values belong to the `groups` in order."""
+    drawing, axes = figure(7.2, 3.8)
+    width = 0.8 / len(series)
+    for i, (label, values) in enumerate(series.items()):
+        axes.bar(np.arange(len(groups)) + (i - (len(series) - 1) / 2) * width, values, width, label=label)
+    axes.set_xticks(range(len(groups)), groups, fontsize="small")
+    axes.set(ylabel=ylabel, title=title)
+    axes.grid(axis="x", visible=False)
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return drawing
+
+
+def mosaic(tiles: Any, *, xlabel: str = "", ylabel: str = "", title: str = "") -> Figure:
+    """Images without gaps, (rows, columns, height, width, 1 or 3) in [0, 1], as one picture."""
+    rows, columns, height, width, channels = np.shape(tiles)
+    whole = np.transpose(tiles, (0, 2, 1, 3, 4)).reshape(rows * height, columns * width, channels)
+    drawing, axes = figure(6.0, 6.0)
+    axes.grid(visible=False)
+    axes.imshow(whole[..., 0] if channels == 1 else whole, cmap="gray", vmin=0, vmax=1)
+    axes.set(xticks=[], yticks=[], xlabel=xlabel, ylabel=ylabel, title=title)
+    return drawing
+
+
+def overlays(rows: Any, heats: Any, *, row_labels: Sequence[str], titles: Sequence[str], title: str = "") -> Figure:
+    """Heat maps over images: images (columns, height, width, 1 or 3), heats (rows, columns, height, width) in [0, 1]."""
+    heats = np.asarray(heats)
+    drawing = images(np.broadcast_to(rows, (len(heats), *np.shape(rows))), row_labels=row_labels, titles=titles, title=title)
+    for axes, heat in zip(drawing.axes, heats.reshape(-1, *heats.shape[2:]), strict=True):
+        axes.imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=0.55)
+    return drawing
+
+
+def histogram(values: Any, *, xlabel: str, title: str = "", bins: int = 50) -> Figure:
+    """How often each value occurs, as a share of all."""
+    drawing, axes = figure()
+    values = np.ravel(values)
+    axes.hist(values, bins=bins, weights=np.full(len(values), 1 / len(values)))
+    axes.set(xlabel=xlabel, ylabel="share", title=title)
+    return drawing

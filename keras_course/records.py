@@ -33,42 +33,40 @@ def versions() -> dict[str, str]:
     return found
 
 
+# Keywords that judge or explain a run and change no number; the presets are compared as settings.
+BESIDE = {"Exercise": {"source", "expect", "floors", "small", "full", "quick"}, "blank": {"hints"}}
+
+
 @cache
 def fingerprint(path: Path) -> str:
-    """Twelve letters that change with the code of a file, and not with its comments, docstrings or layout."""
+    """Twelve letters that change with the code of a file, and not with comments, docstrings, layout, bands or hints."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BESIDE:
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg not in BESIDE[node.func.id]]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12]
 
 
 # What runs and shows an assignment, and does not decide its numbers.
-FRAME = {"base", "board", "check", "cli", "exercise", "handout", "plots", "records", "report", "runs", "settings"}
+FRAME = {"base", "board", "check", "cli", "exercise", "handout", "plots", "records", "report", "runs", "script", "settings"}
 
 
 @cache
 def library_of(path: Path) -> frozenset[Path]:
-    """The files of `keras_course`, the frame aside, that `path` imports, directly or through others."""
+    """The files of the parts of `keras_course`, the frame aside, that `path` imports, directly or through others."""
     found: set[Path] = set()
     todo = [path]
     while todo:
         for node in ast.walk(ast.parse(todo.pop().read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keras_course"):
-                modules = [f"{node.module}.{alias.name}" for alias in node.names]
-                new = {file for module in modules for file in _files(module)} - found
+                parts = {f"{node.module}.{alias.name}".split(".")[1] for alias in node.names} - FRAME
+                new = {file for part in parts for file in (ROOT / "keras_course").glob(f"{part}/**/*.py")}
+                new |= {file for part in parts for file in (ROOT / "keras_course").glob(f"{part}.py")}
+                todo += new - found
                 found |= new
-                todo += new
     return frozenset(found)
-
-
-def _files(module: str) -> list[Path]:
-    """The files that `import module` runs below `keras_course`: of `keras_course.a.b`, those of `a` and of `b`."""
-    _, part, *rest = module.split(".")
-    if part in FRAME:
-        return []
-    stems = [ROOT.joinpath("keras_course", part, *rest[:n]) for n in range(len(rest) + 1)]
-    return [f for stem in stems for f in (stem.with_suffix(".py"), stem / "__init__.py") if f.is_file()]
 
 
 def library_fingerprint(path: Path) -> str:

@@ -46,3 +46,32 @@ def test_a_matrix_shows_rows_downwards_and_writes_its_values():
 def test_scatter_has_a_legend_entry_per_group():
     figure = plots.scatter(np.eye(5)[:, :2], [0, 1, 2, 1, 0], xlabel="x", ylabel="y")
     assert len(figure.axes[0].get_legend().get_texts()) == 3
+
+
+def test_grouped_bars_stand_beside_each_other_around_their_group():
+    figure = plots.grouped({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0]}, groups=["x", "y", "z"], ylabel="share")
+    bars = figure.axes[0].patches
+    assert [bar.get_height() for bar in bars] == [1, 2, 3, 4, 5, 6]
+    assert np.allclose([bar.get_x() + bar.get_width() / 2 for bar in bars], [-0.2, 0.8, 1.8, 0.2, 1.2, 2.2])
+
+
+def test_a_mosaic_puts_each_tile_in_its_place():
+    tiles = np.arange(2 * 3)[:, None, None, None].reshape(2, 3, 1, 1, 1) / 6 * np.ones((2, 3, 4, 5, 1))
+    shown = plots.mosaic(tiles).axes[0].images[0].get_array()
+    assert shown.shape == (8, 15)
+    np.testing.assert_allclose(shown[4:, 5:10], 4 / 6)
+
+
+def test_overlays_lay_each_heat_map_over_its_image():
+    pictures, heats = np.random.default_rng(0).random((3, 5, 4, 1)), np.random.default_rng(1).random((2, 3, 5, 4))
+    figure = plots.overlays(pictures, heats, row_labels=["a", "b"], titles=["x", "y", "z"])
+    below, above = figure.axes[5].images  # row 1, column 2
+    np.testing.assert_allclose(below.get_array(), pictures[2, ..., 0])
+    np.testing.assert_allclose(above.get_array(), heats[1, 2])
+
+
+def test_a_histogram_shows_shares_that_sum_to_one():
+    figure = plots.histogram(np.random.default_rng(0).normal(size=(5, 20)), xlabel="x", bins=7)
+    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    assert len(heights) == 7
+    assert np.isclose(sum(heights), 1)

@@ -19,6 +19,13 @@ def test_fingerprint_changes_with_code_and_not_with_comments_docstrings_or_layou
     assert first != code(tmp_path, "def f(x):\n    return x + 2\n")
 
 
+def test_bands_floors_and_hints_do_not_make_a_record_stale_and_other_keywords_do(tmp_path):
+    first = code(tmp_path, "EXERCISE = Exercise(run=run, expect={'a': Band(0, 1)})\nf = blank('x', hints=('a',))\n")
+    assert first == code(tmp_path, "EXERCISE = Exercise(run=run, expect={})\nf = blank('x', hints=('b', 'c'))\n")
+    assert first != code(tmp_path, "EXERCISE = Exercise(run=other, expect={})\nf = blank('x', hints=('a',))\n")
+    assert code(tmp_path, "load('x', source='small')") != code(tmp_path, "load('x', source='full')")
+
+
 def test_the_library_of_an_assignment_is_what_it_imports_and_what_that_imports():
     found = {f.name for f in records.library_of(ASSIGNMENTS / "training" / "linear_to_deep.py")}
     assert {"pipeline.py", "loop.py", "mlp.py", "splits.py"} <= found

@@ -100,35 +100,34 @@ def objective(model, batch, training):
 
 def network(splits, settings, *, hidden=(), activation="relu", scale=1.0):
     """A multi-layer perceptron whose weights start at `scale` times the scale that keeps the signal."""
-    fan_ins = [math.prod(splits.train.x.shape[1:]), *hidden]
-    initializers = [
-        keras.initializers.RandomNormal(stddev=scale * initial_scale(n, activation), seed=settings.seed + i)
-        for i, n in enumerate(fan_ins)
-    ]
-    return models.mlp(
-        splits.train.x.shape[1:], len(splits.classes), hidden=hidden, activation=activation, initializer=initializers
-    )
+    model = models.mlp(splits.train.x.shape[1:], len(splits.classes), hidden=hidden, activation=activation)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense):
+            deviation = scale * initial_scale(layer.kernel.shape[0], activation)
+            layer.kernel.assign(keras.random.normal(layer.kernel.shape, stddev=deviation))
+    return model
 
 
 def train(model, splits, settings, stage, *, epochs, log=None, learning_rate=None, pixels=1.0):
     """Trains on the pixels times `pixels`; returns the test accuracy and the history."""
-    parts = {
-        name: data.Batches(x * pixels, y, batch_size=settings.batch_size, shuffle=name == "train", seed=settings.seed)
-        for name, (x, y) in splits.parts.items()
-    }
-    steps = epochs * len(parts["train"])
-    rate = keras.optimizers.schedules.CosineDecay(learning_rate or settings.learning_rate, steps)
+
+    def batches(split, *, shuffle):
+        x, y = split
+        return data.Batches(x * pixels, y, batch_size=settings.batch_size, shuffle=shuffle, seed=settings.seed)
+
+    train_batches = batches(splits.train, shuffle=True)
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate or settings.learning_rate, epochs * len(train_batches))
     history = training.fit(
         model,
         objective,
-        parts["train"],
+        train_batches,
         epochs=epochs,
         optimizer=keras.optimizers.SGD(rate, momentum=0.9),
-        validation=parts["validation"],
+        validation=batches(splits.validation, shuffle=False),
         log=log,
         stage=stage,
     )
-    return training.evaluate(model, objective, parts["test"])["accuracy"], history
+    return training.evaluate(model, objective, batches(splits.test, shuffle=False))["accuracy"], history
 
 
 def choices(settings):

@@ -15,14 +15,14 @@ code does not run:
 
 Under pytest the fixture `subject` is `local`. In `check` each property has a process of its own, to which sources and
 inputs go and from which values come: what the student's code prints, patches or redefines there changes no comparison.
-It can still read every file that its user may read; hand-ins of strangers are checked in a container without the answers'
-folder in reach.
+It can still read every file that its user may read, so the work of strangers is checked by a user who may read none
+of the answers.
 """
 
 from keras_course.check.compare import same
 from keras_course.check.mutants import Mutant
 from keras_course.check.report import Outcome, Report
-from keras_course.check.run import check, judge, points, properties, tests_of
+from keras_course.check.run import check, judge, load_tests, points, properties
 from keras_course.check.subjects import Subject, Zygote, local
 
 __all__ = [
@@ -33,9 +33,9 @@ __all__ = [
     "Zygote",
     "check",
     "judge",
+    "load_tests",
     "local",
     "points",
     "properties",
     "same",
-    "tests_of",
 ]

@@ -40,7 +40,8 @@ def pack(value: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(value, dict):
         return {"dict": [[pack(k, arrays), pack(v, arrays)] for k, v in value.items()]}
     raise TypeError(
-        f"a {type(value).__name__}, expected an array, a number, text, None, or a list, tuple or dictionary of these"
+        f"a value of type {type(value).__name__}, expected an array, a number, text, None, "
+        "or a list, tuple or dictionary of these"
     )
 
 
@@ -56,12 +57,17 @@ def unpack(tree: Any, arrays: io.BytesIO) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """`value` as a message. TypeError for what is not an array, a number, text, None or a container of these."""
+    """`value` as a message.
+
+    TypeError for what is not an array, a number, text, None or a container of these; ValueError above `MOST` bytes.
+    """
     arrays: list[np.ndarray] = []
     stream = io.BytesIO()
     stream.write(json.dumps(pack(value, arrays)).encode() + b"\n")
     for array in arrays:
         np.save(stream, array, allow_pickle=False)
+    if stream.tell() > MOST:
+        raise ValueError(f"a value of {stream.tell()} bytes, expected at most {MOST}")
     return stream.getvalue()
 
 
@@ -107,7 +113,7 @@ def load(*, source: str, name: str, file: str, line: int) -> Any:
 def describe(error: Exception, work: str) -> str:
     """One line about a student's `error`: what, and the innermost place in the folder `work`."""
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    if isinstance(error, NotImplementedError) and (blank := re.search(r"\S+ is yours to write", text)):
+    if isinstance(error, NotImplementedError) and (blank := re.search(r"[\w.]+ is yours to write", text)):
         return blank.group()
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
     # An error inside a tf.function arrives as a whole traceback in text, the message last.
@@ -123,7 +129,7 @@ def places(error: Exception) -> list[tuple[str, int]]:
     found += [(file, int(line)) for file, line in re.findall(r'File "(.+?)", line (\d+)', str(error))]
     if isinstance(error, SyntaxError):
         found.append((error.filename or "", error.lineno or 0))
-    return [(os.path.realpath(file), line) for file, line in found]
+    return [(os.path.realpath(file), line) for file, line in found if os.path.isabs(file)]
 
 
 class StudentOnly:

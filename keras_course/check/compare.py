@@ -20,6 +20,8 @@ def same(received: Any, expected: Any, *, rtol: float = 1e-5, atol: float = 1e-6
 
 def difference(received: Any, expected: Any, rtol: float, atol: float) -> str:
     """What tells `received` from `expected`, or nothing."""
+    if isinstance(received, np.generic):  # what indexing and sums make of arrays
+        received = np.asarray(received)
     if isinstance(expected, dict):
         return of_dicts(received, expected, rtol, atol)
     if isinstance(expected, list | tuple):

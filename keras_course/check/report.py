@@ -13,7 +13,7 @@ from rich.text import Text
 class Outcome:
     """One property: its points, and a message when it does not hold."""
 
-    property: str  # in words
+    claim: str  # the property in words
     points: float  # what it is worth
     message: str  # empty when the property holds
     seconds: float
@@ -46,14 +46,14 @@ class Report:
         """A row for each property and one for the total, for `rich` to print."""
         table = Table("property", "points", "what was found", title=self.name, show_footer=True)
         for outcome in self.outcomes:  # Text: what a student's code says is not markup
-            row = (outcome.property, f"{outcome.got:g}/{outcome.points:g}", outcome.message or "holds")
+            row = (outcome.claim, f"{outcome.got:g}/{outcome.points:g}", outcome.message or "holds")
             table.add_row(*map(Text, row), style="" if outcome.message else "green")
         table.columns[0].footer = "total"
         table.columns[1].footer = f"{self.got:g}/{self.points:g}"
         return table
 
     def write_json(self, path: Path) -> None:
-        """Writes name, passed, points and got, and the same of each property."""
+        """Writes name, points and whether it passed, and for each property claim, points and message."""
         rows = [dataclasses.asdict(outcome) | {"got": outcome.got} for outcome in self.outcomes]
         summary = {"name": self.name, "passed": self.passed, "points": self.points, "got": self.got}
         path.write_text(json.dumps(summary | {"properties": rows}, indent=2) + "\n")
@@ -67,7 +67,7 @@ class Report:
         )
         for outcome in self.outcomes:
             case = ElementTree.SubElement(
-                suite, "testcase", classname=self.name, name=outcome.property, time=f"{outcome.seconds:.3f}"
+                suite, "testcase", classname=self.name, name=outcome.claim, time=f"{outcome.seconds:.3f}"
             )
             if outcome.message:
                 ElementTree.SubElement(case, "failure", message=outcome.message)

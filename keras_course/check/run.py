@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from keras_course.base import ROOT, InputError, pick, require
 from keras_course.check.report import Outcome, Report
 from keras_course.check.subjects import Zygote
-from keras_course.handout import assignments
+from keras_course.handout import assignments, path_of_tests
 
 from rich.console import Console
 
@@ -39,15 +39,15 @@ def words(function: Property) -> str:
     return doc.splitlines()[0] if doc else function.__name__.removeprefix("test_").replace("_", " ")
 
 
-def tests_of(name: str, root: Path = ROOT) -> ModuleType:
+def load_tests(name: str, root: Path = ROOT) -> ModuleType:
     """The module with the tests of the assignment `name`. InputError when there is none."""
     pick(assignments(root), name, "assignment")
-    folder, slug = name.split("/")
-    path = root / "tests" / "assignments" / folder / f"test_{slug}.py"
+    path = path_of_tests(name, root)
     if not path.is_file():
         raise InputError(f"The assignment {name!r} has no tests: there is no {path.relative_to(root)}.")
     spec = importlib.util.spec_from_file_location(f"tests of {name}", path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up there
     sys.path.insert(0, str(root))
     try:
@@ -62,15 +62,17 @@ def properties(module: ModuleType) -> dict[str, Property]:
     return {
         name: function
         for name, function in vars(module).items()
-        if name.startswith("test_") and inspect.isfunction(function) and list(inspect.signature(function).parameters) == ["subject"]
+        if name.startswith("test_")
+        and inspect.isfunction(function)
+        and list(inspect.signature(function).parameters) == ["subject"]
     }
 
 
 def judge(function: Property, zygote: Zygote, *, work: Path, seconds: float) -> Outcome:
     """Runs one property against the folder `work`, the student's code in a process of its own."""
-    start = time.monotonic()
     message = ""
     with zygote.worker(work, seconds=seconds) as subject:
+        start = time.monotonic()  # the first worker waits for TensorFlow
         try:
             function(subject)
         except Exception as error:
@@ -107,11 +109,13 @@ def check(
     tests stand in `work`. Writes the report to the files `json` and `junit` too, where given. InputError for an
     unknown assignment, one without properties, a folder without the course, or a file that cannot be written.
     """
-    found = properties(tests_of(name, root))
+    found = properties(load_tests(name, root))
+    require(seconds > 0, "seconds", "above 0", seconds)
     require(found, "name", "an assignment with `test_*` functions whose only parameter is `subject`", name)
     require((work / "keras_course").is_dir(), "work", "a folder with a student's `keras_course`", str(work))
     for field, path in (("json", json), ("junit", junit)):
-        require(path is None or path.parent.is_dir(), field, "a file in a folder that exists", str(path))
+        writable = path is None or (path.parent.is_dir() and not path.is_dir())
+        require(writable, field, "a file in a folder that exists", str(path))
     with contextlib.nullcontext(zygote) if zygote else Zygote() as workers:
         report = Report(name, judge_all(found, workers, work=work, seconds=seconds, whole=whole))
     if json:

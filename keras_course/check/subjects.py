@@ -82,8 +82,7 @@ class Zygote:
     @contextlib.contextmanager
     def worker(self, work: Path, *, seconds: float) -> Iterator[Subject]:
         """A subject whose calls run in a fresh process, in the folder `work`, for at most `seconds` together."""
-        if self.process is None or self.process.poll() is not None:
-            self.stop()
+        if self.process is None:
             self.start()
         ours, theirs = socket.socketpair()
         socket.send_fds(self.control, [b"f"], [theirs.fileno()])

@@ -13,8 +13,8 @@ from keras_course.layers.residual import ResidualBlock
 from keras_course.layers.sampling import Sampling
 
 __all__ = [
-    "AdditiveAttention",
     "CBAM",
+    "AdditiveAttention",
     "ChannelAttention",
     "CosineAttention",
     "DenseBlock",

@@ -126,7 +126,8 @@ class CosineAttention(Attention):
 
     def __init__(self, strength: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        require(0 < strength < math.inf, "strength", "a number above 0", strength)
+        valid = type(strength) in (int, float) and 0 < strength < math.inf
+        require(valid, "strength", "a number above 0", strength)
         self.strength = strength
 
     def build(self, query_shape: tuple, value_shape: tuple, key_shape: tuple | None = None) -> None:
@@ -201,13 +202,14 @@ class MultiHeadAttention(DotProductAttention):
         layer = keras.layers.EinsumDense(
             "btd,dhk->bthk", (None, self.num_heads, depth), bias_axes="hk", dtype=self.dtype_policy, name=name
         )
+        layer.supports_masking = True  # it works place by place; else Keras warns of a mask that was lost here
         layer.build(shape)
         return layer
 
     def attend(self, query: Any, value: Any, key: Any, allowed: Any) -> tuple[Any, Any]:
         pairs = ((self.to_query, query), (self.to_value, value), (self.to_key, key))
-        heads = (ops.swapaxes(project(x), 1, 2) for project, x in pairs)  # (batch, head, length, depth) each
-        output, weights = super().attend(*heads, ops.expand_dims(allowed, 1))  # the same pairs in each head
+        query, value, key = (ops.swapaxes(project(x), 1, 2) for project, x in pairs)  # (batch, head, length, depth)
+        output, weights = super().attend(query, value, key, ops.expand_dims(allowed, 1))  # the same in each head
         return self.join(ops.swapaxes(output, 1, 2)), weights
 
     def compute_output_shape(self, query_shape: tuple, value_shape: tuple, key_shape: tuple | None = None) -> tuple:

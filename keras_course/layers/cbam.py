@@ -52,8 +52,8 @@ class ChannelAttention(Gate):
         "vision/cbam",
         hints=(
             "A gate for a channel may not depend on the place: which axes of x have to go first?",
-            "Two descriptors of each channel, its mean and its maximum over height and width, go through one `self.mlp`.",
-            "The sigmoid of the sum of both results, with height and width kept as axes of size 1 so that it broadcasts.",
+            "A channel has two descriptors, its mean and its maximum over space; both go through one `self.mlp`.",
+            "Take the sigmoid of the sum of both; height and width stay as axes of size 1, so that it broadcasts.",
         ),
     )
     def gate(self, x: Any) -> Any:
@@ -90,7 +90,7 @@ class SpatialAttention(Gate):
         "vision/cbam",
         hints=(
             "A gate for a pixel may not depend on the channel: which axis of x has to go first?",
-            "Two maps, the mean and the maximum over the channels, stand side by side as the two channels of one image.",
+            "Two maps, the mean and the maximum over the channels, become the two channels of one image.",
             "Concatenate them along the last axis, mean first, and take the sigmoid of `self.conv` of that.",
         ),
     )

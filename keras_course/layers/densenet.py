@@ -79,7 +79,8 @@ class Transition(keras.layers.Layer):
 
     def __init__(self, compression: float = 1.0, *, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        require(0 < compression <= 1, "compression", "above 0 and at most 1", compression)
+        valid = type(compression) in (int, float) and 0 < compression <= 1
+        require(valid, "compression", "a number above 0 and at most 1", compression)
         arguments.rate(dropout=dropout)
         self.compression, self.dropout = compression, dropout
         self.pool = keras.layers.AveragePooling2D(2, dtype=self.dtype_policy)

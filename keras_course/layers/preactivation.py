@@ -17,9 +17,7 @@ class PreActivationConv(keras.layers.Layer):
     Huang et al. (2017), section 3, "Composite function"; He et al. (2016b), figure 4(e).
     """
 
-    def __init__(
-        self, filters: int, kernel_size: int, *, stride: int = 1, dropout: float = 0.0, **kwargs: Any
-    ) -> None:
+    def __init__(self, filters: int, kernel_size: int, *, stride: int = 1, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         arguments.whole_numbers(filters=filters, kernel_size=kernel_size, stride=stride)
         arguments.rate(dropout=dropout)

@@ -49,7 +49,7 @@ class ResidualBlock(keras.layers.Layer):
         self.gate.build(output_shape)
         if self.shortcut:
             same = self.stride == 1 and input_shape[-1] == self.filters
-            self.match = keras.layers.Identity() if same else self.projection()
+            self.match = keras.layers.Identity(dtype=self.dtype_policy) if same else self.projection()
             self.match.build(input_shape)
 
     def projection(self) -> keras.layers.Conv2D:

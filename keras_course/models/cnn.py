@@ -1,7 +1,7 @@
 """A small convolutional network, written in both of the ways in which Keras stacks layers."""
 
 from keras_course.layers import arguments
-from keras_course.models.ends import image_input, positive_sizes
+from keras_course.models.ends import image_input, logits, positive_sizes
 
 import keras
 
@@ -15,8 +15,8 @@ def stack(classes: int, filters: tuple[int, ...], dropout: float) -> list[keras.
     for i, width in enumerate(filters):
         layers.append(keras.layers.Conv2D(width, 3, padding="same", activation="relu", name=f"conv_{i}"))
         layers.append(keras.layers.MaxPooling2D(2, name=f"pool_{i}"))
-    end = keras.layers.Dense(classes, dtype=keras.config.floatx(), name="logits")
-    return [*layers, keras.layers.Flatten(name="flatten"), keras.layers.Dropout(dropout, name="dropout"), end]
+    end = [keras.layers.Flatten(name="flatten"), keras.layers.Dropout(dropout, name="dropout"), logits(classes)]
+    return layers + end
 
 
 def cnn(

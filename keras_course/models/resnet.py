@@ -4,7 +4,7 @@ He, Zhang, Ren, Sun (2016a), section 4.2, with the pre-activation blocks of He e
 """
 
 from keras_course.layers import ResidualBlock, arguments
-from keras_course.models.ends import classify, image_input, positive_sizes
+from keras_course.models.ends import image_input, logits_of_mean, positive_sizes
 
 import keras
 from keras import layers
@@ -27,13 +27,17 @@ def resnet(
     `stage_0_block_0`, …, and `features` (the last maps, after BN-ReLU), `mean`, `logits`.
     """
     positive_sizes(blocks=blocks)
-    arguments.whole_numbers(filters=filters)
-    options = {"shortcut": residual, "attention": attention}
+    arguments.whole_numbers(filters=filters, classes=classes)
     x = inputs = image_input(input_shape, halvings=0)  # a stride rounds up: one pixel stays one
     x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name="stem")(x)
     for stage, count in enumerate(blocks):
         for i in range(count):
-            stride = 2 if stage > 0 and i == 0 else 1
-            x = ResidualBlock(filters * 2**stage, stride=stride, name=f"stage_{stage}_block_{i}", **options)(x)
+            x = ResidualBlock(
+                filters * 2**stage,
+                stride=2 if stage > 0 and i == 0 else 1,
+                attention=attention,
+                shortcut=residual,
+                name=f"stage_{stage}_block_{i}",
+            )(x)
     x = layers.ReLU(name="features")(layers.BatchNormalization(name="norm")(x))
-    return keras.Model(inputs, classify(x, classes), name="resnet")
+    return keras.Model(inputs, logits_of_mean(x, classes), name="resnet")

@@ -4,6 +4,7 @@ The file is a line with the SHA-256 of all that follows, then a NumPy archive of
 the settings. There is no pickle in it: reading one from a stranger runs nothing.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -30,7 +31,7 @@ def plain(facts: Facts) -> Facts:
 def sealed(arrays: Arrays, facts: Facts) -> bytes:
     """Arrays and facts as the bytes of a checkpoint."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays, **{"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)})
+    np.savez(buffer, **arrays, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), allow_pickle=False)
     content = buffer.getvalue()
     return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
@@ -117,7 +118,5 @@ class Checkpoint:
 
 
 def _remove(temporary: Path) -> None:
-    try:
+    with contextlib.suppress(OSError):  # in a folder that cannot be written there is nothing to remove
         temporary.unlink(missing_ok=True)
-    except OSError:  # in a folder that cannot be written there is nothing to remove
-        pass

@@ -1,5 +1,7 @@
 """The one training loop. What is minimised is an argument, so that a new idea needs an objective, not a loop."""
 
+import dataclasses
+import operator
 from typing import Any
 
 from keras_course.base import require
@@ -16,6 +18,16 @@ from keras_course.training.xla import choose
 
 import keras
 import tensorflow as tf
+
+RESUMABLE = (
+    "a `Batches` where a checkpoint is kept, since the order of a tf.data.Dataset is no function of a known seed"
+)
+
+
+def _bound(checkpoint: Checkpoint, batches: Any, epochs: int) -> Checkpoint:
+    """`checkpoint`, for this number of epochs over these batches only."""
+    terms = {"epochs": epochs, "examples": batches.n, "batch_size": batches.batch_size, "shuffle_seed": batches.seed}
+    return dataclasses.replace(checkpoint, settings=checkpoint.settings | {f"fit.{k}": v for k, v in terms.items()})
 
 
 def fit(
@@ -64,7 +76,13 @@ def fit(
         Diverged: the loss became NaN or infinite; the loop stops at that step.
     """
     streamed = isinstance(batches, tf.data.Dataset)
-    _refuse(model, batches if streamed else None, epochs, validation, early_stopping, checkpoint, graph, xla)
+    require(type(epochs) is int and epochs >= 1, "epochs", "a whole number of at least 1", epochs)
+    require(model.trainable_variables, "model", "built, with weights to train", model.name)
+    require(
+        validation is not None or not early_stopping, "validation", "given for early stopping to look at", validation
+    )
+    require(not (streamed and checkpoint), "batches", RESUMABLE, type(batches).__name__)
+    require(not xla or (graph and not streamed), "xla", "None or False with a tf.data.Dataset or graph=False", xla)
     if log and not streamed and not checkpoint:
         checkpoint = log.checkpoint(stage)
 
@@ -74,19 +92,18 @@ def fit(
         return {f"val_{name}": v for name, v in evaluate(model, objective, validation, graph=graph).items()}
 
     optimizer.build(model.trainable_variables)
-    compiled = graph and not streamed and choose(model, xla)
     session = Session(
         state=State(model, optimizer),
-        runner=runner(update(model, objective, optimizer), batches, graph=graph, xla=compiled),
+        runner=runner(update(model, objective, optimizer), batches, graph=graph, xla=choose(model, xla)),
         epochs=epochs,
         validate=validate,
         stopping=early_stopping,
-        checkpoint=checkpoint,
+        checkpoint=checkpoint and _bound(checkpoint, batches, epochs),
         log=log,
         stage=stage,
     )
     session.restore()
-    steps = int(batches.cardinality()) if streamed else len(batches)
-    with display(stage, epochs=epochs, steps=steps if steps > 0 else None, progress=progress) as show:
+    steps = operator.length_hint(batches)  # 0 for a dataset that does not know its length
+    with display(stage, epochs=epochs, steps=steps, progress=progress) as show:
         session.run(show)
     return session.state.history

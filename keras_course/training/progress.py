@@ -41,15 +41,15 @@ class Lines(Silent):
 class Bar:
     """Stage, epoch, bar, the values of the last steps or of the last epoch, and the time left."""
 
-    def __init__(self, progress: Progress, stage: str, *, epochs: int, steps: int | None):
+    def __init__(self, progress: Progress, stage: str, *, epochs: int, steps: int):
         self.progress, self.epochs, self.steps = progress, epochs, steps
-        self.task = progress.add_task(stage, total=steps and epochs * steps, epoch=f"0/{epochs}", values="")
+        self.task = progress.add_task(stage, total=epochs * steps or None, epoch=f"0/{epochs}", values="")
 
     def step(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
-        self._show(epoch, epoch * (self.steps or 0) + step, values)
+        self._show(epoch, epoch * self.steps + step, values)
 
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        self._show(epoch, (epoch + 1) * (self.steps or 0), values)
+        self._show(epoch, (epoch + 1) * self.steps, values)
 
     def _show(self, epoch: int, completed: int, values: Mapping[str, float]) -> None:
         self.progress.update(self.task, completed=completed, epoch=f"{epoch + 1}/{self.epochs}", values=words(values))
@@ -59,8 +59,8 @@ COLUMNS = ("{task.description}", "epoch {task.fields[epoch]}", BarColumn(), "{ta
 
 
 @contextmanager
-def display(stage: str, *, epochs: int, steps: int | None, progress: bool = True) -> Iterator[Display]:
-    """The display that fits where standard error goes. `steps` of an epoch, None when nobody knows."""
+def display(stage: str, *, epochs: int, steps: int, progress: bool = True) -> Iterator[Display]:
+    """The display that fits where standard error goes. `steps` of an epoch, 0 when nobody knows."""
     global _live
     if not progress or _live:
         yield Silent()

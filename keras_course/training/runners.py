@@ -8,6 +8,7 @@ A call ends early behind the first step whose loss is not finite.
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from keras_course.base import require
 from keras_course.training.steps import Batch, Step
 
 import numpy as np
@@ -22,8 +23,10 @@ class Batches(Protocol):
 
     n: int  # examples
     batch_size: int
+    seed: int
 
     def __len__(self) -> int: ...
+    def __hash__(self) -> int: ...
     def order(self, epoch: int) -> tf.Tensor: ...
     def take(self, rows: tf.Tensor, seed: tf.Tensor) -> Batch: ...
     def step_seed(self, epoch: tf.Tensor, step: tf.Tensor) -> tf.Tensor: ...
@@ -61,7 +64,7 @@ def gathering(step: Step, batches: Batches) -> Callable[..., dict[str, tf.Tensor
     def run(rows, epoch, first, start, stop):  # rows: (steps, batch), of the steps from `first` on
         collected = Rows()
 
-        def more(i, finite, table):
+        def more(i, finite, _):
             return (i < stop) & finite
 
         def body(i, finite, table):
@@ -139,6 +142,8 @@ class Streamed:
     """Runs a step over a `tf.data.Dataset` of batches, which is one epoch."""
 
     def __init__(self, step: Step, dataset: tf.data.Dataset, *, graph: bool = True):
+        endless = dataset.cardinality() == tf.data.INFINITE_CARDINALITY
+        require(not endless, "batches", "one epoch", "a tf.data.Dataset without an end")
         self.dataset = dataset
         self._function = compiled(streaming(step), graph=graph)
 

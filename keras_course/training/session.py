@@ -1,4 +1,4 @@
-"""How a training run goes on: calls of the graph, and between them the checks, the display, the checkpoint, the logs."""
+"""How a training run goes on: calls of the graph; between them checks, the display, the checkpoint and the logs."""
 
 import dataclasses
 import time
@@ -24,7 +24,7 @@ class Log(Protocol):
     def checkpoint(self, stage: str) -> Checkpoint | None: ...
 
 
-class Diverged(InputError):
+class Diverged(InputError):  # noqa: N818, the field's word for it
     """The loss became NaN or infinite.
 
     Attributes:

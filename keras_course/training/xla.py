@@ -9,11 +9,11 @@ import keras
 import tensorflow as tf
 
 # The kinds of layer that were measured to gain, and the containers that add nothing of their own.
-DENSE = set(
-    "Sequential Functional InputLayer Flatten Reshape Rescaling Normalization Dense Activation ReLU LeakyReLU PReLU ELU "
-    "Softmax Dropout GaussianNoise GaussianDropout BatchNormalization LayerNormalization Add Subtract Multiply Average "
-    "Concatenate Sampling".split()
-)
+DENSE = {
+    "Sequential", "Functional", "InputLayer", "Flatten", "Reshape", "Rescaling", "Normalization", "Dense", "Activation",
+    "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Dropout", "GaussianNoise", "GaussianDropout", "Add", "Subtract",
+    "Multiply", "Average", "Concatenate", "BatchNormalization", "LayerNormalization", "Sampling",
+}  # fmt: skip
 
 
 def kinds(model: keras.Model) -> set[str]:

