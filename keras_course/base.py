@@ -25,7 +25,7 @@ class InputError(ValueError):
 
 
 def closest(name: object, known: Iterable[object]) -> str:
-    """" Did you mean 'x'?" for the nearest of `known`, or nothing when none is near."""
+    """ " Did you mean 'x'?" for the nearest of `known`, or nothing when none is near."""
     match = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
     return f" Did you mean {match[0]!r}?" if match else ""
 

@@ -56,10 +56,10 @@ def _overview() -> str:
 
 def _list(parser: settings.Parser, argv: list[str]) -> int:
     """List the assignments: question, data, time and state of the record."""
+    from keras_course import records, report
+
     from rich import box
     from rich.table import Table
-
-    from keras_course import records, report
 
     parser.add_argument("pattern", nargs="?", default="", help="only names and titles that contain this")
     parser.add_argument("--folder", help="only this folder, for example vision")
@@ -128,7 +128,9 @@ def _refuse_record(arguments: argparse.Namespace, light: Any, defaults: Any, cho
             f"Received: {settings.differences(vars(defaults), vars(chosen)) or 'the quick preset'}."
         )
     if arguments.seeds * getattr(chosen, "repeats", 1) < 3:
-        raise InputError(f"`--seeds` must be at least 3 for a record, which shows a spread. Received: {arguments.seeds}.")
+        raise InputError(
+            f"`--seeds` must be at least 3 for a record, which shows a spread. Received: {arguments.seeds}."
+        )
     if arguments.resume:
         raise InputError("`--record` and `--resume` exclude each other: a record is measured in one go.")
 
@@ -178,19 +180,18 @@ def shown(path: Path) -> str:
 @contextmanager
 def _silence() -> Iterator[None]:
     """Takes what C++ code writes to standard error; gives it back when Python fails."""
-    kept, held = os.dup(2), tempfile.TemporaryFile()
-    os.dup2(held.fileno(), 2)
-    try:
-        yield
-    except BaseException:
-        os.dup2(kept, 2)
-        held.seek(0)
-        os.write(2, held.read())
-        raise
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        held.close()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _import_tensorflow() -> None:
@@ -275,7 +276,9 @@ def _board(parser: settings.Parser, argv: list[str]) -> int:
     arguments = parser.parse_all(argv)
     folder = LOGS / _name(arguments.name) if arguments.name else LOGS
     if not any(folder.rglob("events.out.tfevents.*")):
-        raise InputError(f"`board` needs runs to show, and there are none in {shown(folder)}: `keras-course run` makes some.")
+        raise InputError(
+            f"`board` needs runs to show, and there are none in {shown(folder)}: `keras-course run` makes some."
+        )
     from keras_course.board import serve
 
     with _silence():

@@ -151,7 +151,8 @@ def peek(name: str) -> Exercise:
     """
     path = path_of(name)
     spec = importlib.util.spec_from_file_location(f"peeked:{path.parent.name}/{path.stem}", path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where `inspect` looks for the source of `Settings`
     with _stubs():
@@ -165,7 +166,7 @@ LIGHT = {"keras_course", "keras_course.base", "keras_course.exercise", "keras_co
 class _Stub(types.ModuleType):
     """Module, function, decorator and base class at once: whatever an assignment's top level does with an import."""
 
-    __path__: list[str] = []
+    __path__ = ()  # type: ignore[assignment]  # a package without files, so that its submodules are stubs too
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # One look for all: distinguishable in print and for the colour-blind (Okabe and Ito 2008).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -23,9 +24,10 @@ def figure(width: float = 6.0, height: float = 3.6) -> tuple[Figure, Axes]:
 
 def _legend(axes: Axes, labels: Sequence[str]) -> None:
     """Inside while it is short, else beside the axes."""
-    if len(labels) > 1:
-        beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if len(labels) > 4 else {}
-        axes.legend(frameon=False, fontsize="small", **beside)
+    if len(labels) > 4:
+        axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif len(labels) > 1:
+        axes.legend(frameon=False, fontsize="small")
 
 
 def curves(
@@ -44,7 +46,7 @@ def curves(
         axes.plot(at, values, label=label, marker="o" if len(values) <= 12 else None, markersize=3.5)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale=yscale)
     if x is None:
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend(axes, list(series))
     return drawing
 
@@ -61,7 +63,7 @@ def band(
         axes.fill_between(at, values.min(0), values.max(0), alpha=0.2, color=line.get_color(), linewidth=0)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if x is None:
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend(axes, list(series))
     return drawing
 
@@ -85,7 +87,7 @@ def images(rows: Any, *, row_labels: Sequence[str] = (), titles: Sequence[str] =
     rows = np.asarray(rows)
     count, columns = rows.shape[:2]
     drawing = Figure(figsize=(0.9 * columns + 0.9, 0.95 * count + 0.5), layout="constrained")
-    grid = drawing.subplots(count, columns, squeeze=False)
+    grid: Any = drawing.subplots(count, columns, squeeze=False)
     for i, j in np.ndindex(count, columns):
         axes, image = grid[i, j], np.clip(rows[i, j], 0, 1)
         axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
@@ -108,9 +110,17 @@ def matrix(
     shown = axes.imshow(values, cmap="viridis", aspect="auto")
     drawing.colorbar(shown, ax=axes)
     if decimals is not None:
-        for (i, j), value in np.ndenumerate(values):
-            light = shown.norm(value) < 0.6
-            axes.text(j, i, f"{value:.{decimals}f}", ha="center", va="center", color="white" if light else "black", fontsize="small")
+        for i, j in np.ndindex(*values.shape):
+            light = values[i, j] - values.min() < 0.6 * np.ptp(values)
+            axes.text(
+                j,
+                i,
+                f"{values[i, j]:.{decimals}f}",
+                ha="center",
+                va="center",
+                color="white" if light else "black",
+                fontsize="small",
+            )
     if labels:
         axes.set_xticks(range(len(labels)), labels)
         axes.set_yticks(range(len(labels)), labels)
@@ -153,9 +163,11 @@ def mosaic(tiles: Any, *, xlabel: str = "", ylabel: str = "", title: str = "") -
 
 
 def overlays(rows: Any, heats: Any, *, row_labels: Sequence[str], titles: Sequence[str], title: str = "") -> Figure:
-    """Heat maps over images: images (columns, height, width, 1 or 3), heats (rows, columns, height, width) in [0, 1]."""
+    """Heat maps (rows, columns, height, width) in [0, 1] over images (columns, height, width, 1 or 3)."""
     heats = np.asarray(heats)
-    drawing = images(np.broadcast_to(rows, (len(heats), *np.shape(rows))), row_labels=row_labels, titles=titles, title=title)
+    drawing = images(
+        np.broadcast_to(rows, (len(heats), *np.shape(rows))), row_labels=row_labels, titles=titles, title=title
+    )
     for axes, heat in zip(drawing.axes, heats.reshape(-1, *heats.shape[2:]), strict=True):
         axes.imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=0.55)
     return drawing

@@ -50,7 +50,20 @@ def fingerprint(path: Path) -> str:
 
 
 # What runs and shows an assignment, and does not decide its numbers.
-FRAME = {"base", "board", "check", "cli", "exercise", "handout", "plots", "records", "report", "runs", "script", "settings"}
+FRAME = {
+    "base",
+    "board",
+    "check",
+    "cli",
+    "exercise",
+    "handout",
+    "plots",
+    "records",
+    "report",
+    "runs",
+    "script",
+    "settings",
+}
 
 
 @cache

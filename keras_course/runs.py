@@ -178,4 +178,3 @@ class Run:
         for writer in self._writers.values():
             writer.flush()
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
-

@@ -13,7 +13,7 @@ from keras_course.base import ASSIGNMENTS
 
 
 def assignment(main: ModuleType) -> str | None:
-    """The name of the assignment that `main`, the module Python was started with, is; None when it is something else."""
+    """The name of the assignment that `main`, what Python was started with, is; None when it is something else."""
     script = Path(getattr(main, "__file__", None) or "").resolve()
     is_one = script.suffix == ".py" and script.parent.parent == ASSIGNMENTS and script.stem != "__init__"
     return f"{script.parent.name}/{script.stem}" if is_one else None

@@ -139,7 +139,7 @@ class Parser(argparse.ArgumentParser):
     """An argparse parser that raises `InputError`, one sentence, instead of printing its usage."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+        super().__init__(*args, **{"allow_abbrev": False} | kwargs)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message[0].upper() + message[1:].rstrip(".") + f". See `{self.prog} --help`.")
@@ -165,9 +165,7 @@ def add_flags(parser: argparse.ArgumentParser, defaults: Any) -> None:
         value = getattr(defaults, name)
         text = f"{comments.get(name, '')} ({describe(kind)}; {value})".strip().replace("%", "%%")
         if kind is bool:
-            group.add_argument(
-                flag(name), dest=name, default=None, action=argparse.BooleanOptionalAction, help=text
-            )
+            group.add_argument(flag(name), dest=name, default=None, action=argparse.BooleanOptionalAction, help=text)
         else:
             group.add_argument(
                 flag(name), dest=name, metavar="", nargs="+" if get_origin(kind) is tuple else None, help=text

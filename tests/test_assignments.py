@@ -79,7 +79,9 @@ def test_record_is_current_inside_its_bands_and_over_its_floors(name):
         assert not outside, f"{score}: {outside} is not {band}"
     for score, floor in item.floors.items():
         mean = found["full"]["scores"][score]["mean"]
-        assert floor.holds(mean) or not report.comparable(floor, found["full"]["data"]), f"{score}: {mean} is not {floor}"
+        assert floor.holds(mean) or not report.comparable(floor, found["full"]["data"]), (
+            f"{score}: {mean} is not {floor}"
+        )
 
 
 @every

@@ -89,7 +89,11 @@ def test_a_run_ends_with_its_scores_and_says_where_the_report_is(tmp_path):
 def test_a_script_does_what_run_does():
     script = f"assignments/{NAME}.py"
     answer = subprocess.run(
-        [sys.executable, script, "--epochs", "0"], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        [sys.executable, script, "--epochs", "0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr == "keras-course: `epochs` must be a whole number of at least 1. Received: 0.\n"

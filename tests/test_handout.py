@@ -101,7 +101,8 @@ def test_the_task_names_each_blank_where_it_stands(student):
     ("file", "text"),
     [
         ("keras_course/copy.py", "def f(weights, x):\n    return 0\ndef g(x, weights):\n"
-         "    total = sum(weights)\n    if   total == 0:\n        raise ValueError('the weights sum to nothing')\n"),
+         "    if total == 0:\n        raise ValueError(  # laid out in another way\n"
+         "            'the weights sum to nothing'\n        )\n"),
         ("tests/test_means.py", "# if total == 0:\n#     raise ValueError('the weights sum to nothing')\n"),
         ("tests/notes.txt", "return np.asarray(x) * np.asarray(x)\n"),
     ],

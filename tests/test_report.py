@@ -105,7 +105,14 @@ def test_the_page_of_a_run_names_scores_figures_tables_and_versions(tables, monk
         "versions": {"keras": "3.15"},
     }
     text = report.page(EXAMPLE, found, tables, ["figures/loss_curve.png"])
-    for words in ("# A title", "A task.", "| accuracy | 0.7 |", "![loss curve](figures/loss_curve.png)", "7,850", "3.15"):
+    for words in (
+        "# A title",
+        "A task.",
+        "| accuracy | 0.7 |",
+        "![loss curve](figures/loss_curve.png)",
+        "7,850",
+        "3.15",
+    ):
         assert words in text
     assert ("## Choices" in text) == bool(tables)
 

@@ -25,9 +25,7 @@ class Example:
 
 def test_flags_change_their_fields_and_leave_the_others():
     argv = ["--epochs", "3", "--hidden", "5", "2", "--no-augment", "--patience", "4", "--rate=1/255"]
-    assert settings.parse(Example(), argv) == Example(
-        epochs=3, hidden=(5, 2), augment=False, patience=4, rate=1 / 255
-    )
+    assert settings.parse(Example(), argv) == Example(epochs=3, hidden=(5, 2), augment=False, patience=4, rate=1 / 255)
 
 
 def test_a_list_may_be_written_with_commas_or_be_empty():
@@ -52,7 +50,10 @@ def test_what_a_flag_spells_is_what_the_field_holds(epochs, rate, dropout, augme
         (["--rate", "nan"], "`rate` must be a number above 0. Received: nan."),
         (["--rate", "inf"], "`rate` must be a number above 0. Received: inf."),
         (["--dataset", "digit"], "`dataset` must be one of digits, mnist. Received: 'digit'."),
-        (["--hidden", "5", "0"], "`hidden` must be a list in which each is a whole number of at least 1. Received: (5, 0)."),
+        (
+            ["--hidden", "5", "0"],
+            "`hidden` must be a list in which each is a whole number of at least 1. Received: (5, 0).",
+        ),
         (["--patience", "x"], "`patience` must be a whole number of at least 1 or none. Received: 'x'."),
     ],
 )

@@ -134,13 +134,17 @@ def figures(result):
             {"training": arrays["history"]["loss"], "validation": arrays["history"]["val_loss"]},
             ylabel="negative bound (nats per image)",
         ),
-        "pairs": plots.images(arrays["pairs"], row_labels=("image", "decoded"), title="test images and reconstructions"),
+        "pairs": plots.images(
+            arrays["pairs"], row_labels=("image", "decoded"), title="test images and reconstructions"
+        ),
     }
     if arrays["plane"] is not None:
         drawn["codes"] = plots.scatter(
             arrays["codes"], arrays["labels"], xlabel="first code", ylabel="second code", title="test images by class"
         )
-        drawn["plane"] = plots.mosaic(arrays["plane"], title="the plane of codes, decoded", xlabel="first code →", ylabel="second code →")
+        drawn["plane"] = plots.mosaic(
+            arrays["plane"], title="the plane of codes, decoded", xlabel="first code →", ylabel="second code →"
+        )
     return drawn
 
 

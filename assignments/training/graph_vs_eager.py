@@ -66,7 +66,7 @@ def train_step(model, optimizer, x, labels):
     hints=(
         "A Python `for` over `range` is unrolled while tracing; over `tf.range` it becomes a loop of the graph.",
         "A Python number is part of the signature, so each new number is a new trace; a tensor is not.",
-        "Give `tf.function` an `input_signature` of two scalars, or convert both ends with `tf.constant` before the call.",
+        "Give `tf.function` an `input_signature` of two scalars, or convert both ends with `tf.constant` first.",
     ),
 )
 def epoch_in_graph(step, batches, *, jit_compile=None):
@@ -139,9 +139,7 @@ def batches_of(split, settings):
 def run(settings, log):
     splits = data.load(settings.dataset, source=settings.source, seed=settings.seed)
     batches = batches_of(splits.train, settings)
-    networks = {
-        way: models.mlp(splits.train.x.shape[1:], len(splits.classes), hidden=settings.hidden) for way in WAYS
-    }
+    networks = {way: models.mlp(splits.train.x.shape[1:], len(splits.classes), hidden=settings.hidden) for way in WAYS}
     epochs, losses, seconds = {}, {way: [] for way in WAYS}, {way: [] for way in WAYS}
     for way, model in networks.items():
         model.set_weights(networks["eager"].get_weights())  # the same start: only the way to run differs

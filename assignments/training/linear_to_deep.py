@@ -13,6 +13,7 @@ one table in which a single choice changes per row.
 He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers", section 2.2, for the initial scale.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -87,7 +88,7 @@ def equal_width(inputs, classes, hidden):
     Returns a whole number of at least 1.
     """
     sizes = [inputs, *hidden, classes]
-    parameters = sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
+    parameters = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
     return max(1, round((parameters - classes) / (inputs + 1 + classes)))
 
 
@@ -186,7 +187,9 @@ def figures(result):
     errors = {name: [1 - value for value in values] for name, values in result.arrays["curves"].items()}
     ends = {row["choice"]: float(row["test accuracy"]) for row in result.arrays["rows"] if row["test accuracy"] != "–"}
     return {
-        "error": plots.curves(errors, ylabel="validation error", yscale="log", title="linear, deep, and as wide as deep"),
+        "error": plots.curves(
+            errors, ylabel="validation error", yscale="log", title="linear, deep, and as wide as deep"
+        ),
         "choices": plots.bars(ends, ylabel="test accuracy", title="one choice changed at a time"),
     }
 

@@ -130,7 +130,11 @@ def figures(result):
         "accuracy": plots.bars(arrays["found"], ylabel="test accuracy", title="each dot is one training"),
         "curves": plots.band(arrays["curves"], ylabel="validation accuracy", title="mean and range over seeds"),
         "grad_cam": plots.overlays(
-            arrays["images"], arrays["heat"], row_labels=list(ARMS), titles=arrays["labels"], title="Grad-CAM of the label"
+            arrays["images"],
+            arrays["heat"],
+            row_labels=list(ARMS),
+            titles=arrays["labels"],
+            title="Grad-CAM of the label",
         ),
         "gates": plots.histogram(arrays["gates"], xlabel="value of a gate", title="gates of the trained network"),
     }

@@ -20,7 +20,6 @@ from urllib.request import build_opener
 from keras_course.base import InputError
 from keras_course.data import catalogue
 
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
@@ -68,6 +67,8 @@ def _workshop() -> Iterator[Path]:
 
 
 def _prepare(builder: Any, archives: Path | None) -> None:
+    import tensorflow as tf  # not sooner: a refusal should not wait for it
+
     config = tfds.download.DownloadConfig(manual_dir=archives, try_download_gcs=False)
     try:
         builder.download_and_prepare(download_config=config)

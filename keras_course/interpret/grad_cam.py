@@ -28,7 +28,9 @@ def grad_cam(model: keras.Model, images: Any, classes: Any, *, layer: str) -> np
         InputError: no such layer, or one without spatial maps; other shapes.
     """
     if layer not in [each.name for each in model.layers]:
-        raise InputError(f"No layer named {layer!r} in {model.name}. There are: {', '.join(e.name for e in model.layers)}.")
+        raise InputError(
+            f"No layer named {layer!r} in {model.name}. There are: {', '.join(e.name for e in model.layers)}."
+        )
     maps = model.get_layer(layer).output
     require(len(maps.shape) == 4, "layer", "one whose output is (batch, height, width, maps)", (layer, maps.shape))
     images, classes = tf.convert_to_tensor(images, tf.float32), tf.convert_to_tensor(classes, tf.int32)

@@ -12,7 +12,8 @@ from keras_course.layers import arguments
 import keras
 from keras import ops
 
-BLOCKED = -3e4  # a score that fits every float type and whose exponential is 0 in each
+# What stands for the score of a masked key: below every real score, but finite, for -inf makes NaN of a row of them.
+LOWEST = {"float16": -6.5e4, "bfloat16": -3e38, "float32": -3e38, "float64": -1e308}
 
 
 def allowed_pairs(query: Any, value: Any, masks: tuple[Any, Any, Any], *, causal: bool) -> Any:
@@ -35,7 +36,8 @@ def allowed_pairs(query: Any, value: Any, masks: tuple[Any, Any, Any], *, causal
 
 def masked_softmax(scores: Any, allowed: Any) -> Any:
     """Softmax over the last axis of the `allowed` scores, 0 elsewhere; a row with none allowed is 0 throughout."""
-    weights = ops.softmax(ops.where(allowed, scores, BLOCKED), axis=-1)
+    lowest = LOWEST[keras.backend.standardize_dtype(scores.dtype)]
+    weights = ops.softmax(ops.where(allowed, scores, lowest), axis=-1)
     return ops.where(allowed, weights, 0.0)
 
 

@@ -23,8 +23,12 @@ def kinds(model: keras.Model) -> set[str]:
     return {type(part).__name__ for part in [*layers, *operations]}
 
 
-def choose(model: keras.Model, xla: bool | None) -> bool:
-    """`xla` as asked for; None: yes when every layer is one that gains.
+# Compiling takes about a second, and a step of a small dense network then a millisecond less: the run must repay it.
+REPAID = 1000
+
+
+def choose(model: keras.Model, xla: bool | None, *, steps: int) -> bool:
+    """`xla` as asked for; None: yes when every layer is one that gains and the run has steps enough to repay it.
 
     Raises:
         InputError: XLA for convolutions or pooling on a machine that has no GPU.
@@ -34,4 +38,4 @@ def choose(model: keras.Model, xla: bool | None) -> bool:
     allowed = not slow or tf.config.list_physical_devices("GPU")
     rule = f"None or False for a network with {' and '.join(slow)} on a CPU, which XLA makes up to 92 times slower"
     require(allowed or not xla, "xla", rule, xla)
-    return found <= DENSE if xla is None else xla
+    return found <= DENSE and steps >= REPAID if xla is None else xla

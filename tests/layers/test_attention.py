@@ -147,6 +147,12 @@ def test_large_scores_give_no_nan(make):
     assert np.isfinite(built(make())(1e4 * Q, 1e4 * V, value_mask=MASK)).all()
 
 
+def test_masked_keys_lose_against_the_worst_of_the_others():
+    query, key = np.full((1, 1, 1), 1e5, "float32"), np.array([[[-1e5], [-2e5], [0.0]]], "float32")
+    _, weights = attend(DotProductAttention(False), query, key, value_mask=np.array([[False, True, False]]))
+    np.testing.assert_array_equal(weights, [[[0, 1, 0]]])
+
+
 @every
 @pytest.mark.parametrize("precision", ["float16", "mixed_bfloat16"])
 def test_masks_hold_in_half_precision(make, precision):

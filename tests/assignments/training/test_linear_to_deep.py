@@ -1,3 +1,4 @@
+import itertools
 import math
 
 from keras_course.check import Mutant, points, same
@@ -39,9 +40,9 @@ def starting_deviations(hidden, activation, scale):
 
 
 def scaled_range():
-    import numpy as np
-
     from keras_course import data
+
+    import numpy as np
 
     splits = data.load("mnist")
     return [float(f(part.x)) for part in (splits.train, splits.validation, splits.test) for f in (np.min, np.max)]
@@ -92,7 +93,7 @@ def test_the_wide_network_has_the_parameters_of_the_deep_one(subject):
     received = subject(widths, cases=cases)
     for (inputs, classes, hidden), width in zip(cases, received, strict=True):
         sizes = [inputs, *hidden, classes]
-        deep = sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
+        deep = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
         nearest = min(range(1, 2000), key=lambda w: abs((inputs + 1) * w + (w + 1) * classes - deep))
         same(width, nearest, what=f"{inputs} inputs, {classes} classes, hidden {hidden}")
 

@@ -12,7 +12,9 @@ import pytest
 
 RNG = np.random.default_rng(0)
 X = (RNG.normal(size=(2, 5, 7, 4)) / 2 - [0, 0, 2, 0]).astype("float32")  # the third channel is negative throughout
-SQUEEZE = np.array([[0.9, -0.4], [0.5, 0.7], [-0.3, 0.8], [-0.2, 0.8]], "float32")  # the mean wakes one unit, the maximum both
+SQUEEZE = np.array(
+    [[0.9, -0.4], [0.5, 0.7], [-0.3, 0.8], [-0.2, 0.8]], "float32"
+)  # the mean wakes one unit, the maximum both
 EXPAND = np.array([[0.8, -0.5, -0.9, 0.3], [-0.2, 0.6, -0.3, 0.9]], "float32")
 KERNEL = (RNG.normal(size=(7, 7, 2, 1)) / 5).astype("float32")
 
@@ -30,9 +32,9 @@ def spatial_gate(x, kernel):
 
 def by_channel(x, squeeze, expand):
     """The gate, and what the layer makes of x."""
-    import keras
-
     from keras_course.layers import ChannelAttention
+
+    import keras
 
     layer = ChannelAttention(reduction=squeeze.shape[0] // squeeze.shape[1])
     inputs = keras.Input(x.shape[1:])
@@ -43,9 +45,9 @@ def by_channel(x, squeeze, expand):
 
 def by_place(x, kernel):
     """The gate, and what the layer makes of x."""
-    import keras
-
     from keras_course.layers import SpatialAttention
+
+    import keras
 
     layer = SpatialAttention(kernel.shape[0])
     inputs = keras.Input(x.shape[1:])
@@ -56,9 +58,9 @@ def by_place(x, kernel):
 
 def gradients(kind, x, weights, upstream):
     """The gradients of sum(upstream * layer(x)) by x and by each weight."""
-    import tensorflow as tf
-
     from keras_course import layers
+
+    import tensorflow as tf
 
     x = tf.constant(x)
     channel = kind == "channel"
@@ -73,9 +75,9 @@ def gradients(kind, x, weights, upstream):
 
 def branch_with_and_without(x):
     """What a residual block adds to x without CBAM, and with a CBAM whose weights are zero."""
-    import numpy as np
-
     from keras_course.layers import ResidualBlock
+
+    import numpy as np
 
     blocks = [ResidualBlock(x.shape[-1], attention=attention) for attention in (None, "cbam")]
     for block in blocks:
@@ -88,11 +90,11 @@ def branch_with_and_without(x):
 
 def gates_of_a_network(images):
     """For each weight of the gates of a small residual network its shape and the size of the logits' gradient."""
+    from keras_course import models
+
     import keras
     import numpy as np
     import tensorflow as tf
-
-    from keras_course import models
 
     keras.utils.set_random_seed(0)
     model = models.resnet(images.shape[1:], 3, blocks=(1, 1), filters=16, attention="cbam")
@@ -219,7 +221,10 @@ def test_noise_is_the_standard_error_of_the_mean():
 
 
 def test_both_networks_train_on_the_same_batches_several_times_and_are_tested_on_others(monkeypatch):
-    parts = [data.Split(np.full((n, 8, 8, 1), mark, "float32"), np.arange(n) % 2) for mark, n in ((0.25, 8), (0.5, 5), (0.75, 9))]
+    parts = [
+        data.Split(np.full((n, 8, 8, 1), mark, "float32"), np.arange(n) % 2)
+        for mark, n in ((0.25, 8), (0.5, 5), (0.75, 9))
+    ]
     splits = data.Splits(*parts, name="marked", source="small", classes=("a", "b"), licence="none")
     trained, tested = [], []
 
@@ -237,7 +242,7 @@ def test_both_networks_train_on_the_same_batches_several_times_and_are_tested_on
     recorder = types.SimpleNamespace(fit=fit, evaluate=evaluate, classification=None)
     monkeypatch.setattr(cbam, "training", recorder)
     monkeypatch.setattr(cbam.data, "load", lambda *_, **__: splits, raising=False)
-    scores = cbam.run(Settings(filters=2, seed=2), None).scores
+    scores = cbam.run(Settings(blocks=(1,), filters=2, seed=2), None).scores
     assert trained == [(f"{arm}_{i}", 2000 + i, {0.25}, {0.5}) for i in range(3) for arm in ("plain", "cbam")]
     assert tested == [{0.75}] * 6
     assert (scores["plain"], scores["cbam"], scores["gain"]) == (0.5, 0.75, 0.25)

@@ -1,4 +1,13 @@
-from assignments.vision.densenet import Settings, batches_of, dense, older_share, optimizer, plain, reuse_of, with_keras_fit
+from assignments.vision.densenet import (
+    Settings,
+    batches_of,
+    dense,
+    older_share,
+    optimizer,
+    plain,
+    reuse_of,
+    with_keras_fit,
+)
 from keras_course import data, training
 from keras_course.check import Mutant, points, same
 from tests.layers.reference import conv, norm
@@ -44,9 +53,9 @@ def agree(received, expected, what=""):
 
 
 def block_output(x, units, growth_rate, training=False):
-    import keras
-
     from keras_course.layers import DenseBlock
+
+    import keras
 
     inputs = keras.Input(x.shape[1:])
     block = DenseBlock(len(units), growth_rate, bottleneck=len(units[0]) == 2)
@@ -70,9 +79,9 @@ def moving_means(x, units, growth_rate):
 
 def block_gradients(x, units, growth_rate, upstream):
     """The gradients of sum(upstream * block(x)) by x and by the kernel of each unit."""
-    import tensorflow as tf
-
     from keras_course.layers import DenseBlock
+
+    import tensorflow as tf
 
     x, block = tf.constant(x), DenseBlock(len(units), growth_rate)
     block.build(x.shape)
