@@ -16,6 +16,12 @@ FIGURES = ASSIGNMENTS / "figures"
 LOGS = Path(os.environ.get("KERAS_COURSE_LOGS", ROOT / "logs"))
 
 
+def assignments(root: Path = ROOT) -> dict[str, Path]:
+    """The file of each assignment by its name, "<folder>/<slug>": the folder is the registry."""
+    files = sorted((root / "assignments").glob("*/*.py"))
+    return {f"{file.parent.name}/{file.stem}": file for file in files if file.stem != "__init__"}
+
+
 class InputError(ValueError):
     """Bad input. Its message is one sentence for the user: the field, the rule, what was received, what would do.
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from keras_course.base import ASSIGNMENTS, ROOT, blank, pick
+from keras_course.base import ASSIGNMENTS, ROOT, assignments, blank, pick
 
 __all__ = ["Band", "Exercise", "Floor", "Result", "blank"]
 
@@ -124,16 +124,15 @@ class Exercise:
 
 
 def names() -> list[str]:
-    """Every assignment, by name: the folder is the registry."""
-    files = ASSIGNMENTS.glob("*/*.py")
-    return sorted(f.relative_to(ASSIGNMENTS).with_suffix("").as_posix() for f in files if f.stem != "__init__")
+    """Every assignment, by name."""
+    return list(assignments())
 
 
 def path_of(name: str) -> Path:
     """The file of the assignment `name`; its slug is enough, since no two folders share one."""
-    known = {n: n for n in names()}
-    slugs = {n.split("/")[1]: n for n in known}
-    return ASSIGNMENTS / f"{slugs.get(name) or pick(known, name, 'assignment')}.py"
+    files = assignments()
+    slugs = {known.split("/")[1]: file for known, file in files.items()}
+    return slugs.get(name) or pick(files, name, "assignment")
 
 
 def load(name: str) -> Exercise:

@@ -73,7 +73,7 @@ def bars(values: Mapping[str, Any], *, ylabel: str, title: str = "", yscale: str
     drawing, axes = figure()
     for place, (_label, value) in enumerate(values.items()):
         dots = np.atleast_1d(value)
-        axes.bar(place, dots.mean(), width=0.65, color=COLOURS[place % len(COLOURS)], alpha=0.75)
+        axes.bar(place, dots.mean(), width=0.65, color=COLOURS[0], alpha=0.75)
         if len(dots) > 1:
             axes.scatter(np.full(len(dots), place), dots, color="black", s=12, zorder=3)
     axes.set_xticks(range(len(values)), list(values), rotation=20 if len(values) > 4 else 0)

@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from keras_course.base import ROOT
+from keras_course.base import ROOT, assignments
 from keras_course.check import Mutant, Zygote, judge, load_tests, properties
-from keras_course.handout import assignments, path_of_tests
+from keras_course.handout import path_of_tests
 
 import pytest
 

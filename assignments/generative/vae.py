@@ -73,12 +73,12 @@ def bound(model, split):
 
 def variants(settings):
     """The table: label -> what differs from the settings."""
-    half = tuple(max(1, n // 4) for n in settings.hidden)
+    quarter = tuple(max(1, n // 4) for n in settings.hidden)
     return {
         "as it is": {},
         "β = 0: an autoencoder": {"beta": 0.0},
         "β = 4": {"beta": 4.0},
-        "a quarter of the width": {"hidden": half},
+        "a quarter of the width": {"hidden": quarter},
         "one hidden layer": {"hidden": settings.hidden[:1]},
         "tanh": {"activation": "tanh"},
         "sigmoid": {"activation": "sigmoid"},

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from keras_course.base import ROOT, InputError, pick, require
+from keras_course.base import ROOT, InputError, assignments, pick, require
 from keras_course.check.report import Outcome, Report
 from keras_course.check.subjects import Zygote
-from keras_course.handout import assignments, path_of_tests
+from keras_course.handout import path_of_tests
 
 from rich.console import Console
 

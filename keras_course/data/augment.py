@@ -34,9 +34,9 @@ class CropAndFlip:
     def draw(self, count: int | tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Top row and left column of each crop in its padded image, and each flip, 0 or 1: three of int32 (count,)."""
         limits = [[2 * self.padding + 1], [2 * self.padding + 1], [1 + self.flip]]
-        # a vector of whole numbers: of a matrix, or of floats, XLA draws other values than a graph without it
-        drawn = tf.random.stateless_uniform((3 * count,), seed, 0, 2**31 - 1, tf.int32)
-        top, left, flip = tf.unstack(tf.reshape(drawn, (3, count)) % limits)
+        # whole numbers, since of floats XLA draws others than a graph without it
+        drawn = tf.random.stateless_uniform((3, count), seed, 0, 2**31 - 1, tf.int32)
+        top, left, flip = tf.unstack(drawn % limits)
         return top, left, flip
 
     def __call__(self, stored: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

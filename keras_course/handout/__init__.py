@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from keras_course.base import ROOT, InputError, pick, require
+from keras_course.base import ROOT, InputError, assignments, pick, require
 from keras_course.handout.blanks import Blank, blanks, strip, strip_mutants
 
 FOLDERS = ("keras_course", "assignments", "tests")
@@ -35,12 +35,6 @@ TASK = """# {title}
 
 Stuck? `hints/` has a folder for each function; its first file gives away the least.
 """
-
-
-def assignments(root: Path = ROOT) -> dict[str, Path]:
-    """The file of each assignment, by its name "<folder>/<slug>"."""
-    paths = sorted((root / "assignments").glob("*/*.py"))
-    return {f"{path.parent.name}/{path.stem}": path for path in paths if path.stem != "__init__"}
 
 
 def path_of_tests(name: str, root: Path = ROOT) -> Path:
@@ -71,13 +65,10 @@ def empty_blanks(name: str, tree: Path) -> dict[str, list[Blank]]:
 
 
 def remove_results(name: str, tree: Path) -> None:
-    """Removes what the solution scored: its record, its figures, and its rows in the table of results."""
+    """Removes what the solution scored: its record and its figures, and the table of all results."""
     (tree / "assignments" / "records" / f"{name}.json").unlink(missing_ok=True)
     shutil.rmtree(tree / "assignments" / "figures" / name, ignore_errors=True)
-    table = tree / "assignments" / "RESULTS.md"
-    if table.is_file():
-        lines = table.read_text().splitlines(keepends=True)
-        table.write_text("".join(line for line in lines if not re.search(rf"\b{name}\b", line)))
+    (tree / "assignments" / "RESULTS.md").unlink(missing_ok=True)
 
 
 def passages(text: str, lines: int) -> set[str]:

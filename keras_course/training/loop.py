@@ -65,7 +65,7 @@ def fit(
             `log` is not asked for one.
         stage: the name of this training in the log and on the display.
         graph: False steps through Python, for a debugger; the losses are the same.
-        xla: whether XLA compiles the steps; None: for dense networks only. A dataset is never compiled.
+        xla: whether XLA compiles the steps; None: for dense networks with many steps. A dataset is never compiled.
         progress: False shows nothing.
 
     Returns:
@@ -92,9 +92,11 @@ def fit(
         return {f"val_{name}": v for name, v in evaluate(model, objective, validation, graph=graph).items()}
 
     optimizer.build(model.trainable_variables)
+    steps = operator.length_hint(batches)  # 0 for a dataset that does not know its length
+    compiled = choose(model, xla, steps=epochs * steps)
     session = Session(
         state=State(model, optimizer),
-        runner=runner(update(model, objective, optimizer), batches, graph=graph, xla=choose(model, xla)),
+        runner=runner(update(model, objective, optimizer), batches, graph=graph, xla=compiled),
         epochs=epochs,
         validate=validate,
         stopping=early_stopping,
@@ -103,7 +105,6 @@ def fit(
         stage=stage,
     )
     session.restore()
-    steps = operator.length_hint(batches)  # 0 for a dataset that does not know its length
     with display(stage, epochs=epochs, steps=steps, progress=progress) as show:
         session.run(show)
     return session.state.history

@@ -29,14 +29,19 @@ def convolutional(layer):
 
 
 def test_a_dense_network_is_compiled_unless_asked_not_to():
-    assert choose(dense(), None)
-    assert not choose(dense(), False)
+    assert choose(dense(), None, steps=5000)
+    assert not choose(dense(), False, steps=5000)
+
+
+def test_a_short_run_does_not_repay_the_compilation():
+    assert [choose(dense(), None, steps=steps) for steps in (999, 1000)] == [False, True]
+    assert choose(dense(), True, steps=1)
 
 
 @pytest.mark.parametrize("layer", [layers.Conv2D(2, 3), layers.MaxPooling2D(), Block()])
 def test_a_convolution_anywhere_in_the_model_is_left_to_the_plain_graph(layer):
-    assert not choose(convolutional(layer), None)
-    assert not choose(convolutional(layer), False)
+    assert not choose(convolutional(layer), None, steps=5000)
+    assert not choose(convolutional(layer), False, steps=5000)
 
 
 @pytest.mark.parametrize(("layer", "name"), [(layers.Conv2D(2, 3), "Conv2D"), (Block(), "Conv2D")])
@@ -44,9 +49,9 @@ def test_xla_with_a_convolution_on_a_cpu_is_refused(layer, name, monkeypatch):
     model = convolutional(layer)
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
     with pytest.raises(InputError, match=f"`xla` must be None or False for a network with {name} on a CPU.*: True"):
-        choose(model, True)
+        choose(model, True, steps=5000)
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: ["one"])
-    assert choose(model, True)
+    assert choose(model, True, steps=5000)
 
 
 def test_what_a_model_of_ones_own_does_is_not_known_to_gain():
@@ -55,12 +60,12 @@ def test_what_a_model_of_ones_own_does_is_not_known_to_gain():
             super().__init__()
             self.dense = layers.Dense(2)
 
-    assert not choose(Own(), None)
-    assert choose(Own(), True)
+    assert not choose(Own(), None, steps=5000)
+    assert choose(Own(), True, steps=5000)
 
 
 def test_bare_operations_of_a_functional_model_count():
     x = keras.Input((4, 1))
     model = keras.Model(x, keras.ops.conv(x, keras.ops.ones((2, 1, 3))))
     assert "Conv" in kinds(model)
-    assert not choose(model, None)
+    assert not choose(model, None, steps=5000)

@@ -99,7 +99,7 @@ def made_ahead(batches, batch_size):
         return np.int64(image)
 
     n, options = batches * batch_size, tf.data.Options()
-    options.experimental_optimization.inject_prefetch = False  # or TensorFlow prefetches where it is forgotten
+    options.experimental_optimization.apply_default_optimizations = False  # they run ahead unasked
     dataset = input_pipeline(
         tf.data.Dataset.range(n).with_options(options),
         lambda image: tf.ensure_shape(tf.numpy_function(mark, [image], tf.int64), ()),
