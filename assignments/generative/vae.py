@@ -32,8 +32,8 @@ class Settings:
     latent: Count = 2  # dimensions of a code; the pictures of the plane need 2
     hidden: tuple[Count, ...] = (400, 200)  # units of the encoder's hidden layers; the decoder's are reversed
     beta: NonNegative = 1.0  # weight of the KL term; 1 is the bound itself
-    epochs: Count = 60
-    variant_epochs: Count = 20  # epochs of each row of the table of variants
+    epochs: Count = 40
+    variant_epochs: Count = 12  # epochs of each row of the table of variants
     learning_rate: Positive = 0.001  # of Adam, with a cosine down to 0
     batch_size: Count = 64
     seed: Seed = 0
@@ -151,7 +151,7 @@ def figures(result):
 EXERCISE = Exercise(
     source="S2: variational autoencoder with a Sampling layer, β and latent 2",
     small=Settings(),
-    full=Settings(source="full", epochs=60, variant_epochs=10, batch_size=128),
+    full=Settings(source="full", epochs=40, variant_epochs=5, batch_size=128),
     quick=Settings(hidden=(32,), epochs=1, variant_epochs=1, batch_size=500),
     run=run,
     figures=figures,

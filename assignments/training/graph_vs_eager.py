@@ -205,7 +205,7 @@ def figures(result):
 EXERCISE = Exercise(
     source="S4: graph-based execution",
     small=Settings(),
-    full=Settings(source="full", examples=55000, epochs=4),
+    full=Settings(source="full", examples=55000, epochs=3),
     quick=Settings(examples=320, epochs=2),
     run=run,
     figures=figures,

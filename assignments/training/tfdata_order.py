@@ -24,7 +24,7 @@ from typing import Literal
 from keras_course import data, models, plots, training
 from keras_course.data.pipeline import shuffle_batch_repeat
 from keras_course.exercise import Band, Exercise, Result, blank
-from keras_course.settings import Count, Positive, Seed
+from keras_course.settings import Count, Positive, Seed, Several
 
 import keras
 import numpy as np
@@ -36,7 +36,7 @@ class Settings:
     dataset: Literal["mnist", "fashion_mnist"] = "mnist"
     source: Literal["small", "full"] = "small"  # small: offline; full: the published set
     numbers: Count = 1000  # length of the stream on which the orders are measured
-    batch_size: Count = 48  # does not divide the stream, so that short batches show
+    batch_size: Several = 48  # does not divide the stream, so that short batches show
     epochs: Count = 3  # how often the stream and the images are repeated
     learning_rate: Positive = 0.05  # of plain SGD on the images sorted by label
     rounds: Count = 5  # how often each way to feed the images is timed, in turn
@@ -238,7 +238,7 @@ def figures(result):
 EXERCISE = Exercise(
     source="S4: tf.data pipelines",
     small=Settings(),
-    full=Settings(source="full", rounds=3),
+    full=Settings(source="full", batch_size=96, epochs=2, rounds=2),
     quick=Settings(numbers=100, epochs=2, rounds=1),
     run=run,
     figures=figures,

@@ -17,7 +17,7 @@ from typing import Literal
 from keras_course import data, layers, models, plots, training
 from keras_course.exercise import Band, Exercise, Floor, Result
 from keras_course.interpret import grad_cam
-from keras_course.settings import Count, NonNegative, Positive, Seed
+from keras_course.settings import Count, NonNegative, Positive, Seed, Several
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ class Settings:
     source: Literal["small", "full"] = "small"  # small: offline; full: the published set
     blocks: tuple[Count, ...] = (1, 1, 1)  # residual blocks of each stage
     filters: Count = 8  # maps of the first stage; each further stage has twice as many
-    repeats: Count = 3  # pairs of trainings, each from a seed of its own
+    repeats: Several = 3  # pairs of trainings, each from a seed of its own
     epochs: Count = 6
     learning_rate: Positive = 0.1  # of SGD with Nesterov momentum .9 and a cosine down to 0
     weight_decay: NonNegative = 0.0001
@@ -81,7 +81,7 @@ def gates(model, images):
 
 def noise_of(differences):
     """The standard error of the mean of paired differences."""
-    return statistics.stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else 0.0
+    return statistics.stdev(differences) / len(differences) ** 0.5
 
 
 def run(settings, log):
@@ -143,7 +143,7 @@ def figures(result):
 EXERCISE = Exercise(
     source="S0: CBAM in a residual network",
     small=Settings(),
-    full=Settings(dataset="cifar10", source="full", filters=16, epochs=10, augment=True),
+    full=Settings(dataset="cifar10", source="full", filters=16, epochs=8, augment=True),
     quick=Settings(filters=2, repeats=2, epochs=1, batch_size=500),
     run=run,
     figures=figures,

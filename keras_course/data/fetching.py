@@ -117,17 +117,17 @@ def _require_network(name: str, urls: Urls) -> None:
 
 def unreachable(address: str) -> str:
     """Why `address` cannot be read, within PATIENCE seconds; empty when it can. Proxies of the environment are used."""
-    reason = "no answer"
+    reason = f"no answer in {PATIENCE:g} seconds"
 
     def ask() -> None:
         nonlocal reason
         try:
-            build_opener().open(address, timeout=PATIENCE).close()
+            build_opener().open(address).close()
             reason = ""
         except (OSError, HTTPException) as error:
             reason = str(error) or type(error).__name__
 
-    thread = Thread(target=ask, daemon=True)  # since nothing bounds how long a name is looked up
+    thread = Thread(target=ask, daemon=True)  # a timeout would not bound how long a name is looked up
     thread.start()
     thread.join(PATIENCE)
     return reason

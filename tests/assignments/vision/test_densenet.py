@@ -236,7 +236,7 @@ def test_keras_fit_and_the_loop_of_the_course_end_at_the_same_weights():
     train, *_ = batches_of(splits, settings)
     model, twin = dense(splits, settings), dense(splits, settings)
     twin.set_weights(model.get_weights())
-    training.fit(
+    history = training.fit(
         model,
         training.classification,
         train,
@@ -244,7 +244,10 @@ def test_keras_fit_and_the_loop_of_the_course_end_at_the_same_weights():
         optimizer=optimizer(settings, settings.epochs * len(train)),
         progress=False,
     )
-    assert with_keras_fit(twin, train, settings) > 0
+    losses, seconds = with_keras_fit(twin, train, settings, epochs=settings.epochs)
+    np.testing.assert_allclose(losses, history["loss"], rtol=1e-3)
+    assert len(seconds) == settings.epochs
+    assert min(seconds) > 0
     for a, b in zip(model.weights, twin.weights, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-3, atol=1e-4, err_msg=a.path)
 
