@@ -75,6 +75,22 @@ def test_the_digest_sees_labels_too():
 
 
 @pytest.mark.parametrize(("name", "source"), [("mnits", "small"), ("digits", "full"), ("cifar10", "full")])
+def test_the_digest_of_a_published_set_ignores_the_order_and_sees_pixels_and_labels():
+    images, labels = np.arange(24, dtype="uint8").reshape(4, 3, 2, 1), np.array([2, 0, 1, 0])
+    found, order = loading.unordered_digest(images, labels), [2, 0, 3, 1]
+    assert found == loading.unordered_digest(images[order], labels[order])
+    assert found != loading.unordered_digest(images[order], labels)
+    assert found != loading.unordered_digest(images + 1, labels)
+
+
+def test_a_whole_test_part_of_another_set_is_refused_and_a_part_of_one_is_not(sets):
+    dataset = catalogue.DATASETS["fashion_mnist"]
+    images, labels = np.zeros((10_000, 28, 28, 1), "uint8"), np.zeros(10_000, int)
+    with pytest.raises(InputError, match=r"`fashion_mnist` in .* is not the published set: .* instead of 0b381379"):
+        loading._require_published(dataset, images, labels)
+    loading._require_published(dataset, images[:99], labels[:99])
+
+
 def test_what_the_catalogue_refuses_is_not_loaded(sets, name, source):
     with pytest.raises(InputError):
         loading.load(name, source=source)
