@@ -74,7 +74,6 @@ def test_the_digest_sees_labels_too():
     assert loading.digest(images, labels) != loading.digest(images, labels[::-1])
 
 
-@pytest.mark.parametrize(("name", "source"), [("mnits", "small"), ("digits", "full"), ("cifar10", "full")])
 def test_the_digest_of_a_published_set_ignores_the_order_and_sees_pixels_and_labels():
     images, labels = np.arange(24, dtype="uint8").reshape(4, 3, 2, 1), np.array([2, 0, 1, 0])
     found, order = loading.unordered_digest(images, labels), [2, 0, 3, 1]
@@ -91,6 +90,7 @@ def test_a_whole_test_part_of_another_set_is_refused_and_a_part_of_one_is_not(se
     loading._require_published(dataset, images[:99], labels[:99])
 
 
+@pytest.mark.parametrize(("name", "source"), [("mnits", "small"), ("digits", "full"), ("cifar10", "full")])
 def test_what_the_catalogue_refuses_is_not_loaded(sets, name, source):
     with pytest.raises(InputError):
         loading.load(name, source=source)

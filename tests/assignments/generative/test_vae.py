@@ -261,7 +261,7 @@ def test_each_variant_differs_from_the_settings_by_what_its_label_says(monkeypat
     found = {}
     for label, change in variants(settings).items():
         model, _ = train(marked_splits(), settings, label, epochs=1, **change)
-        model.get_layer("encoder").get_layer("mean").bias.assign([1.0, 1.0])  # no KL of 0, even where all units are dead
+        model.get_layer("encoder").get_layer("mean").bias.assign([1.0, 1.0])  # no KL of 0, even with dead units
         loss, terms = caught[-1](model, (np.ones((4, 3, 2, 1), "float32"),), False)
         dense = [layer for layer in model.get_layer("encoder").layers if layer.name.startswith("hidden")]
         beta = (float(loss) - float(terms["reconstruction"])) / float(terms["kl"])
