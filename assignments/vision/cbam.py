@@ -143,7 +143,7 @@ def figures(result):
 EXERCISE = Exercise(
     source="S0: CBAM in a residual network",
     small=Settings(),
-    full=Settings(dataset="cifar10", source="full", filters=16, epochs=8, augment=True),
+    full=Settings(dataset="cifar10", source="full", filters=16, epochs=6, augment=True),
     quick=Settings(filters=2, repeats=2, epochs=1, batch_size=500),
     run=run,
     figures=figures,

@@ -186,7 +186,7 @@ def figures(result):
 EXERCISE = Exercise(
     source="S4: DenseNet with the functional API and a training loop",
     small=Settings(),
-    full=Settings(dataset="cifar10", source="full", layers=(4, 4, 4), growth_rate=8, epochs=10, augment=True),
+    full=Settings(dataset="cifar10", source="full", layers=(4, 4, 4), growth_rate=8, epochs=6, augment=True),
     quick=Settings(layers=(2, 2), growth_rate=2, epochs=1, batch_size=500),
     run=run,
     figures=figures,
