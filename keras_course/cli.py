@@ -215,6 +215,8 @@ def _check(parser: settings.Parser, argv: list[str]) -> int:
     from keras_course import check
 
     name = _name(arguments.name)
+    with _silence():
+        check.load_tests(name)  # which may import TensorFlow, with its start-up lines
     return 0 if check.check(name, **{k: v for k, v in vars(arguments).items() if k != "name"}).passed else 1
 
 

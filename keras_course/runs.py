@@ -72,11 +72,10 @@ class Run:
             that is to be resumed.
     """
 
-    def __init__(self, name: str, settings: Any, *, logs: Path = LOGS, resume: bool = False, progress: bool = True):
-        self.name, self.settings, self.progress = name, settings, progress
+    def __init__(self, name: str, settings: Any, *, logs: Path = LOGS, resume: bool = False):
+        self.name, self.settings = name, settings
         require_writable(logs)
         self.folder = self._resumed(logs) if resume else self._new(logs)
-        self.started = time.time()
         self._writers: dict[str, Any] = {}
         self._drawn: set[str] = set()  # the stages whose graph is written
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import get_args, get_origin
 
-from keras_course import exercise, records, report
+from keras_course import exercise, records, report, training
 from keras_course.base import ASSIGNMENTS, ROOT
 from keras_course.handout.blanks import functions, hints
 from keras_course.runs import Run
@@ -34,7 +34,7 @@ def test_settings_are_few_obey_their_rules_and_have_three_presets(name):
     assert 3 <= len(types_of(item.small)) <= 12
     assert len({item.small, item.full, item.quick}) == 3
     assert item.small == type(item.small)(), "the defaults of Settings are the small preset"
-    unexplained = types_of(item.small).keys() - helps(item.small).keys() - {"dataset", "epochs", "seed"}
+    unexplained = types_of(item.small).keys() - helps(item.small).keys() - {"dataset", "epochs", "batch_size", "seed"}
     assert not unexplained, f"no comment behind {sorted(unexplained)}"
 
 
@@ -49,11 +49,30 @@ def test_what_is_peeked_is_what_is_imported(name):
     assert light.floors == real.floors
 
 
+def images_of(batches):
+    """The images that a `Batches` holds, each as bytes."""
+    return {image.tobytes() for image in getattr(batches, "_arrays", [[]])[0]}
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The images that `fit` is given to train on or to validate with, while the test runs."""
+    found, fit = set(), training.fit
+
+    def recorded(model, objective, batches, *, validation=None, **options):
+        found.update(images_of(batches) | images_of(validation))
+        return fit(model, objective, batches, validation=validation, **options)
+
+    monkeypatch.setattr(training, "fit", recorded)
+    return found
+
+
 @every
-def test_quick_run_scores_draws_and_reports(name, tmp_path):
+def test_quick_run_scores_draws_and_reports_and_keeps_the_test_split_apart(name, tmp_path, shown):
     item = exercise.load(name)
-    run = Run(name, item.quick, logs=tmp_path, progress=False)
+    run = Run(name, item.quick, logs=tmp_path)
     result = item.execute(item.quick, run)
+    assert not shown & {image.tobytes() for splits in result.data for image in splits.test.x}
     assert all(math.isfinite(score) for score in result.scores.values())
     drawn = item.figures(result)
     assert drawn

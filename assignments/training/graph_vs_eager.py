@@ -209,6 +209,13 @@ EXERCISE = Exercise(
     quick=Settings(examples=320, epochs=2),
     run=run,
     figures=figures,
-    expect={"traces_of_tensors": Band(1, 1), "traces_of_python_numbers": Band(5, 5)},
+    expect={
+        "speed_step": Band(3),
+        "speed_epoch": Band(5),
+        "speed_xla": Band(5),
+        "largest_loss_gap": Band(0, 1e-5),
+        "traces_of_python_numbers": Band(5, 5),
+        "traces_of_tensors": Band(1, 1),
+    },
     floors={"speed_step": Floor(5.59, "S4, 43.9 s eager against 7.85 s as a graph")},
 )

@@ -242,5 +242,15 @@ EXERCISE = Exercise(
     quick=Settings(numbers=100, epochs=2, rounds=1),
     run=run,
     figures=figures,
-    expect={"coverage_right": Band(1.0, 1.0)},
+    expect={
+        "coverage_right": Band(1.0, 1.0),
+        "coverage_repeat_first": Band(0.49, 0.58),  # (1 - 1/e)² + 1/e² = 0.535 for a large buffer
+        "togetherness_right": Band(0.042, 0.05),  # (48 - 1) / (1000 - 1) = 0.047
+        "togetherness_batch_first": Band(1.0, 1.0),
+        "accuracy_right": Band(0.8, 0.95),
+        "accuracy_batch_first": Band(0.65, 0.92),
+        "accuracy_small_buffer": Band(0.2, 0.5),
+        "freshness": Band(1.0, 1.0),
+        "gather_speedup": Band(1.5),
+    },
 )

@@ -33,7 +33,7 @@ class Settings:
     growth_rate: Count = 8  # maps that each unit appends
     epochs: Count = 8
     learning_rate: Positive = 0.1  # of SGD with Nesterov momentum .9 and a cosine down to 0
-    weight_decay: NonNegative = 0.0001
+    weight_decay: NonNegative = 0.0001  # share of each weight that a step takes away, times the learning rate
     augment: bool = False  # random crop after padding by 4, and a horizontal flip: for photographs
     batch_size: Count = 64
     seed: Seed = 0
