@@ -96,7 +96,7 @@ def _run(parser: settings.Parser, argv: list[str]) -> int:
     for preset, text in zip(exercise.PRESETS, ("offline, minutes", "the real data set", "seconds"), strict=True):
         presets.add_argument(f"--{preset}", dest="preset", action="store_const", const=preset, help=text)
     parser.add_argument("--record", action="store_true", help="run several seeds and keep them as the record")
-    parser.add_argument("--seeds", type=int, default=3, metavar="", help="how many seeds a record has (3)")
+    parser.add_argument("--seeds", type=int, default=3, metavar="…", help="how many seeds a record has (3)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was broken off")
     name = next((word for word in argv if not word.startswith("-")), None)
     if name is None:
@@ -208,7 +208,7 @@ def _check(parser: settings.Parser, argv: list[str]) -> int:
     """Check your solution of an assignment: points by property."""
     parser.add_argument("name", help="the assignment")
     parser.add_argument("--work", type=Path, default=ROOT, metavar="FOLDER", help="the folder that `handout` wrote")
-    parser.add_argument("--seconds", type=float, default=60.0, metavar="", help="time limit of a property (60)")
+    parser.add_argument("--seconds", type=float, default=60.0, metavar="…", help="time limit of a property (60)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the points as JSON")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the points as JUnit XML")
     arguments = parser.parse_all(argv)
@@ -273,8 +273,10 @@ def _report(parser: settings.Parser, argv: list[str]) -> int:
 def _board(parser: settings.Parser, argv: list[str]) -> int:
     """Start TensorBoard on the runs of an assignment, or on all."""
     parser.add_argument("name", nargs="?", help="the assignment")
-    parser.add_argument("--port", type=int, default=6006, metavar="", help="0: any that is free (6006)")
-    parser.add_argument("--minutes", type=float, default=120.0, metavar="", help="it stops by itself after these (120)")
+    parser.add_argument("--port", type=int, default=6006, metavar="…", help="0: any that is free (6006)")
+    parser.add_argument(
+        "--minutes", type=float, default=120.0, metavar="…", help="it stops by itself after these (120)"
+    )
     arguments = parser.parse_all(argv)
     folder = LOGS / _name(arguments.name) if arguments.name else LOGS
     if not any(folder.rglob("events.out.tfevents.*")):

@@ -121,9 +121,8 @@ def matrix(
                 color="white" if light else "black",
                 fontsize="small",
             )
-    if labels:
-        axes.set_xticks(range(len(labels)), labels)
-        axes.set_yticks(range(len(labels)), labels)
+    axes.set_xticks(range(values.shape[1]), labels or None)
+    axes.set_yticks(range(values.shape[0]), labels or None)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     return drawing
 

@@ -169,7 +169,7 @@ def add_flags(parser: argparse.ArgumentParser, defaults: Any) -> None:
             group.add_argument(flag(name), dest=name, default=None, action=argparse.BooleanOptionalAction, help=text)
         else:
             group.add_argument(
-                flag(name), dest=name, metavar="", nargs="+" if get_origin(kind) is tuple else None, help=text
+                flag(name), dest=name, metavar="…", nargs="+" if get_origin(kind) is tuple else None, help=text
             )
 
 

@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 from keras_course import cli, exercise
 from keras_course.base import ROOT
@@ -84,6 +85,35 @@ def test_a_run_ends_with_its_scores_and_says_where_the_report_is(tmp_path):
     assert "\x1b" not in out + error, "colours only on a terminal"
     noise = [line for line in error.splitlines() if "0000" in line or "WARNING" in line or "Warning" in line]
     assert not noise, "TensorFlow's start-up lines"
+
+
+def scores_of(folder):
+    return json.loads((folder / "metrics.json").read_text())["scores"]
+
+
+def test_a_run_that_is_killed_and_resumed_ends_with_the_scores_of_one_that_was_not(tmp_path):
+    argv = ["run", "training/linear_to_deep", "--quick"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert call(*argv, KERAS_COURSE_LOGS=whole)[0] == 0
+    child = subprocess.Popen(
+        [sys.executable, "-m", "keras_course", *argv],
+        cwd=ROOT,
+        env=os.environ | {"KERAS_COURSE_LOGS": str(broken)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while child.poll() is None and len(list(broken.glob("training/*/*/checkpoints/*.npz"))) < 2:
+        time.sleep(0.05)
+    child.kill()
+    child.wait()
+    (folder,) = broken.glob("training/*/*")
+    assert not (folder / "metrics.json").exists(), "it was killed in the middle"
+    status, _, error = call(*argv, "--resume", "--epochs", "2", KERAS_COURSE_LOGS=broken)
+    assert (status, "epochs 1 against 2" in error) == (2, True)
+    status, _, error = call(*argv, "--resume", KERAS_COURSE_LOGS=broken)
+    assert status == 0, error
+    assert "mnist_linear  epoch" not in error, "a stage that was complete is not trained again"
+    assert scores_of(folder) == scores_of(next(whole.glob("training/*/*")))
 
 
 def test_a_script_does_what_run_does():

@@ -85,7 +85,11 @@ def test_help_names_every_field_its_rule_and_its_default(capsys):
     with pytest.raises(SystemExit):
         settings.parse(Example(), ["--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    for words in ("--epochs passes over the training split (a whole number of at least 1; 30)", "--no-augment", "10 %"):
+    for words in (
+        "--epochs … passes over the training split (a whole number of at least 1; 30)",
+        "--no-augment",
+        "10 %",
+    ):
         assert words in shown
 
 

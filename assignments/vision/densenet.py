@@ -190,6 +190,12 @@ EXERCISE = Exercise(
     quick=Settings(layers=(2, 2), growth_rate=2, epochs=1, batch_size=500),
     run=run,
     figures=figures,
-    expect={"dense": Band(0.9, 1.0)},
+    expect={
+        "dense": Band(0.92, 1.0),
+        "plain": Band(0.92, 1.0),
+        "keras_fit_gap": Band(0, 0.04),  # rounding, amplified by a large learning rate over an epoch
+        "loop_speedup": Band(0.5),  # convolutions take the time, not the loop
+        "reuse": Band(0.45, 0.65),  # 0 in a chain
+    },
     floors={"dense": Floor(0.7768, "S4, DenseNet on the whole of CIFAR-10", examples=50_000)},
 )
