@@ -112,11 +112,11 @@ def _run(parser: settings.Parser, argv: list[str]) -> int:
     run = Run(light.name, chosen, resume=arguments.resume)  # refuses what cannot be written or resumed
     _import_tensorflow()
     item = exercise.load(light.name)
-    seeds = range(arguments.seeds if arguments.record else 1)
-    runs = [run, *(Run(item.name, dataclasses.replace(chosen, seed=chosen.seed + k)) for k in seeds[1:])]
-    measured = [_run_one(item, each) for each in runs]
+    measured = [_run_one(item, run)]
     if arguments.record:
-        _record(item, runs, measured)
+        for seed in range(chosen.seed + 1, chosen.seed + arguments.seeds):
+            measured.append(_run_one(item, Run(item.name, dataclasses.replace(chosen, seed=seed))))
+        _record(item, run, measured)
     return 0
 
 
@@ -158,7 +158,7 @@ def _run_one(item: Any, run: Run) -> dict[str, Any]:
     return metrics
 
 
-def _record(item: Any, runs: Sequence[Run], measured: Sequence[dict[str, Any]]) -> None:
+def _record(item: Any, first: Run, measured: Sequence[dict[str, Any]]) -> None:
     """Keeps the runs as the record of their preset, with the figures of the first."""
     from keras_course import records
 
@@ -168,7 +168,7 @@ def _record(item: Any, runs: Sequence[Run], measured: Sequence[dict[str, Any]]) 
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{preset}-*.png"):
         old.unlink()
-    for drawing in (runs[0].folder / "figures").glob("*.png"):
+    for drawing in (first.folder / "figures").glob("*.png"):
         shutil.copy(drawing, folder / f"{preset}-{drawing.name}")
 
 
@@ -274,9 +274,7 @@ def _board(parser: settings.Parser, argv: list[str]) -> int:
     """Start TensorBoard on the runs of an assignment, or on all."""
     parser.add_argument("name", nargs="?", help="the assignment")
     parser.add_argument("--port", type=int, default=6006, metavar="…", help="0: any that is free (6006)")
-    parser.add_argument(
-        "--minutes", type=float, default=120.0, metavar="…", help="it stops by itself after these (120)"
-    )
+    parser.add_argument("--minutes", type=float, default=120.0, metavar="…", help="it stops by itself then (120)")
     arguments = parser.parse_all(argv)
     folder = LOGS / _name(arguments.name) if arguments.name else LOGS
     if not any(folder.rglob("events.out.tfevents.*")):

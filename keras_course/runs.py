@@ -75,14 +75,10 @@ class Run:
     def __init__(self, name: str, settings: Any, *, logs: Path = LOGS, resume: bool = False):
         self.name, self.settings = name, settings
         require_writable(logs)
-        self.folder = self._resumed(logs) if resume else self._new(logs)
+        self.folder = self._resumed(logs) if resume else logs / name / time.strftime("%Y%m%d-%H%M%S")
+        self._begun = resume
         self._writers: dict[str, Any] = {}
         self._drawn: set[str] = set()  # the stages whose graph is written
-
-    def _new(self, logs: Path) -> Path:
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        taken = [p.name for p in (logs / self.name).glob(f"{stamp}*")]
-        return logs / self.name / (f"{stamp}-{len(taken) + 1}" if taken else stamp)
 
     def _resumed(self, logs: Path) -> Path:
         candidates = unfinished(self.name, logs=logs)
@@ -97,8 +93,16 @@ class Run:
         return candidates[-1]
 
     def _begin(self) -> None:
-        if not (self.folder / "settings.json").exists():
-            write_atomically(self.folder / "settings.json", json.dumps(plain(self.settings), indent=1) + "\n")
+        """Claims the folder, or the next free name where a run of the same second has taken it."""
+        number, first = 1, self.folder
+        while not self._begun:
+            try:
+                self.folder.mkdir(parents=True)
+                self._begun = True
+                write_atomically(self.folder / "settings.json", json.dumps(plain(self.settings), indent=1) + "\n")
+            except FileExistsError:
+                number += 1
+                self.folder = first.with_name(f"{first.name}-{number}")
 
     def _writer(self, stage: str) -> Any:
         import tensorflow as tf
@@ -165,6 +169,7 @@ class Run:
         """Keeps a matplotlib figure as PNG and on TensorBoard's Images page."""
         import tensorflow as tf
 
+        self._begin()
         path = self.folder / "figures" / f"{label}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110)

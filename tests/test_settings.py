@@ -85,12 +85,9 @@ def test_help_names_every_field_its_rule_and_its_default(capsys):
     with pytest.raises(SystemExit):
         settings.parse(Example(), ["--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    for words in (
-        "--epochs … passes over the training split (a whole number of at least 1; 30)",
-        "--no-augment",
-        "10 %",
-    ):
-        assert words in shown
+    assert "--epochs … passes over the training split (a whole number of at least 1; 30)" in shown
+    assert "--no-augment" in shown
+    assert "10 %" in shown
 
 
 def test_differences_name_the_fields_that_differ():
