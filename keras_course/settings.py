@@ -37,7 +37,6 @@ class Rule:
 
 Count = Annotated[int, Rule(lambda v: v >= 1, "a whole number of at least 1")]
 Several = Annotated[int, Rule(lambda v: v >= 2, "a whole number of at least 2")]
-Natural = Annotated[int, Rule(lambda v: v >= 0, "a whole number of at least 0")]
 Seed = Annotated[int, Rule(lambda v: 0 <= v < 2**31, "a whole number from 0 to 2147483647")]
 Positive = Annotated[float, Rule(lambda v: 0 < v < math.inf, "a number above 0")]
 NonNegative = Annotated[float, Rule(lambda v: 0 <= v < math.inf, "a number of at least 0")]

@@ -12,12 +12,11 @@ MAY_IMPORT = {  # part of keras_course -> the parts it may use; everything may u
     "settings": set(),
     "plots": set(),
     "losses": set(),
-    "metrics": set(),
     "data": set(),
     "layers": set(),
     "models": {"layers"},
     "interpret": {"layers"},
-    "training": {"losses", "metrics", "settings"},
+    "training": {"losses", "settings"},
     "exercise": {"settings"},
     "runs": {"settings", "training"},  # training: the type of its checkpoints
     "records": {"exercise", "runs"},

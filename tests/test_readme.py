@@ -15,7 +15,7 @@ def test_the_ten_lines_for_your_own_work_run():
     answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert answer.returncode == 0, answer.stderr
     accuracy = float(re.search(r"'accuracy': ([\d.]+)", answer.stdout).group(1))
-    assert accuracy > 0.2, "one epoch should beat chance, which is 0.1"
+    assert accuracy > 0.5, "six epochs should be far above chance, which is 0.1"
 
 
 def test_every_file_that_is_linked_exists():

@@ -7,8 +7,9 @@ whole epoch inside one graph, and that graph compiled by XLA. You write the step
 - `epoch_in_graph` turns a step into one function that runs many of them in a loop inside the graph, and that is traced
   once, whatever numbers it is called with.
 
-Predict first: which of the speeds, the losses and the final weights will differ, and by how much? Then look at what a
-Python number as an argument costs.
+Predict first: which of the speeds, the losses and the final weights will differ, and by how much? XLA rounds in another
+order, by a bit in the seventh digit, and training amplifies it: over hundreds of steps it stays there, over thousands
+it may not. Then look at what a Python number as an argument costs.
 
 TensorFlow guide "Better performance with tf.function", sections "Tracing" and "Loops".
 """
