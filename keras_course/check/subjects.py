@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from keras_course.base import require
 from keras_course.check import child
 
 Subject = Callable[..., Any]
@@ -49,6 +50,7 @@ class Zygote:
         self.busy = False
 
     def __enter__(self) -> "Zygote":
+        require(hasattr(os, "fork"), "system", "one that can fork a process, on Windows that is WSL", sys.platform)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:

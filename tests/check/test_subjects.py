@@ -1,7 +1,9 @@
+import os
 import shutil
 import textwrap
 
-from keras_course.check import judge, load_tests, local, properties, same
+from keras_course.base import InputError
+from keras_course.check import Zygote, judge, load_tests, local, properties, same
 from tests.course import FILE, NAME, WRONG, change
 
 import numpy as np
@@ -176,3 +178,9 @@ def test_layers_run_in_every_worker(zygote, tmp_path):
         with zygote.worker(tmp_path, seconds=60) as remote:
             same(remote(uses_tensorflow, x=X), X.sum(1, keepdims=True))
             same(remote(uses_tensorflow, x=X[:, :2]), X[:, :2].sum(1, keepdims=True))
+
+
+def test_a_system_that_cannot_fork_is_one_sentence(monkeypatch):
+    monkeypatch.delattr(os, "fork")
+    with pytest.raises(InputError, match=r"`system` must be one that can fork a process.* WSL\. Received: "), Zygote():
+        pass

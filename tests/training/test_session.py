@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ def train(checkpoint, *, model=None, epochs=3, batches=None, rate=0.1, objective
     return model, history
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")
 def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path):
     command = [sys.executable, "-m", "tests.training.interrupted", str(tmp_path), "11"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
