@@ -83,7 +83,7 @@ def _list(parser: settings.Parser, argv: list[str]) -> int:
 
 
 def _print_table(table: Any) -> None:
-    """A table as wide as the terminal; without a terminal each row is one line."""
+    """A table as wide as the terminal; without a terminal 200 columns wide, so that most rows are one line."""
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
