@@ -13,6 +13,8 @@ MAY_IMPORT = {  # part of keras_course -> the parts it may use; everything may u
     "plots": set(),
     "losses": set(),
     "data": set(),
+    "scratch": set(),  # NumPy alone: what a student reads to understand
+    "arithmetic": {"layers"},  # to read a model file that holds the course's own layers
     "layers": set(),
     "models": {"layers"},
     "interpret": {"layers"},

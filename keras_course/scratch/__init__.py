@@ -1,0 +1,55 @@
+"""Networks in NumPy alone, gradients by hand: the code that a student reads to understand.
+
+One class a layer, with `forward` and `backward`; `gradcheck` shows that the second is the derivative of the first.
+"""
+
+from keras_course.scratch.activations import (
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+    leaky_relu,
+    relu,
+    sigmoid,
+    softmax,
+)
+from keras_course.scratch.dense import Dense, Flatten
+from keras_course.scratch.gradcheck import compare_gradients, gradcheck, gradient_table
+from keras_course.scratch.layer import Layer, glorot_uniform, he_normal, require_shape
+from keras_course.scratch.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy, log_softmax
+from keras_course.scratch.network import Network, accuracy, evaluate, fit, train_step
+from keras_course.scratch.optimizers import SGD, Adam, RMSprop
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "BinaryCrossEntropy",
+    "Dense",
+    "Flatten",
+    "Layer",
+    "LeakyReLU",
+    "MeanSquaredError",
+    "Network",
+    "RMSprop",
+    "ReLU",
+    "Sigmoid",
+    "Softmax",
+    "SoftmaxCrossEntropy",
+    "Tanh",
+    "accuracy",
+    "compare_gradients",
+    "evaluate",
+    "fit",
+    "glorot_uniform",
+    "gradcheck",
+    "gradient_table",
+    "he_normal",
+    "leaky_relu",
+    "log_softmax",
+    "relu",
+    "require_shape",
+    "sigmoid",
+    "softmax",
+    "train_step",
+]
