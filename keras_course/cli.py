@@ -290,6 +290,34 @@ def _board(parser: settings.Parser, argv: list[str]) -> int:
     return 0
 
 
+def _bench(parser: settings.Parser, argv: list[str]) -> int:
+    """Measure ours side by side with what a person would otherwise use, and with the goals."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="workloads; all when none is named")
+    parser.add_argument("--peers", action="store_true", help="PyTorch, JAX and Grain too, where they are installed")
+    parser.add_argument("--rounds", type=int, default=5, metavar="…", help="how often each variant works (5)")
+    parser.add_argument("--record", action="store_true", help="keep the figures in benchmarks/, not in the logs")
+    parser.add_argument("--list", action="store_true", help="only say which workloads there are")
+    arguments = parser.parse_all(argv)
+    from keras_course.bench import harness
+    from keras_course.bench import report as tables
+
+    paths = [harness.find(name) for name in arguments.names] or list(harness.workloads().values())
+    if arguments.list:
+        _print_rows([{"workload": path.stem, "what": harness.load(path).title} for path in paths])
+        return 0
+    for path in paths:
+        measured = harness.measure(path, rounds=arguments.rounds, peers=arguments.peers)
+        kept = tables.write(measured, tables.RECORDS if arguments.record else LOGS / "bench")
+        print(f"\n{path.stem}: {measured['title']}")
+        _print_rows(tables.rows(measured))
+        if measured["goals"]:
+            _print_rows(tables.goals(measured))
+        print(shown(kept))
+    if arguments.record:
+        print(shown(tables.generate()))
+    return 0
+
+
 def _print_rows(rows: Sequence[dict[str, Any]]) -> None:
     """Rows of equal keys as a table on the terminal."""
     from rich import box
@@ -309,4 +337,5 @@ VERBS: dict[str, Callable[[settings.Parser, list[str]], int]] = {
     "data": _data,
     "report": _report,
     "board": _board,
+    "bench": _bench,
 }
