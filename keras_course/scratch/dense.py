@@ -1,5 +1,6 @@
 """The fully connected layer, and the one that makes vectors of images."""
 
+from keras_course.base import blank
 from keras_course.scratch.layer import Initializer, Layer, glorot_uniform, require_shape
 
 import numpy as np
@@ -33,14 +34,36 @@ class Dense(Layer):
         if use_bias:
             self.parameters["bias"] = np.zeros(units)
 
+    @blank(
+        "foundations/softmax_regression",
+        hints=(
+            "One matrix product for the whole batch; the bias is added to each row. Keep x: `backward` needs it.",
+            "A layer without a bias has no such parameter: `self.parameters.get` can stand in for it.",
+        ),
+    )
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """Maps x (n, inputs) to y (n, units). InputError for another number of inputs."""
+        """Maps x (n, inputs) to y (n, units), and keeps `self.x` for `backward`. InputError for other inputs."""
         kernel = self.parameters["kernel"]
         require_shape("x", x, (None, len(kernel)))
         self.x = x
         # y = x W + b
         return x @ kernel + self.parameters.get("bias", 0)  # (n, units)
 
+    @blank(
+        "foundations/softmax_regression",
+        hints=(
+            "Write the shapes down: which product of x (n, inputs) and dL/dy (n, units) is (inputs, units)?",
+            "Each example adds to the gradients: the bias gets the sum of dL/dy over the batch.",
+            "The penalty ½ λ ‖W‖² adds λ W to the gradient of W, and nothing to that of b.",
+        ),
+    )
+    @blank(
+        "foundations/two_layer_mlp",
+        hints=(
+            "Three gradients: by the kernel, by the bias, by the input. Each has the shape of what it is taken by.",
+            "The penalty ½ λ ‖W‖² is one of the kernel alone: what would shrinking the bias be good for?",
+        ),
+    )
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """Takes dL/dy (n, units), keeps dL/dW + λ W and dL/db, and returns dL/dx (n, inputs)."""
         kernel = self.parameters["kernel"]

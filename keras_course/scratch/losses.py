@@ -1,12 +1,19 @@
 """Losses: `forward` gives the mean over the examples, `backward` its gradient by the outputs."""
 
-from keras_course.base import require
+from keras_course.base import blank, require
 from keras_course.scratch.activations import sigmoid
 from keras_course.scratch.layer import require_shape
 
 import numpy as np
 
 
+@blank(
+    "foundations/softmax_regression",
+    hints=(
+        "exp(1000) is infinite. What can be subtracted from all logits of an example without changing its softmax?",
+        "The logarithm of a softmax needs no division: subtract the logarithm of the sum.",
+    ),
+)
 def log_softmax(x: np.ndarray) -> np.ndarray:
     """log softmax(x) over the last axis, finite for finite x."""
     # log softmax(x) = (x - max x) - log Σ exp(x - max x)
@@ -25,12 +32,29 @@ def require_labels(labels: np.ndarray, examples: int, classes: int) -> None:
 class SoftmaxCrossEntropy:
     """L = mean of -log softmax(logits)[label], in nats."""
 
+    @blank(
+        "foundations/softmax_regression",
+        hints=(
+            "The loss of an example is minus the entry of its label in `log_softmax(logits)`.",
+            "Two arrays of indices, the rows and the labels, pick one entry of each row.",
+        ),
+    )
     def forward(self, logits: np.ndarray, labels: np.ndarray) -> float:
-        """The loss of logits (n, classes) and labels (n,), whole numbers from 0 to classes - 1."""
+        """The loss of logits (n, classes) and labels (n,), whole numbers from 0 to classes - 1.
+
+        InputError for labels outside the classes (`require_labels`). Keep the labels and the logarithms for `backward`.
+        """
         require_labels(labels, *logits.shape)
         self.labels, self.log_p = labels, log_softmax(logits)  # (n, classes)
         return -float(np.mean(self.log_p[np.arange(len(labels)), labels]))
 
+    @blank(
+        "foundations/softmax_regression",
+        hints=(
+            "Differentiate log Σ exp(z) - z[label] by each z: the first term gives the softmax.",
+            "The loss is a mean over the batch, so each example's gradient is divided by their number.",
+        ),
+    )
     def backward(self) -> np.ndarray:
         """dL/dlogits (n, classes)."""
         # dL/dlogits = (softmax(logits) - one hot of the label) / n

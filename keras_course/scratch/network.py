@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
-from keras_course.base import require
+from keras_course.base import blank, require
 from keras_course.scratch.layer import Layer
 from keras_course.scratch.optimizers import Optimizer
 
@@ -26,12 +26,23 @@ class Network(Layer):
     def gradients(self) -> dict[str, np.ndarray]:  # type: ignore[override]
         return {f"{i}/{name}": g for i, layer in enumerate(self.layers) for name, g in layer.gradients.items()}
 
+    @blank(
+        "foundations/two_layer_mlp",
+        hints=("What a layer puts out is what the next one takes in; all are told the mode.",),
+    )
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """The output of the last layer, for the input x of the first."""
         for layer in self.layers:
             x = layer.forward(x, training)
         return x
 
+    @blank(
+        "foundations/two_layer_mlp",
+        hints=(
+            "Begin at the end: only the last layer is given a dL/dy.",
+            "Each layer's `backward` returns the next dL/dy.",
+        ),
+    )
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """The chain rule: each layer's dL/dx is dL/dy of the layer before it."""
         for layer in reversed(self.layers):
@@ -55,6 +66,10 @@ class Network(Layer):
         return sum(w.size for w in self.parameters.values())
 
 
+@blank(
+    "foundations/numpy_digits",
+    hints=("The predicted class of an example is the place of its largest output.",),
+)
 def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
     """The share of examples whose largest output is that of their label. outputs (n, classes), labels (n,)."""
     return float(np.mean(outputs.argmax(axis=-1) == labels))
@@ -119,6 +134,14 @@ def fit(
     return history
 
 
+@blank(
+    "foundations/numpy_digits",
+    hints=(
+        "Each example once: draw one order for the epoch and cut it into batches; the last may be short.",
+        "`train_step` gives the mean over its batch. The mean over all examples weighs each batch by its size.",
+        "`rng.permutation(len(x))` is the order; `order[start : start + batch_size]` are the rows of a batch.",
+    ),
+)
 def train_epoch(
     network: Network,
     loss: Any,

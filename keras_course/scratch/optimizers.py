@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from keras_course.base import require
+from keras_course.base import blank, require
 
 import numpy as np
 
@@ -19,7 +19,6 @@ class Optimizer:
     def __init__(self, learning_rate: float) -> None:
         require(learning_rate > 0, "learning_rate", "above 0", learning_rate)
         self.learning_rate = learning_rate
-        self.steps = 0
         self.slots: dict[str, np.ndarray] = {}
 
     def slot(self, kind: str, name: str, like: np.ndarray) -> np.ndarray:
@@ -39,6 +38,20 @@ class SGD(Optimizer):
         require(0 <= momentum < 1, "momentum", "from 0 to below 1", momentum)
         self.momentum = momentum
 
+    @blank(
+        "foundations/softmax_regression",
+        hints=(
+            "Each parameter has a gradient under the same name.",
+            "In place: `w += v` changes the array that the layer holds, `w = w + v` makes another one.",
+        ),
+    )
+    @blank(
+        "foundations/numpy_cnn",
+        hints=(
+            "The velocity remembers earlier gradients: it shrinks by the momentum, then gets the new gradient.",
+            "In place: `v *= m` changes the array in the slot, `v = v * m` makes another one that is forgotten.",
+        ),
+    )
     def step(self, parameters: Arrays, gradients: Arrays) -> None:
         """One update of all `parameters`, in place; `self.slot("velocity", name, w)` is the v of each, 0 at first."""
         for name, w in parameters.items():
@@ -48,7 +61,6 @@ class SGD(Optimizer):
             v -= self.learning_rate * gradients[name]
             # w ← w + v
             w += v
-        self.steps += 1
 
 
 class RMSprop(Optimizer):
@@ -65,7 +77,6 @@ class RMSprop(Optimizer):
             s *= self.rho
             s += (1 - self.rho) * g**2
             w -= self.learning_rate * g / np.sqrt(s + self.epsilon)  # ε under the root, as in Keras
-        self.steps += 1
 
 
 class Adam(Optimizer):
@@ -77,6 +88,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate)
         require(0 <= beta_1 < 1, "beta_1", "from 0 to below 1", beta_1)
         require(0 <= beta_2 < 1, "beta_2", "from 0 to below 1", beta_2)
+        self.steps = 0
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def step(self, parameters: Arrays, gradients: Arrays) -> None:
