@@ -16,10 +16,23 @@ def figure(width: float = 6.0, height: float = 3.6) -> tuple[Figure, Axes]:
     """An empty figure, `width` by `height` inches, with one axes in the course's look."""
     drawing = Figure(figsize=(width, height), layout="constrained")
     axes = drawing.subplots()
+    _dress(axes)
+    return drawing, axes
+
+
+def panels(rows: int, columns: int, *, width: float = 4.4, height: float = 3.4) -> tuple[Figure, Any]:
+    """An empty figure with a grid of axes in the course's look, each `width` by `height` inches; a flat array of them."""
+    drawing = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    grid = drawing.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        _dress(axes)
+    return drawing, grid
+
+
+def _dress(axes: Axes) -> None:
     axes.set_prop_cycle(color=COLOURS)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
-    return drawing, axes
 
 
 def _legend(axes: Axes, labels: Sequence[str]) -> None:

@@ -75,3 +75,9 @@ def test_a_histogram_shows_shares_that_sum_to_one():
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     assert len(heights) == 7
     assert np.isclose(sum(heights), 1)
+
+
+def test_panels_are_a_flat_grid_in_the_look_of_the_course():
+    drawing, grid = plots.panels(2, 3)
+    assert len(grid) == len(drawing.axes) == 6
+    assert not any(axes.spines["top"].get_visible() for axes in grid)

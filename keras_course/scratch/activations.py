@@ -60,6 +60,7 @@ class Sigmoid(Layer):
         hints=("The derivative of σ can be written with σ alone: `forward` kept it.",),
     )
     def backward(self, dy: np.ndarray) -> np.ndarray:
+        """Takes dL/dy, of the shape of x, and returns dL/dx."""
         # σ' = σ (1 - σ)
         return dy * self.y * (1 - self.y)
 
@@ -76,6 +77,7 @@ class Tanh(Layer):
         hints=("The derivative of tanh can be written with tanh alone: `forward` kept it.",),
     )
     def backward(self, dy: np.ndarray) -> np.ndarray:
+        """Takes dL/dy, of the shape of x, and returns dL/dx."""
         # tanh' = 1 - tanh²
         return dy * (1 - self.y**2)
 
@@ -107,6 +109,7 @@ class LeakyReLU(Layer):
         hints=("Two slopes: 1 where x was positive, the other elsewhere.",),
     )
     def backward(self, dy: np.ndarray) -> np.ndarray:
+        """Takes dL/dy, of the shape of x, and returns dL/dx."""
         return np.where(self.positive, dy, self.slope * dy)
 
 
@@ -125,5 +128,6 @@ class Softmax(Layer):
         ),
     )
     def backward(self, dy: np.ndarray) -> np.ndarray:
+        """Takes dL/dy, of the shape of x, and returns dL/dx."""
         # dL/dx = y (dL/dy - Σ y dL/dy)
         return self.y * (dy - np.sum(self.y * dy, axis=-1, keepdims=True))
