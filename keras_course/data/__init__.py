@@ -18,6 +18,10 @@ _HOME = {
     "Batches": "pipeline",
     "shuffle_batch_repeat": "pipeline",
     "CropAndFlip": "augment",
+    "Windows": "windows",
+    "split_series": "windows",
+    "Sequences": "sequences",
+    "Vocabulary": "text",
 }
 __all__ = list(_HOME)
 

@@ -1,7 +1,8 @@
 """Which data sets there are, how each one comes, and whether it is here. Standard library only, so it answers at once.
 
-`small` comes inside a dependency and needs no network. `full` is the published set, through TensorFlow Datasets, from
-the folder that TFDS_DATA_DIR names (~/tensorflow_datasets when it names none). Neither ever stands in for the other.
+`small` comes inside a dependency and needs no network. `full` is the published set: through TensorFlow Datasets, from
+the folder that TFDS_DATA_DIR names (~/tensorflow_datasets when it names none), or, where it cannot come that way, from
+a folder of its published files below the one that KERAS_COURSE_DATA names. Neither ever stands in for the other.
 """
 
 import os
@@ -13,6 +14,7 @@ from keras_course.base import InputError, pick
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+LIBRARIES = ("keras", "matplotlib", "numpy", "sklearn")
 OBJECTS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -20,27 +22,32 @@ OBJECTS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 class Source:
     """One way in which a data set comes.
 
-    counts: expected numbers of training, validation and test examples.
+    counts: expected numbers of training, validation and test examples; none where the installed versions decide.
+    files: the published files of a local folder, any of which makes the set be here.
     digest: of a small source that of all images, then all labels; of a full one that of its test examples in any order
         (`loading.digest`, `loading.unordered_digest`); empty where none is known.
     """
 
     comes: str
-    counts: tuple[int, int, int]
+    counts: tuple[int, ...]
     digest: str = ""
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A labelled set of images: `shape` is (height, width, channels), `classes` are the names of the labels 0, 1, …
+    """A labelled set: `classes` are the names of the labels 0, 1, …
 
+    kind: "image", "table" or "text".
+    shape: of an example, (height, width, channels) or (columns,); () for a text.
     white: the raw value that becomes 1.0.
     nearest: the set to take instead when this one lacks a source.
     """
 
     name: str
     title: str
-    shape: tuple[int, int, int]
+    kind: str = "image"
+    shape: tuple[int, ...]
     classes: tuple[str, ...]
     licence: str
     origin: str
@@ -51,7 +58,7 @@ class Dataset:
 
 SOURCES = {
     "small": "inside a dependency: no network",
-    "full": "the published set, through TensorFlow Datasets",
+    "full": "the published set",
 }
 
 
@@ -120,6 +127,53 @@ _ALL = (
         nearest="mnist",
         sources={"full": _published(45_000, 5_000, 10_000)},
     ),
+    Dataset(
+        name="breast_cancer",
+        title="measurements of cell nuclei, 30 columns, in their own units",
+        kind="table",
+        shape=(30,),
+        classes=("malignant", "benign"),
+        licence="CC BY 4.0",
+        origin="Wolberg, Mangasarian, Street, Street (1993), UCI repository",
+        nearest="mnist",
+        white=1,
+        sources={
+            "small": Source(
+                comes="scikit-learn",
+                counts=(399, 85, 85),
+                digest="3a54a12ffd3db348fbe319a9056329cde28da5b2e5ecc26ff7fb9f54aa7cc9f4",
+            )
+        },
+    ),
+    Dataset(
+        name="docstrings",
+        title="first lines of the docstrings of installed libraries, labelled by library",
+        kind="text",
+        shape=(),
+        classes=LIBRARIES,
+        licence="those of the libraries",
+        origin="the libraries as installed",
+        nearest="ag_news",
+        sources={"small": Source(comes="the installed libraries", counts=())},
+    ),
+    Dataset(
+        name="ag_news",
+        title="headlines of news",
+        kind="text",
+        shape=(),
+        classes=("World", "Sports", "Business", "Sci/Tech"),
+        licence="research and other non-commercial use",
+        origin="Zhang, Zhao, LeCun (2015), from the corpus of A. Gulli",
+        nearest="docstrings",
+        sources={
+            "full": Source(
+                comes="a local folder",
+                counts=(114_000, 6_000, 7_600),
+                digest="521465c2428ed7f02f8d6db6ffdd4b5447c1c701962353eb2c40d548c3c85699",
+                files=("test.csv", "test.csv.gz"),
+            )
+        },
+    ),
 )
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _ALL}
 
@@ -127,6 +181,11 @@ DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _ALL}
 def folder() -> Path:
     """Where TensorFlow Datasets keeps its sets on this machine."""
     return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def local_folder(name: str) -> Path:
+    """Where the published files of a set are that comes from a local folder."""
+    return Path(os.environ.get("KERAS_COURSE_DATA") or "~/keras_course_data").expanduser() / name
 
 
 def find(name: str, source: str) -> Source:
@@ -143,7 +202,9 @@ def find(name: str, source: str) -> Source:
 
 def is_here(name: str, source: str) -> bool:
     """Whether a source of a set can be loaded without fetching it first."""
-    find(name, source)
+    files = find(name, source).files
+    if files:
+        return any((local_folder(name) / file).is_file() for file in files)
     # A version holds its description once it is complete; TensorFlow Datasets prepares it under another name.
     return source == "small" or any((folder() / name).glob("[0-9]*/dataset_info.json"))
 
@@ -151,6 +212,11 @@ def is_here(name: str, source: str) -> bool:
 def require_here(name: str, source: str) -> None:
     """Refuses a source that is not here, and says how to bring it."""
     if not is_here(name, source):
+        if files := find(name, source).files:
+            raise InputError(
+                f"`{name}` in full is not in {local_folder(name)}: put its published {' or '.join(files)} there "
+                "or set KERAS_COURSE_DATA to a folder that has it."
+            )
         raise InputError(
             f"`{name}` in full is not in {folder()}: run `keras-course data fetch {name}` (needs a network) "
             "or set TFDS_DATA_DIR to a folder that has it."
@@ -164,7 +230,7 @@ def rows(dataset: Dataset) -> list[dict[str, Any]]:
             "name": dataset.name,
             "what": dataset.title,
             "source": name,
-            "train/validation/test": " / ".join(f"{count:,}" for count in source.counts),
+            "train/validation/test": " / ".join(f"{count:,}" for count in source.counts) or "as installed",
             "comes with": source.comes,
             "here": "yes" if is_here(dataset.name, name) else "no",
             "licence": dataset.licence,

@@ -35,9 +35,11 @@ def fetch(name: str, *, archives: str | Path | None = None) -> None:
     Raises InputError when a file is missing, truncated or damaged, the network is out of reach, or the folder cannot
     be written.
     """
-    catalogue.find(name, "full")
+    found = catalogue.find(name, "full")
     if catalogue.is_here(name, "full"):
         return
+    if found.files:
+        catalogue.require_here(name, "full")  # nothing that could be asked for it: says which file goes where
     archives = None if archives is None else Path(archives).expanduser()
     tfds.disable_progress_bar()
     with _workshop() as workshop, redirect_stdout(io.StringIO()):  # the builders announce themselves there

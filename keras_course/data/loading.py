@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from keras_course.base import InputError, require
-from keras_course.data import catalogue
+from keras_course.data import catalogue, texts
 from keras_course.data.splits import Split, Splits, split
 
 import numpy as np
@@ -18,7 +18,10 @@ def load(name: str, *, source: str = "small", seed: int = 0) -> Splits:
     """
     catalogue.require_here(name, source)
     dataset = catalogue.DATASETS[name]
-    train, validation, test = _small(dataset, seed) if source == "small" else _full(dataset, seed)
+    if dataset.kind == "text":
+        train, validation, test = texts.load(dataset, source, seed)
+    else:
+        train, validation, test = _small(dataset, seed) if source == "small" else _full(dataset, seed)
     return Splits(train, validation, test, name=name, source=source, classes=dataset.classes, licence=dataset.licence)
 
 
@@ -43,12 +46,19 @@ def _mnist() -> tuple[np.ndarray, np.ndarray]:
     return images.astype("uint8"), labels
 
 
-SMALL = {"digits": _digits, "mnist": _mnist}  # raw images, n first, in any shape; labels
+def _breast_cancer() -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import load_breast_cancer
+
+    raw = load_breast_cancer()
+    return raw.data, raw.target
+
+
+SMALL = {"digits": _digits, "mnist": _mnist, "breast_cancer": _breast_cancer}  # examples, n first, in any shape; labels
 
 
 def digest(images: np.ndarray, labels: np.ndarray) -> str:
-    """SHA-256 of the images, then the labels, as bytes."""
-    return hashlib.sha256(images.astype("uint8").tobytes() + labels.astype("uint8").tobytes()).hexdigest()
+    """SHA-256 of the raw examples, then the labels, as bytes."""
+    return hashlib.sha256(images.tobytes() + labels.astype("uint8").tobytes()).hexdigest()
 
 
 def unordered_digest(images: np.ndarray, labels: np.ndarray) -> str:
@@ -63,7 +73,7 @@ def _require_intact(what: str, found: str, expected: str) -> None:
 
 
 def _scaled(images: np.ndarray, dataset: catalogue.Dataset) -> np.ndarray:
-    """Images as float32 in [0, 1], NHWC."""
+    """Images as float32 in [0, 1], NHWC; a table in its own units."""
     return images.reshape(-1, *dataset.shape) * np.float32(1 / dataset.white)
 
 

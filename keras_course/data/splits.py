@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 class Split(NamedTuple):
     """Examples and their labels.
 
-    x: float32 (n, height, width, channels), in [0, 1] for images.
+    x: float32 (n, height, width, channels), in [0, 1], for images; float32 (n, columns) for a table; text (n,).
     y: int64 (n,), the index of the class.
     """
 
@@ -44,7 +44,7 @@ def split(
 ) -> tuple[Split, ...]:
     """Cuts examples into stratified parts: each class has the same share of every part, as far as whole numbers allow.
 
-    x: (n, …) finite numbers. y: (n,) whole numbers from 0 to classes - 1; without `classes`, from 0.
+    x: (n, …) finite numbers, or (n,) texts. y: (n,) whole numbers from 0 to classes - 1; without `classes`, from 0.
     sizes: one for each part, all whole numbers that add up to n, or all shares that add up to 1. A single size keeps
     all examples in their order.
     Raises InputError for examples or sizes that cannot be split.
@@ -55,9 +55,12 @@ def split(
     for count in reversed(_counts(sizes, len(y))[1:]):
         rows, part = _cut(rows, y, count, seed)
         parts.insert(0, part)
-    return tuple(
-        Split(x[part].astype("float32", copy=False), y[part].astype("int64", copy=False)) for part in (rows, *parts)
-    )
+    return tuple(Split(_numbers(x[part]), y[part].astype("int64", copy=False)) for part in (rows, *parts))
+
+
+def _numbers(x: np.ndarray) -> np.ndarray:
+    """Numbers as float32; texts as they are."""
+    return x if x.dtype.kind == "U" else x.astype("float32", copy=False)
 
 
 def _cut(rows: np.ndarray, y: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
@@ -76,7 +79,8 @@ def _check_examples(x: np.ndarray, y: np.ndarray, classes: int | None) -> None:
     require(len(x) > 0, "x", "at least one example", f"shape {x.shape}")
     require(y.ndim == 1, "y", "of one axis, a class for each example", f"shape {y.shape}")
     require(len(x) == len(y), "y", f"as long as `x`, {len(x)}", len(y))
-    require(np.isfinite(x).all(), "x", "finite", f"{np.count_nonzero(~np.isfinite(x))} values that are not")
+    if x.dtype.kind != "U":
+        require(np.isfinite(x).all(), "x", "finite", f"{np.count_nonzero(~np.isfinite(x))} values that are not")
     require(y.dtype.kind in "iu", "y", "of whole numbers", y.dtype.name)
     top = y.max() if classes is None else classes - 1
     outside = y[(y < 0) | (y > top)]

@@ -60,8 +60,9 @@ def prepared(published, tmp_path_factory):
 
 @pytest.fixture
 def sets(tmp_path, monkeypatch):
-    """An empty folder for TensorFlow Datasets."""
+    """An empty folder for TensorFlow Datasets, and none of local sets."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "sets"))
+    monkeypatch.setenv("KERAS_COURSE_DATA", str(tmp_path / "local"))
     return tmp_path / "sets"
 
 

@@ -42,7 +42,8 @@ def test_the_folder_is_that_of_tensorflow_datasets(monkeypatch):
         (
             "mnits",
             "full",
-            "No data set named 'mnits'. Did you mean 'mnist'? There are: cifar10, digits, fashion_mnist, mnist.",
+            "No data set named 'mnits'. Did you mean 'mnist'? There are: "
+            "ag_news, breast_cancer, cifar10, digits, docstrings, fashion_mnist, mnist.",
         ),
         ("mnist", "fulll", "No source named 'fulll'. Did you mean 'full'? There are: full, small."),
         (
@@ -80,4 +81,7 @@ def test_rows_have_equal_columns_and_one_row_for_each_source(sets):
         ("mnist", "full", "no", "55,000 / 5,000 / 10,000"),
         ("fashion_mnist", "full", "no", "55,000 / 5,000 / 10,000"),
         ("cifar10", "full", "no", "45,000 / 5,000 / 10,000"),
+        ("breast_cancer", "small", "yes", "399 / 85 / 85"),
+        ("docstrings", "small", "yes", "as installed"),
+        ("ag_news", "full", "no", "114,000 / 6,000 / 7,600"),
     ]
