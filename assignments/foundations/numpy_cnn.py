@@ -38,13 +38,13 @@ WATCHED = 500  # validation images scored after every epoch on the few: more wou
 
 @dataclass(frozen=True)
 class Settings:
-    dataset: Literal["mnist", "fashion_mnist"] = "mnist"
+    dataset: Literal["digits", "mnist", "fashion_mnist"] = "mnist"
     source: Literal["small", "full"] = "small"  # small: offline; full: the published set
-    filters: tuple[Count, ...] = (8, 16)  # of each block of convolution, ReLU and max-pooling
+    filters: tuple[Count, ...] = (6, 12)  # of each block of convolution, ReLU and max-pooling
     kernel_size: Count = 5  # rows and columns of every filter
     few: Count = 50  # images to learn by heart
-    few_epochs: Count = 20  # passes over them, in batches of ten
-    compared_steps: Count = 40  # steps side by side with Keras
+    few_epochs: Count = 15  # passes over them, in batches of ten
+    compared_steps: Count = 30  # steps side by side with Keras
     epochs: Count = 2  # over all images, for every network of the table
     learning_rate: Positive = 0.02  # of gradient descent
     momentum: Share = 0.9  # below 1
@@ -123,7 +123,7 @@ def gradient_rows(net, splits, settings):
 
 
 def batches(splits, settings):
-    """The first batches of the training split, float64, as long as it lasts."""
+    """The first batches of the training split in float64, as many as it has."""
     x, y = splits.train
     starts = range(0, len(x), settings.batch_size)[: settings.compared_steps]
     return [(x[i : i + settings.batch_size].astype("float64"), y[i : i + settings.batch_size]) for i in starts]
@@ -132,7 +132,8 @@ def batches(splits, settings):
 def our_losses(splits, settings):
     """The loss of each step in NumPy."""
     net, loss = network(splits, settings), scratch.SoftmaxCrossEntropy()
-    rule = scratch.SGD(settings.learning_rate, settings.momentum)
+    # Keras has both constants in float32, whatever the weights are in; rounded like that, nothing else differs
+    rule = scratch.SGD(*map(float, np.float32([settings.learning_rate, settings.momentum])))
     return [scratch.train_step(net, loss, x, y, rule)["loss"] for x, y in batches(splits, settings)]
 
 
@@ -170,10 +171,10 @@ def without_a_part(splits, settings):
     shuffled = mapped(lambda x: x.reshape(-1, pixels)[:, order].reshape(x.shape))
     readout = scratch.Network([scratch.Dense(features[0].x.shape[1], classes, rng=rng)])
     linear = scratch.Network([scratch.Flatten(), scratch.Dense(pixels, classes, rng=rng)])
-    longer = settings.learning_rate / (1 - settings.momentum)  # Σ mᵗ η: how far equal gradients get with momentum
+    # Σ mᵗ η = η / (1 - m): without momentum the steps are as long as equal gradients make them with it
+    rate = settings.learning_rate / (1 - settings.momentum)
     cases = {
-        "no momentum": (network(splits, settings), same, {"momentum": 0.0}),
-        "no momentum, longer steps": (network(splits, settings), same, {"momentum": 0.0, "rate": longer}),
+        "no momentum": (network(splits, settings), same, {"momentum": 0.0, "rate": rate}),
         "filters left at random": (readout, features, {}),
         "pixels in another order": (network(splits, settings), shuffled, {}),
         "linear, no filters": (linear, same, {}),
@@ -223,7 +224,7 @@ def run(settings, log):
         },
         arrays={
             "few": heart,
-            "validation": {label: curves["val_accuracy"] for label, (_, curves) in trained.items()},
+            "errors": {label: 1 - value for label, value in last.items()},
             "losses": {"NumPy": ours, "Keras": theirs},
             "filters": np.stack([net.parameters["0/kernel"] for net in (start, whole)]),  # (2, rows, columns, 1, out)
             "images": splits.test.x[:2],
@@ -286,7 +287,7 @@ def beside_keras(losses):
     left.legend(frameon=False)
     left.set(xlabel="step", ylabel="loss of the batch (nats)", title="the same weights, the same batches")
     right.plot(steps, np.abs(np.subtract(losses["NumPy"], losses["Keras"])), marker=".")
-    right.set(xlabel="step", ylabel="|NumPy - Keras| (nats)", yscale="log", title="what tells them apart")
+    right.set(xlabel="step", ylabel="|NumPy - Keras| (nats)", title="what tells them apart")
     return drawing
 
 
@@ -300,30 +301,25 @@ def figures(result):
         ),
         "filters": filters_and_answers(arrays),
         "keras": beside_keras(arrays["losses"]),
-        "parts": plots.curves(
-            {label: [1 - value for value in values] for label, values in arrays["validation"].items()},
-            ylabel="validation error",
-            yscale="log",
-            title="what each part is worth",
-        ),
+        "parts": plots.bars(arrays["errors"], ylabel="validation error", title="what each part is worth"),
     }
 
 
 EXERCISE = Exercise(
     source="S1 and S3: convolutional network from scratch, gradients of a convolution",
     small=Settings(),
-    full=Settings(source="full", batch_size=64, few_epochs=40),
-    quick=Settings(filters=(2, 3), few=20, few_epochs=1, compared_steps=2, epochs=1, batch_size=500),
+    full=Settings(source="full", filters=(8, 16), few_epochs=30, learning_rate=0.03, batch_size=64),
+    quick=Settings(dataset="digits", filters=(4,), kernel_size=3, few=20, few_epochs=1, compared_steps=2, epochs=1),
     run=run,
     figures=figures,
     expect={
         "few_training": Band(0.9, 1.0),
-        "few_held_out": Band(0.5, 0.85),
-        "test_accuracy": Band(0.88, 0.97),
-        "cost_of_random_filters": Band(0.0, 0.2),
-        "cost_of_shuffled_pixels": Band(0.0, 0.2),
-        "gradient_error": Band(0.0, 1e-6),
-        "difference_from_keras": Band(0.0, 1e-5),
+        "few_held_out": Band(0.48, 0.85),
+        "test_accuracy": Band(0.87, 0.99),
+        "cost_of_random_filters": Band(0.02, 0.35),
+        "cost_of_shuffled_pixels": Band(0.02, 0.22),
+        "gradient_error": Band(0.0, 1e-6),  # what a gradient by hand may be off by
+        "difference_from_keras": Band(0.0, 1e-9),  # rounding alone, in float64
     },
     floors={"few_training": Floor(0.9, "asked of this course: 50 images, a check of the code and not of skill")},
 )

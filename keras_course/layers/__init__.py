@@ -9,6 +9,7 @@ from keras_course.layers.attention import (
 from keras_course.layers.cbam import CBAM, ChannelAttention, SpatialAttention
 from keras_course.layers.densenet import DenseBlock, Transition
 from keras_course.layers.preactivation import PreActivationConv
+from keras_course.layers.recurrent import GRUCell, LSTMCell, RNNCell
 from keras_course.layers.residual import ResidualBlock
 from keras_course.layers.sampling import Sampling
 
@@ -19,8 +20,11 @@ __all__ = [
     "CosineAttention",
     "DenseBlock",
     "DotProductAttention",
+    "GRUCell",
+    "LSTMCell",
     "MultiHeadAttention",
     "PreActivationConv",
+    "RNNCell",
     "ResidualBlock",
     "Sampling",
     "SpatialAttention",

@@ -25,7 +25,7 @@ class Conv2D(Layer):
     Parameters: kernel W (rows, columns, channels, filters), bias c (filters,).
 
     Raises:
-        InputError: an even kernel, dilated, asked to be "same": its padding d (k - 1) / 2 has no middle.
+        InputError: strides or dilation below 1; an even kernel, dilated, asked to be "same": its padding d (k - 1) / 2 has no middle.
     """
 
     def __init__(
@@ -43,6 +43,8 @@ class Conv2D(Layer):
         size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
         require(padding in ("valid", "same"), "padding", '"valid" or "same"', padding)
         odd = dilation == 1 or padding == "valid" or all(k % 2 for k in size)
+        require(strides >= 1, "strides", "a whole number of at least 1", strides)
+        require(dilation >= 1, "dilation", "a whole number of at least 1", dilation)
         require(odd, "kernel_size", 'odd where padding is "same" and dilation is above 1', kernel_size)
         self.strides, self.padding, self.dilation = strides, padding, dilation
         self.effective = tuple(dilation * (k - 1) + 1 for k in size)  # rows and columns that a window spans
@@ -117,7 +119,7 @@ class Conv2D(Layer):
             for b in range(width):
                 # dL/dx at the pixels that the entry (a, b) met += dL/dy W[a, b]ᵀ
                 met = dx[:, a * d : a * d + rows * s : s, b * d : b * d + columns * s : s]
-                met += dy @ kernel[a, b].T
+                met += (flat @ kernel[a, b].T).reshape(met.shape)
         top, left = self.margin[1][0], self.margin[2][0]
         bottom, right = (dx.shape[axis] - self.margin[axis][1] for axis in (1, 2))
         return dx[:, top:bottom, left:right]

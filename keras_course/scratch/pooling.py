@@ -1,6 +1,6 @@
 """Pooling: what is kept of each window, and where its gradient goes."""
 
-from keras_course.base import InputError, blank
+from keras_course.base import InputError, blank, require
 from keras_course.scratch.layer import Layer, require_shape
 
 import numpy as np
@@ -15,7 +15,9 @@ class MaxPool2D(Layer):
 
     def __init__(self, pool_size: int = 2, strides: int | None = None) -> None:
         super().__init__()
-        self.pool_size, self.strides = pool_size, strides or pool_size
+        self.pool_size, self.strides = pool_size, pool_size if strides is None else strides
+        require(self.pool_size >= 1, "pool_size", "a whole number of at least 1", pool_size)
+        require(self.strides >= 1, "strides", "a whole number of at least 1", strides)
 
     def windows(self, x: np.ndarray) -> np.ndarray:
         """A view of all windows, (n, rows, columns, channels, pool, pool); nothing is copied."""

@@ -23,7 +23,8 @@ def test_layer_keeps_the_contract(name, tmp_path):
 
 
 def test_every_public_layer_has_a_case():
-    assert {type(case.make()).__name__ for case in CASES.values()} == set(layers.__all__)
+    cells = {name for name in layers.__all__ if name.endswith("Cell")}  # not called alone: see test_recurrent
+    assert {type(case.make()).__name__ for case in CASES.values()} == set(layers.__all__) - cells
 
 
 @pytest.fixture(scope="module")
