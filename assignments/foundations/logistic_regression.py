@@ -1,276 +1,409 @@
-"""Logistic and probit regression: which curve is it, and which way down its likelihood?
+"""Logistic or probit: which of the two has been fitted, and what changes when one is called the other?
 
-Two models for a yes or no: P(1 | x) = σ(w·x), logistic regression, and P(1 | x) = Φ(w·x), probit regression, with the
-normal distribution in place of the logistic. The course's source fitted the second and called it by the name of the
-first. You write both negative log-likelihoods with gradient and Hessian, exact for |w·x| of a thousand, and `newton`,
-which needs a handful of steps where plain descent needs thousands.
+Both give P(y = 1) from a weighted sum z = x·w, logistic regression as σ(z), probit regression as Φ(z), the cumulative
+normal. The course's source fitted the second and called it the first. The run shows both. The boundaries nearly agree,
+so no accuracy gives the mistake away. The weights do not: the probit's are smaller by a factor of about 1.6 to 1.9, so
+whoever reads them as log odds understates every effect and every certainty, and the likelihood says so.
 
-The two curves are nearly the same but for their scale, so the boundaries agree and the coefficients do not: the table
-shows it. Where a line parts the classes there is no best w at all, and `newton` says so.
+You write `logistic_nll` and `probit_nll`, each with gradient and Hessian and each exact at |z| of 1000; `newton`, which
+never goes uphill and says when there is no minimum, since a plane parts the classes; and `sgd`, which needs neither
+Hessian nor all examples, and hundreds of passes for what Newton does in ten.
 
-Bishop (2006), "Pattern Recognition and Machine Learning", sections 4.3.2 to 4.3.5.
+Bishop (2006), "Pattern Recognition and Machine Learning", sections 4.3.2, 4.3.3 and 4.3.5; Albert and Anderson (1984),
+"On the existence of maximum likelihood estimates in logistic regression models", for classes that a plane parts.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from keras_course import data, plots
+from keras_course import data, plots, scratch
 from keras_course.base import InputError, require
 from keras_course.exercise import Band, Exercise, Result, blank
-from keras_course.settings import Count, Positive, Seed, Several
+from keras_course.settings import Count, Positive, Seed
 
 import numpy as np
-from scipy.special import expit, log_ndtr, ndtr
+from scipy.linalg import eigh
+from scipy.special import erfcx, log_ndtr
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+
+# Columns of the table that come first, few and not copies of one another, as radius, perimeter and area nearly are.
+FIRST = {0: "mean radius", 1: "mean texture", 4: "mean smoothness", 5: "mean compactness", 8: "mean symmetry"}
 
 
 @dataclass(frozen=True)
 class Settings:
     dataset: Literal["breast_cancer", "mnist", "fashion_mnist"] = "breast_cancer"
     source: Literal["small", "full"] = "small"  # small: offline; full: the published set
-    negative: Count = 4  # the class that is 0, of a set with more than two
-    positive: Count = 9  # the class that is 1
-    features: Several = 5  # directions of largest variance that the models are given
-    steps: Count = 2000  # of stochastic gradient descent
-    learning_rate: Positive = 0.3  # of its first step; it falls with 1 / √step
-    batch_size: Count = 32
+    classes: tuple[str, ...] = ("benign", "malignant")  # the two classes y = 0 and y = 1
+    inputs: tuple[Count, ...] = (2, 3, 5, 30)  # how many inputs to try: columns of the table, else principal components
+    epochs: Count = 100
+    learning_rate: Positive = 1.0  # of SGD in its first epoch
+    batch_size: Count = 16
     seed: Seed = 0
 
 
+def signs(w, x, y):
+    """-1 for class 0 and +1 for class 1, (n,).
+
+    InputError for labels other than 0 and 1, and for shapes that do not match: w (inputs,), x (n, inputs), y (n,).
+    """
+    scratch.require_shape("w", w, x.shape[1:])
+    scratch.require_shape("y", y, x.shape[:1])
+    others = y[(y != 0) & (y != 1)]
+    require(not others.size, "y", "0 or 1 for each example", others[:1].tolist())
+    return 2.0 * y - 1
+
+
 @blank(
     "foundations/logistic_regression",
     hints=(
-        "-log σ(z) = log(1 + exp(-z)), and `np.logaddexp(0, z)` is log(1 + exp(z)) without overflow.",
-        "The gradient by z is σ(z) - y, and its derivative σ(z) (1 - σ(z)); `scipy.special.expit` is σ.",
-        "By w each gets x once more: the gradient is a product with x, the Hessian xᵀ diag(…) x, both means over n.",
+        "With s = -1 or +1 both classes have one formula: P(right class) = σ(s z), since σ(-z) = 1 - σ(z).",
+        "-log σ(t) = log(1 + exp(-t)): NumPy has a function that adds in the logarithm and never overflows.",
+        "Gradient and Hessian are X'a and X' diag(b) X, divided by n: a is σ(z) - y, and b is σ(z) σ(-z).",
     ),
 )
 def logistic_nll(w, x, y):
-    """The mean negative log-likelihood of y under P(1 | x) = σ(x·w), its gradient and its Hessian.
+    """The negative log-likelihood of logistic regression, P(y = 1) = σ(x·w), a mean over the examples, in nats.
 
-    w: (features,). x: (n, features), with a column of ones where an intercept is wanted. y: (n,), each 0 or 1.
-    Returns a number, (features,) and (features, features).
+    w: (inputs,). x: (n, inputs), with a column of ones where an intercept is wanted. y: (n,), each 0 or 1.
+    Returns the value, its gradient (inputs,) and its Hessian (inputs, inputs), all right for |x·w| of 1000.
+    InputError for other labels and for shapes that do not match: `signs` has the checks.
     """
-    z = x @ w
-    p = expit(z)
-    # -log P(y | z) = log(1 + exp(z)) - y z
-    value = np.mean(np.logaddexp(0, z) - y * z)
-    curvature = p * (1 - p)
-    return float(value), x.T @ (p - y) / len(y), (x.T * curvature) @ x / len(y)
+    s = signs(w, x, y)
+    z = x @ w  # (n,)
+    p, q = scratch.sigmoid(z), scratch.sigmoid(-z)  # q = 1 - p, and not 0 where p rounds to 1
+    # NLL = mean of log(1 + exp(-s z)), gradient: mean of (p - y) x, Hessian: mean of p q x x'
+    value = np.logaddexp(0, -s * z).mean()
+    return float(value), (p - y) @ x / len(x), (x.T * (p * q)) @ x / len(x)
 
 
 @blank(
     "foundations/logistic_regression",
     hints=(
-        "With s = 2 y - 1 the likelihood of an example is Φ(s z), since Φ(-z) = 1 - Φ(z).",
-        "`scipy.special.log_ndtr` is log Φ, exact far down; the derivative of log Φ(u) is r(u) = φ(u) / Φ(u).",
-        "Take r as an exponential of a difference of logarithms: φ and Φ are both 0 far down. The second derivative of "
-        "-log Φ(u) is r (u + r).",
+        "As in the logistic model with Φ for σ: the value is the mean of -log Φ(t), t = s z. SciPy has log Φ.",
+        "-log Φ(t) has the slope -λ(t) with λ = φ / Φ, the inverse Mills ratio, and the curvature λ (λ + t).",
+        "φ / Φ is 0 / 0 at t = -1000; with Φ(t) = erfc(-t / √2) / 2 and `erfcx` it is √(2/π) / erfcx(-t / √2).",
     ),
 )
 def probit_nll(w, x, y):
-    """The mean negative log-likelihood of y under P(1 | x) = Φ(x·w), its gradient and Hessian; as `logistic_nll`."""
-    sign = 2.0 * y - 1
-    u = sign * (x @ w)
-    # r(u) = φ(u) / Φ(u) = exp(-u²/2 - log √2π - log Φ(u))
-    r = np.exp(-0.5 * u**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(u))
-    return -float(np.mean(log_ndtr(u))), -x.T @ (sign * r) / len(y), (x.T * (r * (u + r))) @ x / len(y)
+    """The negative log-likelihood of probit regression, P(y = 1) = Φ(x·w), a mean over the examples, in nats.
+
+    Arguments, returned values and errors are those of `logistic_nll`.
+    """
+    s = signs(w, x, y)
+    t = s * (x @ w)  # (n,)
+    # φ(t) / Φ(t), where both have lost a factor exp(-t² / 2)
+    mills = np.sqrt(2 / np.pi) / erfcx(-t / np.sqrt(2))
+    # NLL = mean of -log Φ(t), gradient: mean of -s λ x, Hessian: mean of λ (λ + t) x x'
+    hessian = (x.T * (mills * (mills + t))) @ x / len(x)
+    return -float(log_ndtr(t).mean()), -(s * mills) @ x / len(x), hessian
+
+
+APART = "classes that no plane parts: these are separable and the likelihood has no maximum, so take fewer inputs"
+
+
+def require_overlap(w, x, y):
+    """InputError when the plane of `w` parts the classes: along it the likelihood grows without end."""
+    parted = bool(np.all(signs(w, x, y) * (x @ w) > 0))
+    require(not parted, "y", APART, f"a plane that parts all {len(y)} examples")
+
+
+def require_curvature(hessian, x):
+    """InputError when some direction has lost all curvature, where a plane parts the classes but for examples on it.
+
+    There the weights stop growing only where rounding hides the slope. The curvature is compared with that of the
+    inputs alone, so that their units do not matter.
+    """
+    left = eigh(hessian, x.T @ x / len(x), eigvals_only=True)[0]
+    require(left > 1e-8, "y", APART, "a plane that parts all examples but those on it")
 
 
 @blank(
     "foundations/logistic_regression",
     hints=(
-        "Solve Hessian · step = gradient and go w - step. Stop when the gradient is as small as `tolerance`.",
-        "Far from the optimum a whole step may overshoot: halve it until the value falls.",
-        "Where a line parts the classes the likelihood has no maximum: w grows without end. The sign of it is that all "
-        "examples are on their right side: call `refuse_separable` at each step.",
+        "The step solves Hessian · step = gradient and is subtracted; `np.linalg.solve` needs no inverse.",
+        "A step may lead uphill where the curvature changes much on the way. Halve it until the value does not rise.",
+        "Measure what is left by the change of x·w: it has no units, whatever the inputs have.",
     ),
 )
-def newton(nll, x, y, steps=50, tolerance=1e-10):
-    """Minimises a convex `nll(w, x, y)` -> (value, gradient, Hessian) by Newton's method from w = 0.
+def newton(nll, x, y, *, start=None, steps=50, tolerance=1e-8):
+    """Minimises `nll`, a function as `logistic_nll` is, by Newton's method, halving steps that lead uphill.
 
-    Returns the weights behind each step, (steps taken + 1, features), zeros first.
-    InputError for labels other than 0 and 1 (`require_binary`), and where a line parts the classes.
+    x: (n, inputs). y: (n,). start: the first weights, zeros when None. It ends behind the first step that changes no
+    x·w by more than `tolerance`.
+    Returns the weights from the start on, one more behind each step: (steps taken + 1, inputs).
+    InputError for columns that depend on one another; behind a step that parts the classes (`require_overlap`); at
+    an end without curvature (`require_curvature`, of the last Hessian); and when `steps` were not enough.
     """
-    require_binary(y)
-    history = [np.zeros(x.shape[1])]
+    require(np.linalg.matrix_rank(x) == x.shape[1], "x", "of independent columns", f"rank {np.linalg.matrix_rank(x)}")
+    path = [np.zeros(x.shape[1]) if start is None else start]
     for _ in range(steps):
-        value, gradient, hessian = nll(history[-1], x, y)
-        if np.abs(gradient).max() <= tolerance:
-            break
-        refuse_separable(history[-1], x, y)
+        value, gradient, hessian = nll(path[-1], x, y)
         step = np.linalg.solve(hessian, gradient)
-        for _ in range(40):
-            if nll(history[-1] - step, x, y)[0] <= value:
-                break
+        while nll(path[-1] - step, x, y)[0] > value + 1e-12:  # rounding makes no hill
             step = step / 2
-        history.append(history[-1] - step)
-    return np.array(history)
+        path.append(path[-1] - step)
+        require_overlap(path[-1], x, y)
+        if np.abs(x @ step).max() <= tolerance:
+            break
+    require_curvature(hessian, x)
+    require(np.abs(x @ step).max() <= tolerance, "steps", "enough to reach the minimum", steps)
+    return np.array(path)
 
 
-def require_binary(y):
-    """InputError for labels other than 0 and 1."""
-    outside = np.setdiff1d(y, [0, 1]).tolist()
-    require(not outside, "y", "0 or 1", outside)
+@blank(
+    "foundations/logistic_regression",
+    hints=(
+        "Each epoch draws a new order with `rng.permutation` and cuts it into batches; the last may be smaller.",
+        "A batch is examples and their labels: index both by the same rows. Of what `nll` returns only one is needed.",
+        "w ← w - rate · gradient makes a new array; with `-=` all rows of the path would be the same array.",
+    ),
+)
+def sgd(nll, x, y, *, epochs, learning_rate, batch_size, rng):
+    """Minimises `nll` by stochastic gradient descent from zeros, each example once an epoch, in an order from `rng`.
 
-
-def refuse_separable(w, x, y):
-    """InputError when w parts the classes, so that longer and longer w have ever higher likelihood."""
-    if np.all((2 * y - 1) * (x @ w) > 0):
-        raise InputError(
-            "`x` must not be separable: a line parts the classes, so the likelihood has no maximum and the weights "
-            "grow without end; a penalty or fewer features would do."
-        )
-
-
-def descend(nll, x, y, settings):
-    """Stochastic gradient descent from w = 0; returns the weights behind each step."""
-    rng, history = np.random.default_rng(settings.seed), [np.zeros(x.shape[1])]
-    for step in range(1, settings.steps + 1):
-        rows = rng.integers(0, len(y), settings.batch_size)
-        _, gradient, _ = nll(history[-1], x[rows], y[rows])
-        history.append(history[-1] - settings.learning_rate / np.sqrt(step) * gradient)
-    return np.array(history)
-
-
-def prepare(splits, settings):
-    """Features and labels of training, validation and test: directions of largest variance of the training examples.
-
-    Means, directions and scales are those of the training split.
+    The rate of the epoch e = 0, 1, … is learning_rate / √(1 + e), so that the noise of the batches dies out.
+    Returns the weights from the start on, one more behind each batch: (batches + 1, inputs).
     """
-    chosen = (0, 1) if len(splits.classes) == 2 else (settings.negative, settings.positive)
-    parts = []
-    for split in (splits.train, splits.validation, splits.test):
-        rows = np.isin(split.y, chosen)
-        parts.append((split.x[rows].reshape(rows.sum(), -1).astype(float), (split.y[rows] == chosen[1]).astype(float)))
-    train = parts[0][0]
-    mean, scale = train.mean(axis=0), train.std(axis=0)
-    standard = [(x - mean) / np.where(scale > 1e-9, scale, 1) for x, _ in parts]
-    directions = np.linalg.svd(standard[0], full_matrices=False)[2][: settings.features].T
-    spread = (standard[0] @ directions).std(axis=0)
-    return [(ones(x @ directions / spread), y) for x, (_, y) in zip(standard, parts, strict=True)]
+    path = [np.zeros(x.shape[1])]
+    for epoch in range(epochs):
+        order = rng.permutation(len(x))
+        for begin in range(0, len(x), batch_size):
+            rows = order[begin : begin + batch_size]
+            path.append(path[-1] - learning_rate / math.sqrt(1 + epoch) * nll(path[-1], x[rows], y[rows])[1])
+    return np.array(path)
 
 
-def ones(x):
-    """x with a column of ones in front."""
+def with_intercept(x):
+    """A column of ones in front: the weight of the intercept is the first."""
     return np.hstack([np.ones((len(x), 1)), x])
 
 
-def right(w, x, y):
-    """The share of examples on their side of ½: of the sign of x·w, for both models."""
-    return float(np.mean((x @ w > 0) == (y == 1)))
+def prepare(splits, settings):
+    """Of each split the two classes: inputs (n, 1 + most inputs), ones in front, and y (n,), 0 or 1.
+
+    A table gives its columns, those of FIRST first, images their principal components. Mean, deviation and components
+    are those of the training split, for all splits.
+    """
+    names, most = settings.classes, max(settings.inputs)
+    require(len(names) == 2 and set(names) <= set(splits.classes), "classes", f"two of {splits.classes}", names)
+    labels = [splits.classes.index(name) for name in names]
+    parts = []
+    for x, y in (splits.train, splits.validation, splits.test):
+        rows = np.flatnonzero(np.isin(y, labels))
+        parts.append((x[rows].reshape(len(rows), -1).astype(float), (y[rows] == labels[1]).astype(int)))
+    train = parts[0][0]  # (n, columns)
+    require(most <= min(train.shape), "inputs", f"at most {min(train.shape)}", settings.inputs)
+    if splits.train.x.ndim > 2:  # images
+        transform = PCA(most, whiten=True, svd_solver="covariance_eigh").fit(train).transform
+    else:
+        order = sorted(range(train.shape[1]), key=lambda i: i not in FIRST)[:most]
+        mean, deviation = train.mean(axis=0)[order], train.std(axis=0)[order]
+        transform = lambda x: (x[:, order] - mean) / deviation  # noqa: E731
+    return [(with_intercept(transform(x)), y) for x, y in parts]
+
+
+def names_of(splits, count):
+    """The names of the intercept and of the first inputs."""
+    known = list(FIRST.values()) if splits.train.x.ndim == 2 else []
+    return ["intercept", *(known[i] if i < len(known) else f"input {i + 1}" for i in range(count))]
+
+
+def candidates(settings, train, validation):
+    """Both models with each number of inputs: rows for a table, and the number that has the least NLL on validation."""
+    rows, best = [], {}
+    for count in settings.inputs:
+        (x, y), (held_x, held_y) = ((part[0][:, : count + 1], part[1]) for part in (train, validation))
+        try:
+            paths = [newton(nll, x, y) for nll in (logistic_nll, probit_nll)]
+        except InputError:
+            rows.append({"inputs": count, "outcome": "no maximum: a plane parts the training classes"})
+            continue
+        logistic, probit = (
+            nll(path[-1], held_x, held_y)[0] for nll, path in zip((logistic_nll, probit_nll), paths, strict=True)
+        )
+        best[count] = logistic
+        steps = f"{len(paths[0]) - 1} and {len(paths[1]) - 1} Newton steps"
+        rows.append({"inputs": count, "outcome": steps, "validation NLL, logistic": logistic, "probit": probit})
+    require(best, "inputs", "few enough for classes that overlap", settings.inputs)
+    return rows, min(best, key=best.get)
+
+
+def readings(w, v, train, test):
+    """What was claimed and what is so: `v`, the weights of the probit fit, under two names, and the logistic `w`."""
+    strongest = 1 + int(np.abs(w[1:]).argmax())
+    models = {
+        "claimed: the probit's weights in a logistic model": (logistic_nll, v),
+        "so: the probit's weights in a probit model": (probit_nll, v),
+        "logistic regression": (logistic_nll, w),
+    }
+    return [
+        {
+            "model": label,
+            "training NLL": nll(weights, *train)[0],
+            "test NLL": nll(weights, *test)[0],
+            "test accuracy": float(np.mean((test[0] @ weights > 0) == test[1])),
+            "largest slope of its NLL": float(np.abs(nll(weights, *train)[1]).max()),
+            "largest |weight| as odds": float(np.exp(abs(weights[strongest]))) if nll is logistic_nll else "no odds",
+        }
+        for label, (nll, weights) in models.items()
+    ]
+
+
+def factors():
+    """What the factor between the weights is where the two curves are made to agree: closed forms."""
+    return [
+        {"where": "equal slopes at P = ½: √(8/π)", "factor": math.sqrt(8 / math.pi)},
+        {"where": "equal deviations: π/√3", "factor": math.pi / math.sqrt(3)},
+    ]
 
 
 def run(settings, log):
     splits = data.load(settings.dataset, source=settings.source, seed=settings.seed)
-    (x, y), _, (test_x, test_y) = prepare(splits, settings)
-    models = {"logistic": logistic_nll, "probit": probit_nll}
-    paths = {name: newton(nll, x, y) for name, nll in models.items()}
-    walks = {name: descend(nll, x, y, settings) for name, nll in models.items()}
-    best = {name: path[-1] for name, path in paths.items()}
-    low = {name: nll(best[name], x, y)[0] for name, nll in models.items()}
-    logistic, probit = best["logistic"], best["probit"]
-    flat = [path[-1] for path in (newton(nll, x[:, :3], y) for nll in models.values())]  # the plane of the picture
-    plane_walk = descend(logistic_nll, x[:, :3], y, settings)
-    if log is not None:
-        for step, w in enumerate(paths["logistic"]):
-            log.scalars("newton", step, {"nll": logistic_nll(w, x, y)[0]})
-    marks = np.unique(np.geomspace(1, settings.steps, 60).astype(int))
+    parts = prepare(splits, settings)
+    rows, count = candidates(settings, *parts[:2])
+    (x, y), _, test = train, _, test = [(x[:, : count + 1], y) for x, y in parts]
+    logistic, probit = newton(logistic_nll, x, y), newton(probit_nll, x, y)
+    w, v = logistic[-1], probit[-1]
+    choice = {name: getattr(settings, name) for name in ("epochs", "learning_rate", "batch_size")}
+    walk = sgd(logistic_nll, x, y, rng=np.random.default_rng(settings.seed), **choice)
+    least, batches = logistic_nll(w, x, y)[0], (len(walk) - 1) // settings.epochs
+    plane = x[:, :3]  # the picture: two inputs
+    ratio, names = float(w[1:] @ v[1:] / (v[1:] @ v[1:])), names_of(splits, count)
+    peer = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(x[:, 1:], y)
+    table = readings(w, v, train, test)
+    excess = {
+        "Newton": [logistic_nll(at, x, y)[0] - least for at in logistic],
+        "SGD": [logistic_nll(at, x, y)[0] - least for at in walk[::batches]],
+    }
     return Result(
         scores={
-            "test_accuracy": right(logistic, test_x, test_y),
-            "test_accuracy_probit": right(probit, test_x, test_y),
-            "ratio_of_coefficients": float(np.linalg.norm(logistic) / np.linalg.norm(probit)),
-            "angle_in_degrees": float(
-                np.degrees(np.arccos(logistic @ probit / np.linalg.norm(logistic) / np.linalg.norm(probit)))
-            ),
-            "newton_steps": len(paths["logistic"]) - 1,
-            "left_to_descend": logistic_nll(walks["logistic"][-1], x, y)[0] - low["logistic"],
+            "test_accuracy": table[2]["test accuracy"],
+            "test_nll": table[2]["test NLL"],
+            "coefficient_ratio": ratio,
+            "same_decisions": float(np.mean((test[0] @ w > 0) == (test[0] @ v > 0))),
+            "cost_of_the_wrong_name": table[0]["training NLL"] - table[2]["training NLL"],
+            "distance_from_scikit_learn": float(np.abs(w[1:] - peer.coef_[0]).max() / np.abs(w).max()),
+            "newton_steps": len(logistic) - 1,
+            "sgd_above_the_minimum": excess["SGD"][-1],
         },
         arrays={
-            "marks": marks,
-            "descent": {
-                name: [nll(walks[name][m], x, y)[0] - low[name] for m in marks] for name, nll in models.items()
+            "points": plane[:, 1:],
+            "y": y,
+            "names": names_of(splits, 2)[1:],
+            "classes": settings.classes,
+            "lines": {
+                "SGD": sgd(logistic_nll, plane, y, rng=np.random.default_rng(settings.seed), **choice),
+                "logistic": newton(logistic_nll, plane, y)[-1],
+                "probit": newton(probit_nll, plane, y)[-1],
             },
-            "newton": {name: [nll(w, x, y)[0] - low[name] for w in paths[name]] for name, nll in models.items()},
-            "plane": (x[:, 1:3], y, flat, [plane_walk[m] for m in (5, 20, 100, settings.steps) if m <= settings.steps]),
-            "scale": float(np.linalg.norm(logistic) / np.linalg.norm(probit)),
+            "excess": excess,
+            "ratio": ratio,
         },
         tables={
-            "What the source called logistic regression": [
-                {
-                    "model": name,
-                    "P(1 | x)": curve,
-                    "called by the source (S3)": called,
-                    "negative log-likelihood": low[name],
-                    "test accuracy": right(best[name], test_x, test_y),
-                }
-                | {f"w{i}": float(w) for i, w in enumerate(best[name])}
-                for name, curve, called in (("logistic", "σ(w·x)", "–"), ("probit", "Φ(w·x)", "logistic"))
-            ]
+            "What was claimed and what is so": table,
+            "Inputs, chosen on validation": rows,
+            "The largest weights of two models of the same data": [
+                {"input": names[i], "logistic": float(w[i]), "probit": float(v[i]), "ratio": float(w[i] / v[i])}
+                for i in np.argsort(-np.abs(w))[:6]
+            ],
+            "The factor between the weights": [*factors(), {"where": "measured, all inputs", "factor": ratio}],
         },
         data=(splits,),
-        parameters={"each model": x.shape[1]},
+        parameters={"logistic": len(w), "probit": len(v)},
     )
 
 
-def line(axes, w, **style):
-    """Draws where w₀ + w₁ a + w₂ b = 0."""
-    across = np.array(axes.get_xlim())
-    axes.plot(across, -(w[0] + w[1] * across) / w[2], **style)
+def draw_boundaries(arrays):
+    """The line of SGD behind 1, 4, 16, … batches, and the lines of both models at their minimum."""
+    drawing, axes = plots.figure(6.4, 5.0)
+    points, y = arrays["points"], arrays["y"]
+    for label, marker in ((0, "o"), (1, "^")):
+        shown = points[y == label][:600]  # more would only cover one another
+        axes.scatter(*shown.T, s=12, marker=marker, alpha=0.45, linewidth=0, label=arrays["classes"][label])
+    low, high = np.percentile(points, 0.5, axis=0) - 0.4, np.percentile(points, 99.5, axis=0) + 0.4
+    across = np.array([low[0], high[0]])
+
+    def draw(w, **options):
+        if abs(w[2]) > 1e-12:
+            axes.plot(across, -(w[0] + w[1] * across) / w[2], **options)
+
+    walk = arrays["lines"]["SGD"]
+    at = [step for step in 4 ** np.arange(12) if step < len(walk)]
+    for i, step in enumerate(at):
+        label = f"SGD, batch {step}" if i in (0, len(at) - 1) else None
+        draw(walk[step], color=str(0.75 - 0.6 * i / len(at)), linewidth=1, label=label)
+    draw(arrays["lines"]["logistic"], color="black", linewidth=2.2, label="logistic, minimum")
+    draw(arrays["lines"]["probit"], color=plots.COLOURS[3], linewidth=1.6, linestyle="--", label="probit, minimum")
+    axes.set(xlim=across, ylim=(low[1], high[1]), title="P = ½ on two inputs: SGD moves it, Newton's is black")
+    axes.set(xlabel=f"{arrays['names'][0]} (deviations)", ylabel=f"{arrays['names'][1]} (deviations)")
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return drawing
+
+
+def draw_links(ratio):
+    """Both probabilities where their weights have been fitted to one data set, and what each makes of an outlier."""
+    z = np.linspace(-7, 7, 281)  # of the logistic model
+    curves = {
+        "logistic: σ(z)": (np.logaddexp(0, -z), "-"),
+        f"probit, fitted: Φ(z / {ratio:.2f})": (-log_ndtr(z / ratio), "-"),
+        f"claimed: σ(z / {ratio:.2f})": (np.logaddexp(0, -z / ratio), "--"),
+    }
+    drawing, (left, right) = plots.panels(1, 2)
+    for label, (nll, style) in curves.items():
+        left.plot(z, np.exp(-nll), style, label=label)
+        right.plot(z, nll, style)
+    left.set(xlabel="z of the logistic model", ylabel="P(y = 1)", title="nearly one curve, and the claimed one")
+    right.set(xlabel="z of the logistic model", ylabel="−log P(y = 1), nats", title="the price of an outlier")
+    left.legend(frameon=False, fontsize="small")
+    return drawing
+
+
+def draw_descent(excess):
+    """How far above the minimum each method is behind each pass over the examples."""
+    drawing, axes = plots.figure()
+    for label, values in excess.items():
+        shown = [value if value > 1e-14 else np.nan for value in values]  # 0, or rounding
+        axes.plot(range(len(shown)), shown, label=label, marker="o" if len(shown) < 30 else None, markersize=3.5)
+    axes.set(xlabel="passes over the examples", ylabel="NLL above the minimum (nats)", yscale="log")
+    axes.set(title="Newton doubles its digits, SGD does not", xscale="symlog", xlim=(0, None))
+    axes.legend(frameon=False, fontsize="small")
+    return drawing
 
 
 def figures(result):
     arrays = result.arrays
-    points, y, (logistic, probit), walk = arrays["plane"]
-    boundary, axes = plots.figure(5.6, 4.6)
-    shown = np.random.default_rng(0).permutation(len(y))[:400]
-    for label in (0, 1):
-        axes.scatter(*points[shown][y[shown] == label].T, s=8, alpha=0.5, label=f"class {label}")
-    axes.set(xlim=np.quantile(points[:, 0], (0.005, 0.995)), ylim=np.quantile(points[:, 1], (0.005, 0.995)))
-    axes.set_autoscale_on(False)
-    for i, w in enumerate(walk):
-        line(axes, w, color="gray", linewidth=1, alpha=0.4 + 0.15 * i, label="on the way down" if i == 0 else None)
-    line(axes, logistic, color="black", linewidth=2, label="logistic")
-    line(axes, probit, color=plots.COLOURS[1], linewidth=2, linestyle="--", label="probit")
-    axes.set(xlabel="first direction", ylabel="second direction", title="boundaries of models of two features")
-    axes.legend(frameon=True, fontsize="small")
-    pace, pace_axes = plots.figure()
-    for name, colour in zip(arrays["newton"], plots.COLOURS, strict=False):
-        descent = np.maximum(arrays["descent"][name], 1e-16)
-        steps = np.maximum(arrays["newton"][name], 1e-16)
-        pace_axes.plot(arrays["marks"], descent, color=colour, label=f"{name}, stochastic descent")
-        pace_axes.plot(
-            range(1, len(steps) + 1), steps, color=colour, marker="o", linestyle="--", label=f"{name}, Newton"
-        )
-    pace_axes.set(xscale="log", yscale="log", xlabel="step", ylabel="above the minimum (nats)", title="two ways down")
-    pace_axes.legend(frameon=False, fontsize="small")
-    z = np.linspace(-6, 6, 201)
-    scale = arrays["scale"]
     return {
-        "boundary": boundary,
-        "pace": pace,
-        "curves": plots.curves(
-            {"σ(z), logistic": expit(z), "Φ(z), probit": ndtr(z), f"Φ(z / {scale:.2f})": ndtr(z / scale)},
-            x=z,
-            xlabel="z",
-            ylabel="P(1)",
-            title="two curves, nearly one but for their scale",
-        ),
+        "boundary": draw_boundaries(arrays),
+        "links": draw_links(arrays["ratio"]),
+        "descent": draw_descent(arrays["excess"]),
     }
 
 
 EXERCISE = Exercise(
-    source="S3: logistic regression, which was probit regression",
+    source="S3: logistic regression by its negative log-likelihood, which was a probit model",
     small=Settings(),
-    full=Settings(dataset="mnist", source="full", features=20),
-    quick=Settings(features=2, steps=20),
+    full=Settings(
+        dataset="fashion_mnist",
+        source="full",
+        classes=("T-shirt/top", "shirt"),
+        inputs=(2, 10, 50, 200),
+        epochs=20,
+        learning_rate=0.1,
+        batch_size=64,
+    ),
+    quick=Settings(inputs=(2, 3), epochs=3),
     run=run,
     figures=figures,
     expect={
-        "test_accuracy": Band(0.9, 1.0),
-        "ratio_of_coefficients": Band(1.5, 2.8),
-        "angle_in_degrees": Band(0, 12),
-        "newton_steps": Band(5, 15),
-        "left_to_descend": Band(0, 0.3),
+        "test_accuracy": Band(0.85, 1.0),
+        "coefficient_ratio": Band(1.78, 1.9),
+        "same_decisions": Band(0.95, 1.0),
+        "cost_of_the_wrong_name": Band(0.018, 0.042),  # 0 when the two models are one
+        "distance_from_scikit_learn": Band(0, 1e-4),
+        "newton_steps": Band(6, 13),
+        "sgd_above_the_minimum": Band(0, 0.003),
     },
 )

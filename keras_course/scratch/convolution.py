@@ -25,7 +25,8 @@ class Conv2D(Layer):
     Parameters: kernel W (rows, columns, channels, filters), bias c (filters,).
 
     Raises:
-        InputError: strides or dilation below 1; an even kernel, dilated, asked to be "same": its padding d (k - 1) / 2 has no middle.
+        InputError: strides or dilation below 1; an even kernel, dilated, asked to be "same": its padding d (k - 1) / 2
+            has no middle.
     """
 
     def __init__(

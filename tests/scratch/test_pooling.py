@@ -18,6 +18,14 @@ def test_outputs_are_those_of_keras_and_gradients_pass_the_check(pool, strides):
     assert scratch.gradcheck(layer, X, samples=200)[0]["error"] < 1e-8
 
 
+def test_windows_that_overlap_add_their_gradients():
+    x = np.zeros((1, 3, 3, 1))
+    x[0, 1, 1] = 5  # the largest of all four windows
+    layer = MaxPool2D(2, 1)
+    dx = layer.backward(np.ones_like(layer.forward(x)))
+    assert dx[0, 1, 1, 0] == dx.sum() == 4
+
+
 def test_of_equal_values_the_first_gets_the_gradient_as_in_tensorflow():
     x = np.ones((1, 2, 4, 1))
     x[0, 0, 2] = 0
@@ -41,5 +49,8 @@ def test_global_average_is_the_mean_and_spreads_its_gradient():
 def test_images_smaller_than_the_window_are_refused():
     with pytest.raises(InputError, match=r"`x` must be at least as large as the window: 6 > 5\."):
         MaxPool2D(6).forward(X)
+    for options, field in (((0,), "pool_size"), ((2, 0), "strides")):
+        with pytest.raises(InputError, match=f"`{field}` must be a whole number of at least 1. Received: 0."):
+            MaxPool2D(*options)
     with pytest.raises(InputError, match="`x` must have 4 axes"):
         MaxPool2D().forward(X[0])
