@@ -5,6 +5,7 @@ Nothing slow is imported before the settings are read, so `--help`, `list` and e
 
 import argparse
 import dataclasses
+import json
 import os
 import shutil
 import sys
@@ -50,7 +51,7 @@ def _dispatch(argv: list[str]) -> int:
 
 def _overview() -> str:
     lines = ["usage: keras-course COMMAND ...", "", "commands:"]
-    lines += [f"  {name:9} {(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()]
+    lines += [f"  {name:11} {(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()]
     return "\n".join([*lines, "", "`keras-course COMMAND --help` says more."])
 
 
@@ -318,6 +319,41 @@ def _bench(parser: settings.Parser, argv: list[str]) -> int:
     return 0
 
 
+def _arithmetic(parser: settings.Parser, argv: list[str]) -> int:
+    """Say what a stack of layers costs: shapes, parameters, FLOPs, receptive field, memory, serial depth."""
+    from keras_course import arithmetic
+
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = arithmetic.GRAMMAR
+    parser.add_argument(
+        "stack", metavar="STACK", help="layers, as 'conv 64 3x3 same, pool 2', or a file of a Keras model"
+    )
+    parser.add_argument("--input", metavar="SHAPE", help="of one example, as 256x256x3; a model file has its own")
+    parser.add_argument("--batch", type=int, default=1, metavar="…", help="examples, for the memory (1)")
+    parser.add_argument("--dtype", choices=arithmetic.BYTES, default="float32", help="of the numbers (float32)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows and their sums")
+    arguments = parser.parse_all(argv)
+    if arguments.batch < 1:
+        raise InputError(f"`--batch` must be at least 1. Received: {arguments.batch}.")
+    if arguments.stack.endswith((".keras", ".h5")):
+        with _silence():
+            from keras_course.arithmetic import keras_models
+
+            rows = keras_models.rows_of(keras_models.load(arguments.stack))
+    elif arguments.input is None:
+        raise InputError("`--input` must say the shape of an example, as 256x256x3. Received: none.")
+    else:
+        rows = arithmetic.read_stack(arguments.stack, arithmetic.read_shape(arguments.input))
+    chosen = {"dtype": arguments.dtype, "batch": arguments.batch}
+    sums = arithmetic.totals(rows, **chosen)
+    if arguments.json:
+        content = {"layers": [dataclasses.asdict(row) for row in rows], "totals": sums} | chosen
+        arguments.json.write_text(json.dumps(content, indent=1) + "\n")
+    _print_rows(arithmetic.table(rows, **chosen))
+    print(arithmetic.summary(sums))
+    return 0
+
+
 def _print_rows(rows: Sequence[dict[str, Any]]) -> None:
     """Rows of equal keys as a table on the terminal."""
     from rich import box
@@ -338,4 +374,5 @@ VERBS: dict[str, Callable[[settings.Parser, list[str]], int]] = {
     "report": _report,
     "board": _board,
     "bench": _bench,
+    "arithmetic": _arithmetic,
 }
