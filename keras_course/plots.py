@@ -21,7 +21,7 @@ def figure(width: float = 6.0, height: float = 3.6) -> tuple[Figure, Axes]:
 
 
 def panels(rows: int, columns: int, *, width: float = 4.4, height: float = 3.4) -> tuple[Figure, Any]:
-    """An empty figure with a grid of axes in the course's look, each `width` by `height` inches; a flat array of them."""
+    """An empty figure with a grid of axes in the course's look, each `width` by `height` inches; and these, flat."""
     drawing = Figure(figsize=(width * columns, height * rows), layout="constrained")
     grid = drawing.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:

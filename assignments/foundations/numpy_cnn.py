@@ -43,7 +43,7 @@ class Settings:
     filters: tuple[Count, ...] = (6, 12)  # of each block of convolution, ReLU and max-pooling
     kernel_size: Count = 5  # rows and columns of every filter
     few: Count = 50  # images to learn by heart
-    few_epochs: Count = 15  # passes over them, in batches of ten
+    few_epochs: Count = 25  # passes over them, in batches of ten
     compared_steps: Count = 30  # steps side by side with Keras
     epochs: Count = 2  # over all images, for every network of the table
     learning_rate: Positive = 0.02  # of gradient descent
@@ -308,15 +308,15 @@ def figures(result):
 EXERCISE = Exercise(
     source="S1 and S3: convolutional network from scratch, gradients of a convolution",
     small=Settings(),
-    full=Settings(source="full", filters=(8, 16), few_epochs=30, learning_rate=0.03, batch_size=64),
+    full=Settings(source="full", filters=(8, 16), learning_rate=0.03, batch_size=64),
     quick=Settings(dataset="digits", filters=(4,), kernel_size=3, few=20, few_epochs=1, compared_steps=2, epochs=1),
     run=run,
     figures=figures,
     expect={
         "few_training": Band(0.9, 1.0),
-        "few_held_out": Band(0.48, 0.85),
-        "test_accuracy": Band(0.87, 0.99),
-        "cost_of_random_filters": Band(0.02, 0.35),
+        "few_held_out": Band(0.45, 0.9),
+        "test_accuracy": Band(0.87, 0.995),
+        "cost_of_random_filters": Band(0.01, 0.35),
         "cost_of_shuffled_pixels": Band(0.02, 0.22),
         "gradient_error": Band(0.0, 1e-6),  # what a gradient by hand may be off by
         "difference_from_keras": Band(0.0, 1e-9),  # rounding alone, in float64

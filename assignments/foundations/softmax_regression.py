@@ -27,7 +27,7 @@ PLAIN, RELU = "plain", "ReLU on the logits"
 class Settings:
     dataset: Literal["mnist", "fashion_mnist"] = "mnist"
     source: Literal["small", "full"] = "small"  # small: offline; full: the published set
-    epochs: Count = 15
+    epochs: Count = 10
     learning_rates: tuple[Positive, ...] = (0.01, 0.1, 0.5, 1.0)  # of plain gradient descent, each for both variants
     l2: NonNegative = 1e-4  # weight of the penalty on the kernel
     batch_size: Count = 64
@@ -225,10 +225,10 @@ EXERCISE = Exercise(
     run=run,
     figures=figures,
     expect={
-        "accuracy_plain": Band(0.84, 0.94),
-        "cost_at_the_largest_rate": Band(0.2, 0.85),
-        "silent_examples": Band(0.2, 1.0),
-        "dead_classes": Band(2.0, 10.0),
+        "accuracy_plain": Band(0.85, 0.95),
+        "cost_at_the_largest_rate": Band(0.35, 0.85),
+        "silent_examples": Band(0.35, 1.0),
+        "dead_classes": Band(5.0, 10.0),
         "loss_of_a_clamped_example": Band(2.302585, 2.302586),  # ln 10
         "gradient_of_a_clamped_example": Band(0.0, 0.0),
     },

@@ -124,7 +124,7 @@ class GRUCell(_Cell):
     @blank(
         "foundations/recurrent_cells",
         hints=(
-            "Two sums, each with its own bias, one of x and one of h, both split into three. Only the gates add them up.",
+            "Two sums, each with its own bias: of x and of h, both split into three. Only the gates add them up.",
             "The update gate says how much of the old state stays: h' = u h + (1 - u) g.",
             "The reset gate multiplies the third block of h's sum, bias and all, before it meets that of x.",
         ),

@@ -24,7 +24,7 @@ def formula(name, arguments):
 def test_a_dilated_filter_spans_its_entries_and_the_gaps_between(subject):
     """d (f - 1) + 1: a 5 of dilation 8 spans 33 places."""
     for kernel, dilation in itertools.product((1, 2, 3, 5), (1, 2, 8)):
-        span = len(range(0, dilation * kernel, dilation)[-1:]) and max(range(0, dilation * kernel, dilation)) + 1
+        span = max(range(0, dilation * kernel, dilation)) + 1
         same(
             subject(formula, name="effective_kernel", arguments=[kernel, dilation]),
             span,
