@@ -125,6 +125,13 @@ def cost_of(operation: Operation, node: Node) -> tuple[int | None, int]:
         elementwise = {"SimpleRNN": 1, "GRU": 8, "LSTM": 9}[kind] * units
         biases = count([operation.cell.bias]) if operation.use_bias else 0
         return steps * (2 * products + biases + elementwise), steps
+    if kind == "TimeDistributed":  # one layer for every step; no step waits for another
+        cost, depth = summed(walk(keras.Function(s := whole(inputs[0][1:]), operation.layer(s))))
+        return (None if cost is None else inputs[0][0] * cost), depth
+    if kind == "Bidirectional":  # two layers beside each other
+        ways = [operation.forward_layer, operation.backward_layer]
+        costs, depths = zip(*(summed(walk(keras.Function(s := whole(inputs[0]), w(s)))) for w in ways), strict=True)
+        return (None if None in costs else sum(costs)), max(depths)
     if kind in ("Activation", "ReLU", "LeakyReLU", "Softmax", "ELU", "PReLU", *CHEAP):
         return math.prod(out), 1
     return opened(operation, node)
@@ -145,5 +152,15 @@ def opened(operation: Operation, node: Node) -> tuple[int | None, int]:
             return None, 1
     else:
         return None, 1
-    known = all(row.flops is not None for row in inside)
-    return (sum(row.flops or 0 for row in inside) if known else None), max((row.depth for row in inside), default=0)
+    return summed(inside)
+
+
+def whole(shape: tuple[int, ...]) -> keras.KerasTensor:
+    """A symbol for a batch of examples of this shape."""
+    return keras.KerasTensor((None, *shape))
+
+
+def summed(rows: list[Row]) -> tuple[int | None, int]:
+    """The FLOPs of these rows together, None where one is not known, and their serial depth."""
+    known = all(row.flops is not None for row in rows)
+    return (sum(row.flops or 0 for row in rows) if known else None), max((row.depth for row in rows), default=0)

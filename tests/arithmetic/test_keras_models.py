@@ -60,6 +60,23 @@ def test_a_model_and_its_text_cost_the_same(text, shape):
         assert [getattr(row, field) for row in ours] == [getattr(row, field) for row in theirs], field
 
 
+def cost(layer, shape):
+    inputs = keras.Input(shape)
+    (_, row) = keras_models.rows_of(keras.Model(inputs, layer(inputs)))
+    return row
+
+
+def test_a_layer_for_each_step_costs_as_many_times_as_there_are_steps():
+    one, five = cost(L.Conv2D(4, 3), (8, 6, 3)), cost(L.TimeDistributed(L.Conv2D(4, 3)), (5, 8, 6, 3))
+    assert five.shape == (5, *one.shape)
+    assert (five.parameters, five.flops, five.depth) == (one.parameters, 5 * one.flops, one.depth)
+
+
+def test_both_directions_cost_twice_and_wait_once():
+    one, both = cost(L.LSTM(4), (5, 3)), cost(L.Bidirectional(L.LSTM(4)), (5, 3))
+    assert (both.parameters, both.flops, both.depth) == (2 * one.parameters, 2 * one.flops, one.depth)
+
+
 def test_layers_made_of_layers_are_opened():
     """The cost of a dense block is that of its parts, counted by XLA up to what it saves and adds."""
     inputs = keras.Input((8, 6, 3))

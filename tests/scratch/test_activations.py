@@ -1,10 +1,10 @@
-from hypothesis import given
-from hypothesis import strategies as st
 from keras_course import scratch
 
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 X = np.array([[-1000.0, -3.0, -0.5, 0.25, 2.0], [1000.0, 4.0, -2.0, 1.5, -0.75]])
 DY = np.random.default_rng(0).normal(size=X.shape)
