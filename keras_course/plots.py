@@ -89,7 +89,11 @@ def bars(values: Mapping[str, Any], *, ylabel: str, title: str = "", yscale: str
         axes.bar(place, dots.mean(), width=0.65, color=COLOURS[0], alpha=0.75)
         if len(dots) > 1:
             axes.scatter(np.full(len(dots), place), dots, color="black", s=12, zorder=3)
-    axes.set_xticks(range(len(values)), list(values), rotation=20 if len(values) > 4 else 0)
+    axes.set_xticks(range(len(values)), list(values))
+    if sum(map(len, values)) > 60:  # more than fits beside each other
+        axes.tick_params(axis="x", labelrotation=20)
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
     axes.set(ylabel=ylabel, title=title, yscale=yscale)
     axes.grid(axis="x", visible=False)
     return drawing

@@ -32,11 +32,12 @@ def measured(score: Mapping[str, Any] | None) -> str:
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of equal keys as a Markdown table; numbers stand right."""
-    head = list(rows[0])
-    numeric = [all(isinstance(row[key], int | float) for row in rows) for key in head]
+    """Rows as a Markdown table; numbers stand right, and what a row has not is a dash."""
+    head = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[row.get(key, "–") for key in head] for row in rows]
+    numeric = [all(isinstance(cell, int | float) for cell in column) for column in zip(*cells, strict=True)]
     lines = [head, ["---:" if n else "---" for n in numeric]]
-    lines += [[number(v) if isinstance(v, int | float) else str(v) for v in row.values()] for row in rows]
+    lines += [[number(v) if isinstance(v, int | float) else str(v) for v in row] for row in cells]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
 
 

@@ -27,6 +27,16 @@ def test_bars_are_means_and_each_value_is_a_dot():
     assert [len(dots.get_offsets()) for dots in axes.collections] == [3]
 
 
+def test_long_names_of_bars_are_tilted_and_short_ones_are_not():
+    for names, angle in (
+        (["1", "2", "3", "4", "5"], 0),
+        (["filters left at random", "pixels in another order"] * 2, 20),
+    ):
+        values = {f"{name} {i}": i + 1.0 for i, name in enumerate(names)}
+        (axes,) = plots.bars(values, ylabel="share").axes
+        assert {label.get_rotation() for label in axes.get_xticklabels()} == {angle}
+
+
 def test_images_keep_rows_columns_and_the_range_0_to_1():
     rows = np.linspace(-1, 2, 2 * 3 * 5 * 4).reshape(2, 3, 5, 4, 1)
     figure = plots.images(rows, row_labels=["a", "b"], titles=["x", "y", "z"])

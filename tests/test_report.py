@@ -63,6 +63,11 @@ def test_a_table_has_a_row_per_entry_and_numbers_stand_right():
     assert text.splitlines() == ["| name | value |", "| --- | ---: |", "| a\\|b | 0.1235 |", "| c | 1,234,567 |"]
 
 
+def test_what_a_row_has_not_is_a_dash():
+    text = report.markdown([{"name": "a"}, {"name": "b", "value": 1}])
+    assert text.splitlines()[2:] == ["| a | – |", "| b | 1 |"]
+
+
 def test_a_recorded_score_shows_spread_and_number_of_seeds():
     assert report.measured(records.summary([0.7, 0.8, 0.9])) == "0.8 ± 0.1 (n=3)"
     assert report.measured(None) == "–"

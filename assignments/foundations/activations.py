@@ -143,8 +143,9 @@ def figures(result):
     arrays = result.arrays
     drawing, axes = plots.panels(1, 2)
     for name, (values, derivatives) in arrays["activations"].items():
-        axes[0].plot(arrays["z"], values, label=name)
-        axes[1].plot(arrays["z"], derivatives, label=name)
+        style = {"linestyle": "--", "zorder": 3} if name == "ReLU" else {}  # above 0 it is the leaky one too
+        axes[0].plot(arrays["z"], values, label=name, **style)
+        axes[1].plot(arrays["z"], derivatives, label=name, **style)
     axes[0].set(xlabel="z", ylabel="value", title="activation", ylim=(-1.5, 3))
     axes[1].set(xlabel="z", ylabel="slope", title="derivative")
     axes[0].legend(frameon=False, fontsize="small")
@@ -153,7 +154,7 @@ def figures(result):
         for truth, label in ((False, "others"), (True, "the class")):
             axis.hist(p[arrays["truth"] == truth], bins=np.linspace(0, 1, 41), alpha=0.7, label=label)
         axis.axvline(0.5, color="black", linewidth=1, linestyle="--")
-        axis.set(xlabel="P(class 1)", ylabel="test examples", title=name, yscale="log")
+        axis.set(xlabel="P(class 1)", ylabel="test examples", title=name, yscale="log", ylim=(0.7, None))
     head_axes[0].legend(frameon=False, fontsize="small")
     return {
         "activations": drawing,

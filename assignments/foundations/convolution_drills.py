@@ -111,7 +111,7 @@ def moved(image, direction, begin, settings):
 
 
 def clips(images, n, starts, settings, rng):
-    """Clips (n, frames, height, width, 1) of digits that begin to move in one of the frames `starts`, and directions."""
+    """Clips (n, frames, height, width, 1) of digits that begin to move in a frame of `starts`, and their directions."""
     chosen, directions = images[rng.integers(len(images), size=n)], rng.integers(len(MOVES), size=n)
     begin = rng.choice(starts, size=n)
     return np.stack([moved(*each, settings) for each in zip(chosen, directions, begin, strict=True)]), directions

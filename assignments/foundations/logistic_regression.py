@@ -219,14 +219,14 @@ def candidates(settings, train, validation):
         try:
             paths = [newton(nll, x, y) for nll in (logistic_nll, probit_nll)]
         except InputError:
-            rows.append({"inputs": count, "outcome": "no maximum: a plane parts the training classes"})
-            continue
-        logistic, probit = (
-            nll(path[-1], held_x, held_y)[0] for nll, path in zip((logistic_nll, probit_nll), paths, strict=True)
-        )
-        best[count] = logistic
-        steps = f"{len(paths[0]) - 1} and {len(paths[1]) - 1} Newton steps"
-        rows.append({"inputs": count, "outcome": steps, "validation NLL, logistic": logistic, "probit": probit})
+            outcome, logistic, probit = "no maximum: a plane parts the training classes", "–", "–"
+        else:
+            outcome = f"{len(paths[0]) - 1} and {len(paths[1]) - 1} Newton steps"
+            logistic, probit = (
+                nll(path[-1], held_x, held_y)[0] for nll, path in zip((logistic_nll, probit_nll), paths, strict=True)
+            )
+            best[count] = logistic
+        rows.append({"inputs": count, "outcome": outcome, "validation NLL, logistic": logistic, "probit": probit})
     require(best, "inputs", "few enough for classes that overlap", settings.inputs)
     return rows, min(best, key=best.get)
 

@@ -184,7 +184,7 @@ def figures(result):
     memory_axes.set(
         xlabel="steps to remember", ylabel="accuracy", ylim=(0, 1.03), title="mean and range over the starts"
     )
-    memory_axes.legend(frameon=False, fontsize="small")
+    memory_axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return {
         "norms": norms,
         "memory": memory,
