@@ -1,6 +1,7 @@
 """What everything may import: where files are, how a value is refused, how a name is looked up, what a blank is."""
 
 import difflib
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -61,3 +62,24 @@ def blank(exercise: str, *, hints: tuple[str, ...] = ()) -> Callable[[T], T]:
     `hints` go from the gentlest to the plainest; the student opens them one at a time.
     """
     return lambda function: function
+
+
+def worker_index() -> int:
+    """Which worker this process is, from 0, by the environment variable TF_CONFIG.
+
+    Raises:
+        InputError: TF_CONFIG is not set, no JSON, or names no workers or no index among them.
+    """
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        config = json.loads(text)
+        workers, index = config["cluster"]["worker"], int(config["task"]["index"])
+    except (ValueError, KeyError, TypeError):
+        workers, index = [], 0
+    require(
+        index in range(len(workers)),
+        "TF_CONFIG",
+        'JSON as {"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}',
+        text or "nothing",
+    )
+    return index

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_course import __version__, exercise, settings
-from keras_course.base import ASSIGNMENTS, FIGURES, LOGS, ROOT, InputError, pick
+from keras_course.base import ASSIGNMENTS, FIGURES, LOGS, ROOT, InputError, pick, worker_index
 from keras_course.runs import Run
 
 
@@ -99,6 +99,7 @@ def _run(parser: settings.Parser, argv: list[str]) -> int:
     parser.add_argument("--record", action="store_true", help="run several seeds and keep them as the record")
     parser.add_argument("--seeds", type=int, default=3, metavar="…", help="how many seeds a record has (3)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was broken off")
+    parser.add_argument("--strategy", choices=("mirrored", "multiworker"), help="devices of this machine, or TF_CONFIG")
     name = next((word for word in argv if not word.startswith("-")), None)
     if name is None:
         parser.parse_all(argv)  # prints the help, or says that the name is missing
@@ -110,6 +111,8 @@ def _run(parser: settings.Parser, argv: list[str]) -> int:
     if arguments.record:
         _refuse_record(arguments, light, defaults, chosen)
     _require_here(chosen)
+    if arguments.strategy:
+        return _run_spread(light.name, chosen, arguments)
     run = Run(light.name, chosen, resume=arguments.resume)  # refuses what cannot be written or resumed
     _import_tensorflow()
     item = exercise.load(light.name)
@@ -118,6 +121,25 @@ def _run(parser: settings.Parser, argv: list[str]) -> int:
         for seed in range(chosen.seed + 1, chosen.seed + arguments.seeds):
             measured.append(_run_one(item, Run(item.name, dataclasses.replace(chosen, seed=seed))))
         _record(item, run, measured)
+    return 0
+
+
+def _run_spread(name: str, chosen: Any, arguments: argparse.Namespace) -> int:
+    """Runs one seed on several devices or as one of several processes, of which the first writes for all."""
+    first = arguments.strategy == "mirrored" or worker_index() == 0
+    with tempfile.TemporaryDirectory() as elsewhere:
+        run = Run(name, chosen, logs=LOGS if first else Path(elsewhere), resume=arguments.resume and first)
+        _import_tensorflow()
+        from keras_course.training import distribution
+
+        with _silence():
+            strategy = distribution.strategy_of(arguments.strategy)
+        with strategy.scope():
+            item = exercise.load(name)
+            if first:
+                _run_one(item, run)
+            else:
+                item.execute(type(item.small)(**vars(run.settings)), run)
     return 0
 
 
@@ -134,6 +156,8 @@ def _refuse_record(arguments: argparse.Namespace, light: Any, defaults: Any, cho
         )
     if arguments.resume:
         raise InputError("`--record` and `--resume` exclude each other: a record is measured in one go.")
+    if arguments.strategy:
+        raise InputError("`--record` and `--strategy` exclude each other: a record is measured on one device.")
 
 
 def _require_here(chosen: Any) -> None:

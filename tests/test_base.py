@@ -1,4 +1,4 @@
-from keras_course.base import InputError, blank, pick, require
+from keras_course.base import InputError, blank, pick, require, worker_index
 
 import pytest
 
@@ -26,3 +26,18 @@ def test_a_blank_is_the_function_itself():
         return 3
 
     assert blank("training/x", hints=("think",))(function) is function
+
+
+def test_which_worker_this_is_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}')
+    assert worker_index() == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "{}", "[]", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 1}}', '{"cluster": 3, "task": 4}']
+)
+def test_a_cluster_that_says_nothing_is_refused(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(InputError, match=r"`TF_CONFIG` must be JSON as .*Received: ") as error:
+        worker_index()
+    assert (text or "nothing") in str(error.value)

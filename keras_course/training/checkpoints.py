@@ -104,13 +104,22 @@ class Checkpoint:
         Raises:
             InputError: the file is damaged or cannot be read, or is of other settings.
         """
+        data = self.read()
+        return None if data is None else self.unpacked(data)
+
+    def read(self) -> bytes | None:
+        """The bytes of the file, or None when there is none. InputError when it cannot be read."""
         path = Path(self.path)
         try:
-            data = path.read_bytes()
+            return path.read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise InputError(f"The checkpoint `{path}` cannot be read: {error.strerror}.") from error
+
+    def unpacked(self, data: bytes) -> tuple[Arrays, Facts]:
+        """What the bytes of a checkpoint hold. InputError when they are damaged, or of other settings."""
+        path = Path(self.path)
         arrays, facts = opened(data, path)
         if other := differences(facts["settings"], plain(self.settings)):
             raise InputError(f"The checkpoint `{path}` is of a run with other settings: {other}.")

@@ -5,11 +5,12 @@ import operator
 from typing import Any
 
 from keras_course.base import require
+from keras_course.training import distribution
 from keras_course.training.checkpoints import Checkpoint
 from keras_course.training.evaluation import evaluate
 from keras_course.training.history import History
 from keras_course.training.progress import display
-from keras_course.training.runners import Batches, runner
+from keras_course.training.runners import Batches, Runner, runner
 from keras_course.training.session import Log, Session
 from keras_course.training.state import State
 from keras_course.training.steps import Objective, update
@@ -44,6 +45,7 @@ def fit(
     stage: str = "train",
     graph: bool = True,
     xla: bool | None = None,
+    strategy: tf.distribute.Strategy | None = None,
     progress: bool = True,
 ) -> History:
     """Minimises `objective` over the trainable weights of `model`.
@@ -66,6 +68,9 @@ def fit(
         stage: the name of this training in the log and on the display.
         graph: False steps through Python, for a debugger; the losses are the same.
         xla: whether XLA compiles the steps; None: for dense networks with many steps. A dataset is never compiled.
+        strategy: spreads each batch over the replicas of a `tf.distribute` strategy; without one that of the scope
+            in which `fit` is called. Model and optimizer must be made in its scope, and `batches` be a `Batches`.
+            The losses are those of one device but for the order of the sums. Of several processes the first writes.
         progress: False shows nothing.
 
     Returns:
@@ -74,7 +79,9 @@ def fit(
     Raises:
         InputError: a value that breaks one of these rules, in one sentence.
         Diverged: the loss became NaN or infinite; the loop stops at that step.
+        WorkerLost: another process of a strategy of several is gone.
     """
+    strategy = distribution.current(strategy)
     streamed = isinstance(batches, tf.data.Dataset)
     require(type(epochs) is int and epochs >= 1, "epochs", "a whole number of at least 1", epochs)
     require(model.trainable_variables, "model", "built, with weights to train", model.name)
@@ -83,6 +90,10 @@ def fit(
     )
     require(not (streamed and checkpoint), "batches", RESUMABLE, type(batches).__name__)
     require(not xla or (graph and not streamed), "xla", "None or False with a tf.data.Dataset or graph=False", xla)
+    if strategy:
+        require(not streamed, "batches", "a `Batches` with a strategy: each replica gathers its own rows", "a dataset")
+        require(not xla, "xla", "None or False with a strategy, whose variables have several places", xla)
+        distribution.require_scope(strategy, model, optimizer)
     if log and not streamed and not checkpoint:
         checkpoint = log.checkpoint(stage)
 
@@ -93,18 +104,29 @@ def fit(
 
     optimizer.build(model.trainable_variables)
     steps = operator.length_hint(batches)  # 0 for a dataset that does not know its length
-    compiled = choose(model, xla, steps=epochs * steps)
+    running: Runner
+    if strategy:
+        parts = distribution.update_in_parts(strategy, model, objective, optimizer, batches)
+        running = distribution.Distributed(strategy, parts, batches, graph=graph)
+    else:
+        compiled = choose(model, xla, steps=epochs * steps)
+        running = runner(update(model, objective, optimizer), batches, graph=graph, xla=compiled)
     session = Session(
         state=State(model, optimizer),
-        runner=runner(update(model, objective, optimizer), batches, graph=graph, xla=compiled),
+        runner=running,
         epochs=epochs,
         validate=validate,
         stopping=early_stopping,
         checkpoint=checkpoint and _bound(checkpoint, batches, epochs),
         log=log,
         stage=stage,
+        strategy=strategy,
     )
     session.restore()
-    with display(stage, epochs=epochs, steps=steps, progress=progress) as show:
+    shown = progress and distribution.is_chief(strategy)
+    with (
+        display(stage, epochs=epochs, steps=steps, progress=shown) as show,
+        distribution.summed_once(optimizer, strategy),
+    ):
         session.run(show)
     return session.state.history

@@ -6,14 +6,15 @@ A call ends early behind the first step whose loss is not finite.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from keras_course.base import require
-from keras_course.training.steps import Batch, Step
+from keras_course.training.steps import Batch, Scalars, Step
 
 import numpy as np
 import tensorflow as tf
 
+RowsStep = Callable[[tf.Tensor, tf.Tensor], Scalars]  # the rows of a batch, the seed of its draws
 Values = dict[str, np.ndarray]  # name -> one float32 per step; "size" is the number of examples in its batch
 FOREVER = np.iinfo(np.int32).max
 
@@ -48,9 +49,9 @@ class Rows:
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def of(self, step: Step, batch: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """The row (names,) of one step, and whether its loss is finite."""
-        scalars = {**step(batch), "size": tf.cast(tf.shape(tf.nest.flatten(batch)[0])[0], tf.float32)}
+    def of(self, scalars: Scalars, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The row (names,) of one step over `size` examples, and whether its loss is finite."""
+        scalars = {**scalars, "size": tf.cast(size, tf.float32)}
         self.names = list(scalars)  # known once the loop's body is traced, which is before `columns` is
         return tf.stack(list(scalars.values())), tf.math.is_finite(scalars["loss"])
 
@@ -58,7 +59,7 @@ class Rows:
         return dict(zip(self.names, tf.unstack(table.stack(), axis=1), strict=True))
 
 
-def gathering(step: Step, batches: Batches) -> Callable[..., dict[str, tf.Tensor]]:
+def gathering(step: RowsStep, batches: Batches) -> Callable[..., dict[str, tf.Tensor]]:
     """The loop over rows of indices: gathers the batch of each step inside the graph."""
 
     def run(rows, epoch, first, start, stop):  # rows: (steps, batch), of the steps from `first` on
@@ -68,8 +69,8 @@ def gathering(step: Step, batches: Batches) -> Callable[..., dict[str, tf.Tensor
             return (i < stop) & finite
 
         def body(i, finite, table):
-            batch = batches.take(rows[i], batches.step_seed(epoch, first + i))
-            row, finite = collected.of(step, batch)
+            scalars = step(rows[i], batches.step_seed(epoch, first + i))
+            row, finite = collected.of(scalars, tf.size(rows[i]))
             return i + 1, finite, table.write(i, row)
 
         table = tf.TensorArray(tf.float32, size=rows.shape[0])  # XLA wants a size that is known when it compiles
@@ -88,7 +89,8 @@ def streaming(step: Step) -> Callable[..., tuple[tf.experimental.Optional, dict[
             return (i < count) & finite & batch.has_value()
 
         def body(i, finite, batch, table):
-            row, finite = collected.of(step, batch.get_value())
+            value = batch.get_value()
+            row, finite = collected.of(step(value), tf.shape(tf.nest.flatten(value)[0])[0])
             return i + 1, finite, iterator.get_next_as_optional(), table.write(i, row)
 
         table = tf.TensorArray(tf.float32, size=0, dynamic_size=True)
@@ -111,6 +113,9 @@ class Gathered:
     """Runs a step over `Batches`. The last short batch has a function of its own: a shape of its own, one trace."""
 
     def __init__(self, step: Step, batches: Batches, *, graph: bool = True, xla: bool = False):
+        self._over_rows(lambda rows, seed: step(batches.take(rows, seed)), batches, graph=graph, xla=xla)
+
+    def _over_rows(self, step: RowsStep, batches: Batches, *, graph: bool, xla: bool) -> None:
         self.batches = batches
         self.full = batches.n // batches.batch_size  # steps with a whole batch
         self._whole = compiled(gathering(step, batches), graph=graph, xla=xla)

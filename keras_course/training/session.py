@@ -7,6 +7,7 @@ from typing import Protocol
 
 from keras_course.base import InputError, pick, require
 from keras_course.training.checkpoints import Checkpoint
+from keras_course.training.distribution import from_chief, is_chief
 from keras_course.training.progress import Display
 from keras_course.training.runners import Runner, Values, means
 from keras_course.training.state import State
@@ -14,6 +15,7 @@ from keras_course.training.stopping import EarlyStopping
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 class Log(Protocol):
@@ -40,6 +42,11 @@ class Diverged(InputError):  # noqa: N818, the field's word for it
         )
 
 
+def rate_of(optimizer: keras.optimizers.Optimizer) -> float:
+    """The learning rate of the next step, also where a strategy keeps a copy of it on each device."""
+    return float(tf.convert_to_tensor(getattr(optimizer.learning_rate, "value", optimizer.learning_rate)))
+
+
 @dataclasses.dataclass
 class Pace:
     """How many steps to run before coming back to Python: about a second's worth, found by trying."""
@@ -63,11 +70,21 @@ class Session:
     checkpoint: Checkpoint | None
     log: Log | None
     stage: str
+    strategy: tf.distribute.Strategy | None = None
     pace: Pace = dataclasses.field(default_factory=Pace)
 
+    def __post_init__(self) -> None:
+        self.chief = is_chief(self.strategy)  # the one process that writes
+
     def restore(self) -> None:
-        if self.checkpoint and (found := self.checkpoint.load()):
-            self.state.unpack(*found)
+        """Goes on from the checkpoint, if there is one; with several processes from that of the chief."""
+        if not self.checkpoint:
+            return
+        data = self.checkpoint.read() if self.chief else None
+        if self.strategy:
+            data = from_chief(self.strategy, data)
+        if data is not None:
+            self.state.unpack(*self.checkpoint.unpacked(data))
 
     def run(self, show: Display) -> None:
         while not self.state.done:
@@ -79,7 +96,7 @@ class Session:
         self.runner.begin(self.state.epoch)
         require(not self.runner.ended(0), "batches", "one batch or more", "none")
         while not self.runner.ended(self.state.step):
-            if self.checkpoint and self.checkpoint.due:
+            if self.chief and self.checkpoint and self.checkpoint.due:
                 self.checkpoint.save(*self.state.pack())
             values = self._call()
             self._check(values)
@@ -111,10 +128,10 @@ class Session:
     def _close_epoch(self, show: Display) -> None:
         """Means, validation, logs; then whether this was the last epoch."""
         state, epoch = self.state, self.state.epoch
-        measured = means(state.values) | self.validate() | {"learning_rate": float(state.optimizer.learning_rate)}
+        measured = means(state.values) | self.validate() | {"learning_rate": rate_of(state.optimizer)}
         state.history.add(measured)
         state.close_epoch()
-        if self.log:
+        if self.chief and self.log:
             self.log.scalars(self.stage, state.history.steps, measured)
             self.log.weights(self.stage, state.history.steps, state.model)
         show.epoch(epoch, measured)
@@ -137,5 +154,5 @@ class Session:
         if self.state.best:
             self.state.model.set_weights(self.state.best)
             self.state.best = []
-        if self.checkpoint:
+        if self.chief and self.checkpoint:
             self.checkpoint.save(*self.state.pack())

@@ -29,16 +29,24 @@ def named(result: Any) -> Scalars:
     return {name: tf.cast(values[name], tf.float32) for name in ("loss", *metrics)}
 
 
+def differentiated(
+    model: keras.Model, objective: Objective, optimizer: keras.optimizers.Optimizer, batch: Any, share: Any = 1.0
+) -> tuple[Scalars, list[Any]]:
+    """The scalars of a batch, and the gradient of `share` times its loss by each trainable weight."""
+    with tf.GradientTape() as tape:
+        values = named(objective(model, batch, True))
+        loss = optimizer.scale_loss(values["loss"] * share)  # mixed_float16 needs it, all else is left as it is
+    gradients = tape.gradient(loss, model.trainable_variables)
+    if all(gradient is None for gradient in gradients):
+        raise InputError(f"`objective` must depend on the weights of `{model.name}`; its gradient is zero for all.")
+    return values, gradients
+
+
 def update(model: keras.Model, objective: Objective, optimizer: keras.optimizers.Optimizer) -> Step:
     """The step that trains: one gradient step of `optimizer` on the trainable weights."""
 
     def step(batch: Any) -> Scalars:
-        with tf.GradientTape() as tape:
-            values = named(objective(model, batch, True))
-            loss = optimizer.scale_loss(values["loss"])  # mixed_float16 needs it, all else is left as it is
-        gradients = tape.gradient(loss, model.trainable_variables)
-        if all(gradient is None for gradient in gradients):
-            raise InputError(f"`objective` must depend on the weights of `{model.name}`; its gradient is zero for all.")
+        values, gradients = differentiated(model, objective, optimizer, batch)
         optimizer.apply(gradients, model.trainable_variables)
         return values
 
