@@ -5,6 +5,7 @@ from keras_course.training.evaluation import evaluate, predict
 from keras_course.training.history import History
 from keras_course.training.loop import fit
 from keras_course.training.objectives import classification, negative_elbo
+from keras_course.training.precision import set_precision
 from keras_course.training.session import Diverged, Log
 from keras_course.training.stopping import EarlyStopping
 
@@ -19,4 +20,5 @@ __all__ = [
     "fit",
     "negative_elbo",
     "predict",
+    "set_precision",
 ]

@@ -12,7 +12,7 @@ import tensorflow as tf
 DENSE = {
     "Sequential", "Functional", "InputLayer", "Flatten", "Reshape", "Rescaling", "Normalization", "Dense", "Activation",
     "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Dropout", "GaussianNoise", "GaussianDropout", "Add", "Subtract",
-    "Multiply", "Average", "Concatenate", "BatchNormalization", "LayerNormalization", "Sampling",
+    "Multiply", "Average", "Concatenate", "BatchNormalization", "LayerNormalization", "Sampling", "GetItem", "Exp",
 }  # fmt: skip
 
 

@@ -19,6 +19,15 @@ def test_update_takes_the_gradient_step_written_out():
     assert np.allclose(model.get_weights()[1], b - 0.1 * 2 * error.mean(0), atol=1e-6)
 
 
+def test_a_token_that_occurs_several_times_is_one_row_to_adam():
+    """By hand: Adam's first step is the rate, whatever the gradient; Keras alone takes √3 times it for three."""
+    model = keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.Embedding(5, 1, "zeros")])
+    step = update(model, lambda model, x, training: keras.ops.sum(model(x)), keras.optimizers.Adam(0.1))
+    for count in (1, 2):
+        step(tf.constant([[1, 1, 1, 3]]))
+        assert np.allclose(model.get_weights()[0][:, 0], [0, -0.1 * count, 0, -0.1 * count, 0], atol=1e-5)
+
+
 def test_measure_changes_no_weight():
     model = linear()
     before = model.get_weights()
