@@ -1,4 +1,4 @@
-"""Training steps of a multilayer perceptron, 784-256-128-10, batches of 128."""
+"""Training steps of the deep network of `training/linear_to_deep`, 784-256-128-64-10, batches of 64."""
 
 from benchmarks import _steps
 from keras_course.bench import Goal, Workload
@@ -7,19 +7,17 @@ from keras_course.bench import Goal, Workload
 def model():
     from keras_course import models
 
-    return models.mlp((28, 28, 1), 10, hidden=(256, 128))
+    return models.mlp((28, 28, 1), 10, hidden=(256, 128, 64))
 
 
 def twin(weights):
     from torch import nn
 
-    a, b, c, d, e, f = weights
-    return _steps.classifier(
-        nn.Flatten(), _steps.dense(a, b), nn.ReLU(), _steps.dense(c, d), nn.ReLU(), _steps.dense(e, f)
-    )
+    *hidden, last = (_steps.dense(*weights[i : i + 2]) for i in range(0, 8, 2))
+    return _steps.classifier(nn.Flatten(), *(part for layer in hidden for part in (layer, nn.ReLU())), last)
 
 
-NET = _steps.Net(model, _steps.cross_entropy, lambda: _steps.bytes_and_labels(25_600, (28, 28, 1)), 128, twin)
+NET = _steps.Net(model, _steps.cross_entropy, lambda: _steps.bytes_and_labels(12_800, (28, 28, 1)), 64, twin)
 WORKLOAD = Workload(
     title=__doc__,
     variants=_steps.variants(NET),

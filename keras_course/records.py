@@ -6,6 +6,7 @@ fingerprint of the code that measured it.
 """
 
 import ast
+import contextlib
 import hashlib
 import json
 import statistics
@@ -16,10 +17,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from keras_course.base import RECORDS, ROOT
+from keras_course.base import LOGS, RECORDS, ROOT, InputError
 from keras_course.runs import plain, write_atomically
 
 PACKAGES = ("tensorflow", "keras", "numpy")
+KEPT = LOGS / ".fingerprints"
 
 
 def versions() -> dict[str, str]:
@@ -37,16 +39,43 @@ def versions() -> dict[str, str]:
 BESIDE = {"Exercise": {"source", "expect", "floors", "small", "full", "quick"}, "blank": {"hints"}}
 
 
+def normal_form(node: Any) -> Any:
+    """A syntax tree as nested lists; fields that are empty are left out, since Python's versions differ in them."""
+    if isinstance(node, ast.AST):
+        fields = [[name, normal_form(value)] for name, value in ast.iter_fields(node) if name not in ("ctx", "kind")]
+        return [type(node).__name__, *(field for field in fields if field[1] not in (None, []))]
+    return [normal_form(part) for part in node] if isinstance(node, list) else repr(node)
+
+
 @cache
-def fingerprint(path: Path) -> str:
-    """Twelve letters that change with the code of a file, and not with comments, docstrings, layout, bands or hints."""
-    tree = ast.parse(path.read_text())
+def analysed(path: Path) -> tuple[str, frozenset[str]]:
+    """The fingerprint of a file, and the parts of `keras_course` that it imports, the frame aside.
+
+    Both are kept by the file's content: reading the trees of the whole library takes a second.
+    """
+    content = path.read_bytes()
+    name = hashlib.sha256(Path(__file__).read_bytes() + content).hexdigest()
+    kept = KEPT / name[:2] / name
+    with contextlib.suppress(OSError, ValueError):
+        code, *parts = json.loads(kept.read_text())
+        return code, frozenset(parts)
+    tree, parts = ast.parse(content), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BESIDE:
             node.keywords = [keyword for keyword in node.keywords if keyword.arg not in BESIDE[node.func.id]]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12]
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keras_course"):
+            parts |= {f"{node.module}.{alias.name}".split(".")[1] for alias in node.names} - FRAME
+    code = hashlib.sha256(json.dumps(normal_form(tree)).encode()).hexdigest()[:12]
+    with contextlib.suppress(InputError, OSError):  # where nothing can be written, nothing is kept
+        write_atomically(kept, json.dumps([code, *sorted(parts)]))
+    return code, frozenset(parts)
+
+
+def fingerprint(path: Path) -> str:
+    """Twelve letters that change with the code of a file, and not with comments, docstrings, layout, bands or hints."""
+    return analysed(path)[0]
 
 
 # What runs and shows an assignment, and does not decide its numbers.
@@ -67,18 +96,20 @@ FRAME = {
 
 
 @cache
+def files_of(part: str) -> frozenset[Path]:
+    """The files of a part of `keras_course`: a module, or all modules of a package."""
+    library = ROOT / "keras_course"
+    return frozenset(library.glob(f"{part}/**/*.py")) | frozenset(library.glob(f"{part}.py"))
+
+
 def library_of(path: Path) -> frozenset[Path]:
     """The files of the parts of `keras_course`, the frame aside, that `path` imports, directly or through others."""
     found: set[Path] = set()
     todo = [path]
     while todo:
-        for node in ast.walk(ast.parse(todo.pop().read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keras_course"):
-                parts = {f"{node.module}.{alias.name}".split(".")[1] for alias in node.names} - FRAME
-                new = {file for part in parts for file in (ROOT / "keras_course").glob(f"{part}/**/*.py")}
-                new |= {file for part in parts for file in (ROOT / "keras_course").glob(f"{part}.py")}
-                todo += new - found
-                found |= new
+        new = {file for part in analysed(todo.pop())[1] for file in files_of(part)} - found
+        todo += new
+        found |= new
     return frozenset(found)
 
 

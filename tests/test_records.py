@@ -1,3 +1,4 @@
+import ast
 import dataclasses
 import textwrap
 
@@ -24,6 +25,28 @@ def test_bands_floors_and_hints_do_not_make_a_record_stale_and_other_keywords_do
     assert first == code(tmp_path, "EXERCISE = Exercise(run=run, expect={})\nf = blank('x', hints=('b', 'c'))\n")
     assert first != code(tmp_path, "EXERCISE = Exercise(run=other, expect={})\nf = blank('x', hints=('a',))\n")
     assert code(tmp_path, "load('x', source='small')") != code(tmp_path, "load('x', source='full')")
+
+
+def test_what_is_kept_of_a_file_is_found_again_by_its_content_and_damage_is_repaired(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "KEPT", tmp_path / "kept")
+    path = tmp_path / "a.py"
+    path.write_text("from keras_course import base, data\nfrom keras_course.layers import CBAM\n")
+    found = records.analysed.__wrapped__(path)
+    assert found[1] == {"data", "layers"}  # the frame aside
+    (kept,) = (file for file in (tmp_path / "kept").rglob("*") if file.is_file())
+    kept.write_text('["other", "models"]')
+    assert records.analysed.__wrapped__(path) == ("other", {"models"})
+    kept.write_text("{")
+    assert records.analysed.__wrapped__(path) == found
+    monkeypatch.setattr(records, "KEPT", path)  # no folder: nothing can be kept there
+    assert records.analysed.__wrapped__(path) == found
+
+
+def test_empty_fields_do_not_count_since_the_versions_of_python_differ_in_them():
+    old, new = ast.parse("def f(x): pass"), ast.parse("def f(x): pass")
+    new.body[0].type_params = []  # what Python 3.12 adds
+    old.body[0].type_comment = None
+    assert records.normal_form(old) == records.normal_form(new)
 
 
 def test_the_library_of_an_assignment_is_what_it_imports_and_what_that_imports():

@@ -332,7 +332,7 @@ def figures(result):
 EXERCISE = Exercise(
     source="S3: strides, 1 × 1 filters, and 2-D against 3-D convolution",
     small=Settings(),
-    full=Settings(dataset="mnist", source="full", filters=16, epochs=4, clips=3200),
+    full=Settings(dataset="mnist", source="full", epochs=2, clips=3200),
     quick=Settings(filters=2, frames=5, moving=2, clips=16, epochs=1),
     run=run,
     figures=figures,

@@ -75,14 +75,30 @@ class Batches:
         images = self.augment(first, rows, seed) if self.augment else _batch(first, rows)
         return images, *(_batch(array, rows) for array in rest)
 
-    def dataset(self, *, first_epoch: int = 0, epochs: int = 1) -> tf.data.Dataset:
-        """The batches of `epochs` epochs from `first_epoch` on, prefetched: the same as `order` and `take` give."""
-        return (
-            tf.data.Dataset.range(first_epoch, first_epoch + epochs)
-            .flat_map(self._epoch)
-            .apply(tf.data.experimental.assert_cardinality(epochs * len(self)))
-            .prefetch(tf.data.AUTOTUNE)
-        )
+    def dataset(self, *, first_epoch: int = 0, epochs: int = 1, threads: int | None = None) -> tf.data.Dataset:
+        """The batches of `epochs` epochs from `first_epoch` on, prefetched: the same as `order` and `take` give.
+
+        threads: of the whole pipeline, with what is mapped behind it; 0 leaves them to tf.data. Unless given 1, which
+            a plain gather does not outgrow, and 0 with augmentation.
+        """
+        if threads is None:
+            threads = 0 if self.augment else 1
+        require(type(threads) is int and threads >= 0, "threads", "a whole number of at least 0, or None", threads)
+        bounds = (tf.constant(epoch, tf.int64) for epoch in (first_epoch, first_epoch + epochs))
+        batches = self._traced(*bounds).apply(tf.data.experimental.assert_cardinality(epochs * len(self)))
+        options = tf.data.Options()
+        if threads:
+            options.threading.private_threadpool_size = threads
+        if threads == 1:  # nothing to tune, and looking for it delays the first batch
+            options.autotune.enabled = False
+            options.experimental_optimization.apply_default_optimizations = False
+        return batches.prefetch(tf.data.AUTOTUNE if threads != 1 else 2).with_options(options)
+
+    @cached_property
+    def _traced(self) -> Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]:
+        """The epochs from the first up to the second, traced once: tracing takes longer than most first batches."""
+        epochs = lambda first, stop: tf.data.Dataset.range(first, stop).flat_map(self._epoch)  # noqa: E731
+        return tf.function(epochs, autograph=False)
 
     def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
         order, full = self.order(epoch), self.n // self.batch_size
@@ -91,13 +107,12 @@ class Batches:
         rows = tf.data.Dataset.from_tensor_slices(tf.reshape(order[:cut], (full, self.batch_size)))
         if cut < self.n:
             rows = rows.concatenate(tf.data.Dataset.from_tensors(order[cut:]))
-
-        unused = self._key(epoch)  # by a gather without augmentation: a seed of its own would cost more than the gather
-
-        def batch(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            return self.take(rows, self.step_seed(epoch, step) if self.augment else unused)
-
-        return rows.enumerate().map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+        if not self.augment:
+            unused = self._key(epoch)  # a seed for each step would cost more than the gather
+            return rows.map(lambda rows: self.take(rows, unused))
+        return rows.enumerate().map(
+            lambda step, rows: self.take(rows, self.step_seed(epoch, step)), num_parallel_calls=tf.data.AUTOTUNE
+        )
 
     def _key(self, epoch: int | tf.Tensor) -> tf.Tensor:
         return tf.stack([self.seed, tf.cast(epoch, tf.int32)])

@@ -1,0 +1,42 @@
+"""Commands that need no network of neurons: what do they cost before they answer?"""
+
+import subprocess
+import sys
+
+from keras_course.bench import Goal, Variant, Workload
+
+HELP, LIST, ERROR = "keras-course --help", "keras-course list", "keras-course run knn --most 0"
+NUMPY, TENSORFLOW, KERAS = "import numpy", "import tensorflow", "import keras_course.data, .models, .training"
+
+
+def command(*words, status=0):
+    """The work of a process of its own; its CPU time counts."""
+
+    def prepare():
+        def work():
+            done = subprocess.run([sys.executable, *words], capture_output=True, check=False)
+            return {"as expected": done.returncode == status}
+
+        return work
+
+    return prepare
+
+
+CLI = ("-m", "keras_course")
+WORKLOAD = Workload(
+    title=__doc__,
+    variants={
+        HELP: Variant(prepare=command(*CLI, "--help")),
+        LIST: Variant(prepare=command(*CLI, "list")),
+        ERROR: Variant(prepare=command(*CLI, "run", "foundations/knn", "--most", "0", status=2)),
+        NUMPY: Variant(prepare=command("-c", "import numpy")),
+        TENSORFLOW: Variant(prepare=command("-c", "import tensorflow")),
+        KERAS: Variant(prepare=command("-c", "from keras_course import data, models, training; training.fit")),
+    },
+    goals=(
+        Goal(TENSORFLOW, 10, of=HELP),
+        Goal(TENSORFLOW, 10, of=LIST),
+        Goal(TENSORFLOW, 10, of=ERROR),
+    ),
+    note="The goal is at most .3 s of CPU for the first three: read it from the table; the ratio holds elsewhere too.",
+)
