@@ -1,5 +1,8 @@
 """Random crops and flips of a whole batch in one gather of pixels, drawn for each image from a stateless seed."""
 
+from collections.abc import Callable
+from functools import cached_property
+
 from keras_course.base import require
 
 import numpy as np
@@ -9,6 +12,10 @@ import tensorflow as tf
 def scaled(pixels: tf.Tensor) -> tf.Tensor:
     """Pixels as a network takes them: bytes become float32 in [0, 1], all else is passed as it is."""
     return tf.cast(pixels, tf.float32) * (1 / 255) if pixels.dtype == tf.uint8 else pixels
+
+
+# Compiling takes half a second, and an epoch of so many images then 40 ms of CPU less.
+REPAID = 10_000
 
 
 class CropAndFlip:
@@ -41,6 +48,15 @@ class CropAndFlip:
 
     def __call__(self, stored: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The images `rows` (b,) of what `prepare` stored, cropped and flipped by `seed` (2,): float32 (b, h, w, c)."""
+        change = self._compiled if stored.shape[0] >= REPAID else self._change
+        return change(stored, rows, seed)
+
+    @cached_property
+    def _compiled(self) -> Callable[..., tf.Tensor]:
+        """`_change` as one loop over the pixels of a batch, without its indices in between; the same bits."""
+        return tf.function(self._change, jit_compile=True, autograph=False)
+
+    def _change(self, stored: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         _, height, width, channels = stored.shape  # with padding
         h, w = height - 2 * self.padding, width - 2 * self.padding
         top, left, flip = (drawn[:, None, None] for drawn in self.draw(tf.size(rows), seed))

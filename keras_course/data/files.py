@@ -16,9 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,11 +91,14 @@ def _form(size: Size, channels: int) -> tuple[int, int, int]:
     return int(size[0]), int(size[1]), channels
 
 
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PN"  # the first bytes
+
+
 class BrokenImageError(ValueError):
     """An image that cannot be decoded, and why."""
 
 
-def decode(path: str, *, size: Size, channels: int = 3, draws: Draws | None = None) -> np.ndarray:
+def read_image(path: str, *, size: Size, channels: int = 3, draws: Draws | None = None) -> np.ndarray:
     """The image of a JPEG or PNG file: uint8 (height, width, channels).
 
     Without `draws` it is the whole image, stretched to `size` by a triangle filter as wide as the pixels it joins; an
@@ -114,68 +115,90 @@ def decode(path: str, *, size: Size, channels: int = 3, draws: Draws | None = No
         raise BrokenImageError(f"a file that cannot be read: {error.strerror}") from None
     if not data:
         raise BrokenImageError("an empty file")
-    kind = {b"\xff\xd8\xff": "JPEG", b"\x89PN": "PNG"}.get(data[:3])
+    kind = {JPEG: "JPEG", PNG: "PNG"}.get(data[:3])
     if kind is None:
         raise BrokenImageError("neither JPEG nor PNG by its first bytes")
     try:
-        pixels = (_jpeg if kind == "JPEG" else _png)(data, size, channels, draws)
-    except (tf.errors.OpError, ValueError):
+        return _pixels(tf.constant(data), size, channels, draws).numpy()
+    except tf.errors.OpError:
         raise BrokenImageError(f"{kind} data that is cut off or damaged") from None
-    return _resized(pixels, size)
 
 
-def _jpeg(data: bytes, size: Size, channels: int, draws: Draws | None) -> np.ndarray:
-    height, width, inside = tf.io.extract_jpeg_shape(data).numpy()
-    read = 3 if inside == 4 else channels  # libjpeg makes no grey of CMYK
-    if draws is None:
-        pixels = tf.io.decode_jpeg(data, channels=read)
-    else:
-        pixels = tf.image.decode_and_crop_jpeg(data, window(height, width, size, draws), channels=read)
-    return (tf.image.rgb_to_grayscale(pixels) if read > channels else pixels).numpy()
+def _pixels(data: tf.Tensor, size: Size, channels: int, draws: Draws | tf.Tensor | None) -> tf.Tensor:
+    """The image of the bytes of a file, as `read_image` gives it; works in a graph."""
+    decoders = [lambda: _jpeg(data, size, channels, draws), lambda: _png(data, size, channels, draws)]
+    return _resized(tf.cond(tf.strings.substr(data, 0, 3) == JPEG, *decoders), size, channels)
 
 
-def _png(data: bytes, size: Size, channels: int, draws: Draws | None) -> np.ndarray:
-    pixels = tf.io.decode_png(data, channels=channels).numpy()
+def _jpeg(data: tf.Tensor, size: Size, channels: int, draws: Draws | tf.Tensor | None) -> tf.Tensor:
+    if draws is None and channels == 3:
+        return tf.io.decode_jpeg(data, channels=3)
+    height, width, inside = tf.unstack(tf.io.extract_jpeg_shape(data))
+
+    def decoded(channels: int) -> tf.Tensor:
+        if draws is None:
+            return tf.io.decode_jpeg(data, channels=channels)
+        return tf.io.decode_and_crop_jpeg(data, window(height, width, size, draws), channels=channels)
+
+    if channels == 3:
+        return decoded(3)
+    return tf.cond(inside == 4, lambda: tf.image.rgb_to_grayscale(decoded(3)), lambda: decoded(1))  # 4: CMYK
+
+
+def _png(data: tf.Tensor, size: Size, channels: int, draws: Draws | tf.Tensor | None) -> tf.Tensor:
+    pixels = tf.io.decode_png(data, channels=channels)
     if draws is None:
         return pixels
-    top, left, height, width = window(pixels.shape[0], pixels.shape[1], size, draws)
-    return pixels[top : top + height, left : left + width]
+    height, width, _ = tf.unstack(tf.shape(pixels))
+    top, left, rows, columns = tf.unstack(window(height, width, size, draws))
+    return pixels[top : top + rows, left : left + columns]
 
 
-def window(height: int, width: int, size: Size, draws: Draws) -> tuple[int, int, int, int]:
-    """Top, left, height and width of the window that three draws in [0, 1) choose in an image; see `decode`."""
-    scale = min(height / size[0], width / size[1]) * math.sqrt(LEAST_AREA + (1 - LEAST_AREA) * draws[0])
-    rows, columns = (max(1, round(side * scale)) for side in size)
-    return int(draws[1] * (height - rows + 1)), int(draws[2] * (width - columns + 1)), rows, columns
+def window(height: int | tf.Tensor, width: int | tf.Tensor, size: Size, draws: Draws | tf.Tensor) -> tf.Tensor:
+    """Top, left, height and width of the window that three draws in [0, 1) choose in an image: int32 (4,)."""
+    whole = tf.cast(tf.stack([height, width]), tf.float32)
+    draws = tf.cast(draws, tf.float32)
+    scale = tf.reduce_min(whole / size) * tf.sqrt(LEAST_AREA + (1 - LEAST_AREA) * draws[0])
+    extent = tf.clip_by_value(tf.round(scale * size), 1, whole)
+    corner = tf.minimum(tf.floor(draws[1:] * (whole - extent + 1)), whole - extent)  # float32 may round up
+    return tf.cast(tf.concat([corner, extent], 0), tf.int32)
 
 
-def _resized(pixels: np.ndarray, size: Size) -> np.ndarray:
-    """What tf.image.resize(antialias=True) gives, to a level, in less of its time."""
-    height, width, _ = pixels.shape
-    if (height, width) == size:
-        return pixels
-    images, scale = pixels[None], (size[0] / height, size[1] / width)
-    if min(scale) >= 1:  # nothing to join: the filter is the linear one
-        found = tf.raw_ops.ResizeBilinear(images=images, size=size, half_pixel_centers=True)
-    else:
-        found = tf.raw_ops.ScaleAndTranslate(
-            images=images, size=size, scale=scale, translation=(0.0, 0.0), kernel_type="triangle", antialias=True
-        )
-    return np.rint(found[0].numpy()).astype("uint8")
+def _resized(pixels: tf.Tensor, size: Size, channels: int) -> tf.Tensor:
+    """What tf.image.resize(antialias=True) gives, rounded, in less of its time: uint8 (*size, channels)."""
+    found = tf.shape(pixels)[:2]
+    scale = tf.constant(size, tf.float32) / tf.cast(found, tf.float32)
+
+    def wider() -> tf.Tensor:  # nothing to join: the filter is the linear one
+        return tf.raw_ops.ResizeBilinear(images=pixels[None], size=size, half_pixel_centers=True)[0]
+
+    def joined() -> tf.Tensor:
+        options = {"translation": (0.0, 0.0), "kernel_type": "triangle", "antialias": True}
+        return tf.raw_ops.ScaleAndTranslate(images=pixels[None], size=size, scale=scale, **options)[0]
+
+    def changed() -> tf.Tensor:
+        return tf.cast(tf.round(tf.cond(tf.reduce_min(scale) >= 1, wider, joined)), tf.uint8)
+
+    return tf.ensure_shape(tf.cond(tf.reduce_all(found == size), lambda: pixels, changed), (*size, channels))
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    """Threads that decode; TensorFlow's kernels let go of the lock of Python."""
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
+def _decoded(paths: Sequence[str], rows: tf.data.Dataset, form: tuple[int, int, int], random: bool) -> tf.data.Dataset:
+    """(row, image) for each (row, draws) of `rows`, in their order, on all cores; without those that are broken."""
+    names = tf.constant(paths)
+
+    def read(row: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return row, _pixels(tf.io.read_file(names[row]), form[:2], form[2], draws if random else None)
+
+    return rows.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).ignore_errors()
 
 
-def _attempt(path: str, size: Size, channels: int) -> np.ndarray | str:
-    """The image, or the reason why there is none."""
+def _reason(path: str, form: tuple[int, int, int], draws: Draws | None = None) -> str:
+    """Why `_decoded` left a file out."""
     try:
-        return decode(path, size=size, channels=channels)
+        read_image(path, size=form[:2], channels=form[2], draws=draws)
     except BrokenImageError as error:
         return str(error)
+    return "a file that changed while it was read"
 
 
 def _refused(path: str, reason: str) -> InputError:
@@ -188,17 +211,21 @@ Skipped = dict[int, str]  # row in the listing -> why
 
 def _slabs(paths: Sequence[str], form: tuple[int, int, int], broken: str, skipped: Skipped) -> Iterator[np.ndarray]:
     """The images that can be decoded, in order, uint8 (up to SLAB, *form); the others go to `skipped`."""
-    attempt = partial(_attempt, size=form[:2], channels=form[2])
-    for start in range(0, len(paths), SLAB):
-        found = list(_pool().map(attempt, paths[start : start + SLAB]))
-        lost = {start + i: reason for i, reason in enumerate(found) if isinstance(reason, str)}
-        for row, reason in lost.items():
+    count = len(paths)
+    every = tf.data.Dataset.from_tensor_slices((np.arange(count, dtype="int32"), np.zeros((count, 3), "float32")))
+    last = -1
+
+    def lost(rows: Sequence[int]) -> None:
+        for row in rows:
+            skipped[row] = _reason(paths[row], form)
             if broken == "refuse":
-                raise _refused(paths[row], reason)
-        skipped |= lost
-        good = [image for image in found if not isinstance(image, str)]
-        if good:
-            yield np.stack(good)
+                raise _refused(paths[row], skipped[row])
+
+    for found, images in _decoded(paths, every, form, False).batch(SLAB).prefetch(1).as_numpy_iterator():
+        lost(sorted({*range(last + 1, found[-1])}.difference(found.tolist())))
+        last = int(found[-1])
+        yield images
+    lost(range(last + 1, count))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -368,18 +395,8 @@ def _write(store: Path, about: dict[str, Any], paths: Sequence[str], broken: str
             raise
 
 
-class _Unchanged:
-    """An augmentation that changes nothing. `Batches` draws a seed for each step only where there is one."""
-
-    def prepare(self, images: np.ndarray) -> tf.Tensor:
-        return tf.constant(images)
-
-    def __call__(self, stored: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return scaled(stored)
-
-
 class _Fetched(Batches):
-    """Batches whose pixels a function of Python fetches, row by row, and `augment` prepares batch by batch."""
+    """Batches whose pixels a function of Python fetches, and `augment` prepares batch by batch."""
 
     def __init__(
         self,
@@ -392,27 +409,33 @@ class _Fetched(Batches):
         augment: Augment | None = None,
     ) -> None:
         super().__init__(np.arange(len(labels)), labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
-        self.augment = augment
+        self.augment, self.form = augment, tuple(form)
         with tf.init_scope():
             self._labels = tf.constant(labels)
-            example = self._prepared(np.zeros((1, *form), "uint8"))
-        self._dtype, self._form = example.dtype, example.shape[1:]
+            self._example = augment.prepare(np.zeros((1, *form), "uint8")) if augment else None
 
     def _fetch(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """The images of `rows` (b,): uint8 (b, *form); `draws` (b, 3) in [0, 1)."""
         raise NotImplementedError
 
-    def _prepared(self, images: np.ndarray) -> np.ndarray:
-        return self.augment.prepare(images).numpy() if self.augment else images
+    def _draws(self, rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Draws of a crop for each of `rows`, apart from those of the augmentation: float32 (b, 3) in [0, 1)."""
+        return tf.random.stateless_uniform((tf.size(rows), 3), tf.random.fold_in(seed, 1))
 
     def take(self, rows: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """The batch of `rows`, int32 (b,), augmented by draws from `seed`, int32 (2,). In a graph, but not in XLA."""
-        # draws of their own, or a crop would tell what the augmentation draws
-        draws = tf.random.stateless_uniform((tf.size(rows), 3), tf.random.fold_in(seed, 1))
-        fetched = tf.numpy_function(lambda *args: self._prepared(self._fetch(*args)), [rows, draws], self._dtype)
-        fetched.set_shape((rows.shape[0], *self._form))
-        images = self.augment(fetched, tf.range(tf.size(rows)), seed) if self.augment else scaled(fetched)
-        return images, tf.gather(self._labels, rows)
+        pixels = tf.numpy_function(self._fetch, [rows, self._draws(rows, seed)], tf.uint8)
+        return self._finished(pixels, rows, seed)
+
+    def _finished(self, pixels: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Augmented or only scaled, with the labels of `rows`."""
+        pixels, labels = tf.ensure_shape(pixels, (rows.shape[0], *self.form)), tf.gather(self._labels, rows)
+        if not self.augment:
+            return scaled(pixels), labels
+        prepare = self.augment.prepare
+        stored = tf.numpy_function(lambda images: prepare(images).numpy(), [pixels], self._example.dtype)
+        stored = tf.ensure_shape(stored, (rows.shape[0], *self._example.shape[1:]))
+        return self.augment(stored, tf.range(tf.size(rows)), seed), labels
 
 
 class MappedBatches(_Fetched):
@@ -423,9 +446,8 @@ class MappedBatches(_Fetched):
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, **options: Any) -> None:
-        require(
-            images.ndim == 4 and images.dtype == "uint8", "images", "uint8 (n, height, width, channels)", images.shape
-        )
+        received = f"{images.dtype} {images.shape}"
+        require(images.ndim == 4 and images.dtype == "uint8", "images", "uint8 (n, height, width, channels)", received)
         require(len(images) == len(labels), "labels", f"as long as `images`, {len(images)}", len(labels))
         self._images = np.asarray(images)  # a view: indexing a memmap is slower
         super().__init__(labels, images.shape[1:], **options)
@@ -439,13 +461,13 @@ class StreamBatches(_Fetched):
 
     source, size, channels: as in `load_images`.
     crop: "fit" stretches the whole image to `size`; "random" cuts a window of its shape out, another in each epoch,
-        of which JPEG decodes nothing else. See `decode`.
+        of which JPEG decodes nothing else. See `read_image`.
     broken: "refuse" fails where the batch is made, with the path: tf.errors.InvalidArgumentError, as tf.data has it.
         "skip" decodes everything once beforehand; `skipped` says what was left out: path -> why.
     batch_size, shuffle, seed, augment: as in `Batches`; XLA: as in `MappedBatches`.
 
-    `dataset()` decodes ahead while a step runs. In the loop of `training.fit(model, objective, batches)` decoding is
-    parallel too, but the step waits for it.
+    `dataset()` decodes on all cores, and ahead while a step runs. `take`, and so the loop of
+    `training.fit(model, objective, batches)`, decodes one image after the other, and the step waits for it.
     """
 
     def __init__(
@@ -456,7 +478,6 @@ class StreamBatches(_Fetched):
         channels: int = 3,
         crop: str = "fit",
         broken: str = "refuse",
-        augment: Augment | None = None,
         **options: Any,
     ) -> None:
         listing, form = _listed(source), _form(size, channels)
@@ -470,16 +491,49 @@ class StreamBatches(_Fetched):
         _some(len(kept), skipped)
         self.paths, self.classes = [listing.paths[row] for row in kept], listing.classes
         self.skipped = {listing.paths[row]: reason for row, reason in skipped.items()}
-        self._size, self._channels, self._random = form[:2], channels, crop == "random"
-        augment = augment or (_Unchanged() if self._random else None)
-        super().__init__(listing.labels[kept], form, augment=augment, **options)
+        self.random = crop == "random"
+        super().__init__(listing.labels[kept], form, **options)
 
     def _fetch(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
-        return np.stack(list(_pool().map(self._decoded, rows, draws)))
+        # In threads of Python, small images were measured to take twice the CPU seconds and no less time.
+        return np.stack([self._read(row, each) for row, each in zip(rows, draws, strict=True)])
 
-    def _decoded(self, row: int, draws: np.ndarray) -> np.ndarray:
-        path = self.paths[row]
+    def _read(self, row: int, draws: np.ndarray) -> np.ndarray:
+        path, (height, width, channels) = self.paths[row], self.form
         try:
-            return decode(path, size=self._size, channels=self._channels, draws=draws if self._random else None)
+            return read_image(path, size=(height, width), channels=channels, draws=draws if self.random else None)
         except BrokenImageError as error:
             raise _refused(path, str(error)) from None
+
+    def dataset(self, *, first_epoch: int = 0, epochs: int = 1, threads: int | None = 0) -> tf.data.Dataset:
+        """As `Batches.dataset`; threads: of the whole pipeline, 0 leaves them to tf.data."""
+        return super().dataset(first_epoch=first_epoch, epochs=epochs, threads=threads or 0)
+
+    def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
+        batches = tf.data.Dataset.from_tensor_slices(self.order(epoch)).batch(self.batch_size)
+
+        def drawn(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return rows, self._draws(rows, self.step_seed(epoch, step))
+
+        found = _decoded(self.paths, batches.enumerate().map(drawn).unbatch(), self.form, self.random)
+        # What is broken is missing, so that one row is not the one expected: of the last, this end stands there.
+        end = tf.data.Dataset.from_tensors((tf.constant(-1), tf.zeros(self.form, tf.uint8)))
+        images = found.concatenate(end).take(self.n).batch(self.batch_size)
+
+        def batch(step: tf.Tensor, rows: tf.Tensor, found: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+            seed = self.step_seed(epoch, step)
+            same = tf.cond(tf.size(rows) == tf.size(found[0]), lambda: tf.reduce_all(rows == found[0]), lambda: False)
+            pixels = tf.cond(same, lambda: found[1], lambda: self._named(rows, found[0], self._draws(rows, seed)))
+            return self._finished(pixels, rows, seed)
+
+        return tf.data.Dataset.zip(tf.data.Dataset.range(len(self)), batches, images).map(batch)
+
+    def _named(self, rows: tf.Tensor, found: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        """Fails with the path of the first of `rows` that is not among `found`."""
+
+        def fail(rows: np.ndarray, found: np.ndarray, draws: np.ndarray) -> np.ndarray:
+            place = next(i for i, row in enumerate(rows) if i >= len(found) or found[i] != row)
+            path = self.paths[rows[place]]
+            raise _refused(path, _reason(path, self.form, draws[place] if self.random else None))
+
+        return tf.numpy_function(fail, [rows, found, draws], tf.uint8)

@@ -75,15 +75,13 @@ class Batches:
         images = self.augment(first, rows, seed) if self.augment else _batch(first, rows)
         return images, *(_batch(array, rows) for array in rest)
 
-    def dataset(self, *, first_epoch: int = 0, epochs: int = 1, threads: int | None = None) -> tf.data.Dataset:
+    def dataset(self, *, first_epoch: int = 0, epochs: int = 1, threads: int = 1) -> tf.data.Dataset:
         """The batches of `epochs` epochs from `first_epoch` on, prefetched: the same as `order` and `take` give.
 
-        threads: of the whole pipeline, with what is mapped behind it; 0 leaves them to tf.data. Unless given 1, which
-            a plain gather does not outgrow, and 0 with augmentation.
+        threads: of the whole pipeline, with what is mapped behind it: a gather does not outgrow one. 0 leaves them to
+            tf.data.
         """
-        if threads is None:
-            threads = 0 if self.augment else 1
-        require(type(threads) is int and threads >= 0, "threads", "a whole number of at least 0, or None", threads)
+        require(type(threads) is int and threads >= 0, "threads", "a whole number of at least 0", threads)
         bounds = (tf.constant(epoch, tf.int64) for epoch in (first_epoch, first_epoch + epochs))
         batches = self._traced(*bounds).apply(tf.data.experimental.assert_cardinality(epochs * len(self)))
         options = tf.data.Options()
@@ -110,9 +108,7 @@ class Batches:
         if not self.augment:
             unused = self._key(epoch)  # a seed for each step would cost more than the gather
             return rows.map(lambda rows: self.take(rows, unused))
-        return rows.enumerate().map(
-            lambda step, rows: self.take(rows, self.step_seed(epoch, step)), num_parallel_calls=tf.data.AUTOTUNE
-        )
+        return rows.enumerate().map(lambda step, rows: self.take(rows, self.step_seed(epoch, step)))
 
     def _key(self, epoch: int | tf.Tensor) -> tf.Tensor:
         return tf.stack([self.seed, tf.cast(epoch, tf.int32)])

@@ -9,6 +9,7 @@ from keras_course.training import distribution
 from keras_course.training.checkpoints import Checkpoint
 from keras_course.training.evaluation import evaluate
 from keras_course.training.history import History
+from keras_course.training.precision import set_precision
 from keras_course.training.progress import display
 from keras_course.training.runners import Batches, Runner, runner
 from keras_course.training.session import Log, Session
@@ -46,6 +47,7 @@ def fit(
     graph: bool = True,
     xla: bool | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    precision: str | None = None,
     progress: bool = True,
 ) -> History:
     """Minimises `objective` over the trainable weights of `model`.
@@ -71,6 +73,7 @@ def fit(
         strategy: spreads each batch over the replicas of a `tf.distribute` strategy; without one that of the scope
             in which `fit` is called. Model and optimizer must be made in its scope, and `batches` be a `Batches`.
             The losses are those of one device but for the order of the sums. Of several processes the first writes.
+        precision: "mixed_bfloat16" or "float32", which `set_precision` gives the layers; None leaves them as they are.
         progress: False shows nothing.
 
     Returns:
@@ -96,6 +99,9 @@ def fit(
         distribution.require_scope(strategy, model, optimizer)
     if log and not streamed and not checkpoint:
         checkpoint = log.checkpoint(stage)
+
+    if precision is not None:
+        set_precision(model, precision)
 
     def validate() -> dict[str, float]:
         if validation is None:

@@ -14,6 +14,7 @@ _live = False  # a second live display would write over the first
 class Display(Protocol):
     def step(self, epoch: int, step: int, values: Mapping[str, float]) -> None: ...
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None: ...
+    def compiled(self, seconds: float) -> None: ...
 
 
 class Silent:
@@ -23,9 +24,17 @@ class Silent:
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         pass
 
+    def compiled(self, seconds: float) -> None:
+        pass
+
 
 def words(values: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def first_calls(stage: str, seconds: float) -> str:
+    """What tracing and compiling took: a cost of the first epoch that is none of its steps'."""
+    return f"{stage}  traced and compiled in {seconds:.1f} s"
 
 
 class Lines(Silent):
@@ -37,12 +46,15 @@ class Lines(Silent):
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         print(f"{self.stage}  epoch {epoch + 1}/{self.epochs}  {words(values)}", file=sys.stderr, flush=True)
 
+    def compiled(self, seconds: float) -> None:
+        print(first_calls(self.stage, seconds), file=sys.stderr, flush=True)
+
 
 class Bar:
     """Stage, epoch, bar, the values of the last steps or of the last epoch, and the time left."""
 
     def __init__(self, progress: Progress, stage: str, *, epochs: int, steps: int):
-        self.progress, self.epochs, self.steps = progress, epochs, steps
+        self.progress, self.stage, self.epochs, self.steps = progress, stage, epochs, steps
         self.task = progress.add_task(stage, total=epochs * steps or None, epoch=f"0/{epochs}", values="")
 
     def step(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
@@ -50,6 +62,9 @@ class Bar:
 
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         self._show(epoch, (epoch + 1) * self.steps, values)
+
+    def compiled(self, seconds: float) -> None:
+        self.progress.console.print(first_calls(self.stage, seconds), highlight=False)
 
     def _show(self, epoch: int, completed: int, values: Mapping[str, float]) -> None:
         self.progress.update(self.task, completed=completed, epoch=f"{epoch + 1}/{self.epochs}", values=words(values))

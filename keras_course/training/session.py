@@ -75,6 +75,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.chief = is_chief(self.strategy)  # the one process that writes
+        self._told = False  # what the first calls took
 
     def restore(self) -> None:
         """Goes on from the checkpoint, if there is one; with several processes from that of the chief."""
@@ -135,6 +136,9 @@ class Session:
             self.log.scalars(self.stage, state.history.steps, measured)
             self.log.weights(self.stage, state.history.steps, state.model)
         show.epoch(epoch, measured)
+        if not self._told and state.history.compile_seconds:
+            show.compiled(state.history.compile_seconds)
+            self._told = True
         self._decide()
 
     def _decide(self) -> None:

@@ -1,4 +1,5 @@
 from keras_course.base import InputError
+from keras_course.data import augment as augment_module
 from keras_course.data.augment import CropAndFlip, scaled
 
 import numpy as np
@@ -24,7 +25,9 @@ def one_by_one(images, rows, top, left, flip, padding):
 @pytest.mark.parametrize("padding", [0, 1, 4])
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_the_gather_is_pad_crop_and_mirror_of_each_image(padding, flip, dtype):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_gather_is_pad_crop_and_mirror_of_each_image(padding, flip, dtype, compiled, monkeypatch):
+    monkeypatch.setattr(augment_module, "REPAID", 1 if compiled else 10**9)
     augment = CropAndFlip(padding, flip)
     images = IMAGES.astype(dtype)
     for k in range(5):
@@ -47,6 +50,14 @@ def test_all_crops_and_both_flips_are_drawn_equally_often():
 def test_without_flip_nothing_is_mirrored_and_without_padding_nothing_moves():
     still = CropAndFlip(padding=0, flip=False)
     np.testing.assert_allclose(still(still.prepare(IMAGES), ROWS, SEED) * 255, IMAGES[ROWS.numpy()], rtol=2e-7)
+
+
+def test_compiled_or_not_the_bits_are_the_same(monkeypatch):
+    augment = CropAndFlip(2)
+    stored = augment.prepare(IMAGES)
+    plain = augment(stored, ROWS, SEED).numpy()
+    monkeypatch.setattr(augment_module, "REPAID", 1)
+    assert (augment(stored, ROWS, SEED).numpy() == plain).all()
 
 
 def test_the_seed_fixes_the_draws():

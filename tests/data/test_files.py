@@ -130,7 +130,7 @@ CASES = {
 def test_every_kind_of_file_comes_out_as_bytes(tmp_path, name, channels):
     path = tmp_path / name
     path.write_bytes(CASES[name])
-    found = files.decode(str(path), size=(31, 20), channels=channels)
+    found = files.read_image(str(path), size=(31, 20), channels=channels)
     assert (found.shape, found.dtype) == ((31, 20, channels), "uint8")
     if (name, channels) != ("cmyk.jpg", 1):  # which decode_image refuses
         np.testing.assert_array_equal(found, decoded(path, channels))
@@ -143,7 +143,7 @@ def test_every_kind_of_file_comes_out_as_bytes(tmp_path, name, channels):
 def test_resizing_is_that_of_pillow(tmp_path, size):
     path = tmp_path / "a.png"
     path.write_bytes(encoded(RNG.integers(0, 256, (31, 20, 3), "uint8"), ".png"))
-    found = files.decode(str(path), size=size)
+    found = files.read_image(str(path), size=size)
     oracle = PIL.Image.open(path).resize(size[::-1], PIL.Image.Resampling.BILINEAR)
     assert np.abs(found.astype(int) - np.asarray(oracle)).max() <= 1
     expected = tf.image.resize(decoded(path), size, antialias=True)
@@ -163,7 +163,7 @@ def test_a_crop_is_the_window_of_the_whole_image(tmp_path, ending, draws):
     assert height * width == pytest.approx(share * 40 * 40 * 13 / 9, rel=0.05)  # of the greatest window, 40 wide
     cut = decoded(path)[top : top + height, left : left + width]
     expected = np.rint(tf.image.resize(cut, SIZE, antialias=True))
-    apart = np.abs(files.decode(str(path), size=SIZE, draws=draws) - expected)
+    apart = np.abs(files.read_image(str(path), size=SIZE, draws=draws) - expected)
     # without the pixels beyond the edge of the window the colour of its last column is a little another; moved by one
     # pixel, the mean would be above 1
     assert apart.max() <= (3 if ending == ".jpg" else 1)
@@ -360,8 +360,8 @@ def test_a_disk_without_room_is_refused(folder, tmp_path, monkeypatch):
 
 def counted(monkeypatch):
     """The paths that are decoded from now on."""
-    seen, decode = [], files.decode
-    monkeypatch.setattr(files, "decode", lambda path, **options: seen.append(path) or decode(path, **options))
+    seen, decoded = [], files._decoded
+    monkeypatch.setattr(files, "_decoded", lambda paths, *rest: seen.extend(paths) or decoded(paths, *rest))
     return seen
 
 
@@ -396,23 +396,23 @@ def test_a_store_is_decoded_once_until_the_folder_or_the_form_changes(folder, tm
 
 
 def test_a_store_that_is_interrupted_is_not_taken_for_whole(folder, tmp_path, monkeypatch):
-    store, decode = tmp_path / "map", files.decode
+    store, slabs = tmp_path / "map", files._slabs
     monkeypatch.setattr(files, "SLAB", 3)
     whole = files.load_images(folder, size=SIZE, store=store).x
     (folder / "ant" / "new.png").write_bytes(encoded(picture(*SIZE), ".png"))
     old = store.read_bytes()
 
-    def interrupted(path, **options):
-        if path.endswith("new.png"):
-            raise KeyboardInterrupt
-        return decode(path, **options)
+    def interrupted(*args):
+        yield from itertools.islice(slabs(*args), 2)
+        assert len(list(tmp_path.glob("map*"))) == 2, "the new one beside the old one"
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "decode", interrupted)
+    monkeypatch.setattr(files, "_slabs", interrupted)
     with pytest.raises(KeyboardInterrupt):
         files.load_images(folder, size=SIZE, store=store)
     assert store.read_bytes() == old, "what was whole stays"
     assert list(tmp_path.glob("map*")) == [store]
-    monkeypatch.setattr(files, "decode", decode)
+    monkeypatch.setattr(files, "_slabs", slabs)
     (tmp_path / "map.killed.part").write_bytes(old[:1000])  # what a process that is killed leaves behind
     images = files.load_images(folder, size=SIZE, store=store)
     assert len(images.x) == 12

@@ -11,13 +11,14 @@ class Terminal(io.StringIO):
 def one_epoch(show):
     show.step(0, 2, {"loss": 0.75})
     show.epoch(0, {"loss": 0.5, "val_loss": 0.625})
+    show.compiled(1.25)
 
 
 def test_away_from_a_terminal_there_is_one_plain_line_an_epoch(capsys):
     with display("teacher", epochs=3, steps=5) as show:
         one_epoch(show)
     printed = capsys.readouterr()
-    assert printed.err == "teacher  epoch 1/3  loss 0.5  val_loss 0.625\n"
+    assert printed.err == "teacher  epoch 1/3  loss 0.5  val_loss 0.625\nteacher  traced and compiled in 1.2 s\n"
     assert printed.out == ""
 
 
@@ -33,7 +34,7 @@ def test_a_terminal_gets_a_bar_with_stage_epoch_and_values(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     with display("teacher", epochs=3, steps=5) as show:
         one_epoch(show)
-    for words in ("teacher", "epoch 1/3", "loss 0.5", "val_loss 0.625"):
+    for words in ("teacher", "epoch 1/3", "loss 0.5", "val_loss 0.625", "traced and compiled in 1.2 s"):
         assert words in terminal.getvalue()
 
 
