@@ -401,7 +401,7 @@ class _Fetched(Batches):
     def __init__(
         self,
         labels: np.ndarray,
-        form: tuple[int, ...],
+        form: tuple[int, int, int],
         *,
         batch_size: int,
         shuffle: bool = True,
@@ -409,10 +409,10 @@ class _Fetched(Batches):
         augment: Augment | None = None,
     ) -> None:
         super().__init__(np.arange(len(labels)), labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
-        self.augment, self.form = augment, tuple(form)
+        self.augment, self.form = augment, form
         with tf.init_scope():
             self._labels = tf.constant(labels)
-            self._example = augment.prepare(np.zeros((1, *form), "uint8")) if augment else None
+            self._example: Any = augment.prepare(np.zeros((1, *form), "uint8")) if augment else None
 
     def _fetch(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """The images of `rows` (b,): uint8 (b, *form); `draws` (b, 3) in [0, 1)."""
@@ -450,7 +450,8 @@ class MappedBatches(_Fetched):
         require(images.ndim == 4 and images.dtype == "uint8", "images", "uint8 (n, height, width, channels)", received)
         require(len(images) == len(labels), "labels", f"as long as `images`, {len(images)}", len(labels))
         self._images = np.asarray(images)  # a view: indexing a memmap is slower
-        super().__init__(labels, images.shape[1:], **options)
+        height, width, channels = images.shape[1:]
+        super().__init__(labels, (height, width, channels), **options)
 
     def _fetch(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         return self._images[rows]
