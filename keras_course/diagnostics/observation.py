@@ -1,0 +1,172 @@
+"""What was seen of one training, as plain NumPy: all that the rules judge by, and all that TensorBoard shows.
+
+A script may train several models; each has an `Observation` of its own. What could not be seen is None or empty, and a
+rule that needs it stays silent. Nothing here knows TensorFlow, so a rule can be tested on an observation typed by hand.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(kw_only=True)
+class Variable:
+    """A trainable or frozen weight."""
+
+    name: str  # its path in the Keras model, "dense/kernel", or what the script called it
+    shape: tuple[int, ...]
+    trainable: bool = True
+    layer: str = ""  # the unit that uses it
+    initial: np.ndarray | None = None  # its value before the first step, when it has at most a million entries
+    final: np.ndarray | None = None  # and when last seen
+
+
+@dataclasses.dataclass(kw_only=True)
+class Unit:
+    """One stage of the forward pass: a linear operation (dense, conv, ...) with what follows it up to the next one."""
+
+    name: str  # the Keras layer, or the operation where there is no layer: "matmul at train.py:31"
+    kind: str  # "dense", "conv", "recurrent", "embedding", "attention" or "other"
+    activation: str = "linear"  # "relu", "sigmoid", "softmax", "tanh", ... of what leaves the unit
+    normalised: bool = False  # batch or layer normalisation stands between this and the next linear operation
+    variables: tuple[str, ...] = ()
+    file: str = ""
+    line: int = 0
+
+
+@dataclasses.dataclass(kw_only=True)
+class Probe:
+    """What one sampled step showed. Arrays have one entry per unit, in the order of `Observation.units`."""
+
+    step: int
+    x: np.ndarray | None = None  # what entered the first linear operation: (batch, ...)
+    y: np.ndarray | None = None  # the targets that the loss saw
+    output: np.ndarray | None = None  # what the loss was given as prediction
+    mean: np.ndarray | None = None  # of the activations
+    spread: np.ndarray | None = None  # their standard deviation
+    dead: np.ndarray | None = None  # share of output units of a ReLU that are 0 on the whole batch; NaN elsewhere
+    saturated: np.ndarray | None = None  # share of sigmoid or tanh units flat on >= 95 % of the batch; NaN elsewhere
+    gradient: np.ndarray | None = None  # root mean square of the loss's gradient by the activations
+    same_batch: tuple[float, float] | None = None  # the loss of this batch before and after its own step
+
+
+@dataclasses.dataclass(kw_only=True)
+class Loss:
+    """The loss function, as far as it could be recognised."""
+
+    name: str = ""  # "sparse_categorical_crossentropy", "mean_squared_error", ...; "" when it is the script's own
+    from_logits: bool | None = None
+    regularised: bool = False
+
+
+@dataclasses.dataclass(kw_only=True)
+class Optimizer:
+    name: str = ""  # "SGD", "Adam", ...; "" for updates by hand
+    rate: float | None = None  # at the first step
+    schedule: np.ndarray | None = None  # the rate at each planned step
+    momentum: float = 0.0
+    clipped: bool = False
+
+
+@dataclasses.dataclass(kw_only=True)
+class Stage:
+    """One transformation of a tf.data pipeline, from the source on."""
+
+    kind: str  # "source", "shuffle", "batch", "repeat", "map", "cache", "prefetch", "zip", "take", ...
+    detail: dict[str, Any] = dataclasses.field(default_factory=dict)  # buffer, reshuffle, size, random, legs, ...
+
+
+@dataclasses.dataclass(kw_only=True)
+class Data:
+    """Rows of one split in the order of the source, at most `ROWS` of them; `n` is how many there are."""
+
+    x: np.ndarray  # (rows, ...)
+    y: np.ndarray | None = None
+    n: int | None = None
+    ROWS = 2048
+
+
+@dataclasses.dataclass(kw_only=True)
+class Steps:
+    """What every step left: one row for each step that is kept (all of the first 128, then every tenth)."""
+
+    index: np.ndarray  # (s,) which step, from 0
+    loss: np.ndarray  # (s,)
+    gradient: np.ndarray  # (s, v) norm of the gradient by each variable; NaN when it has none
+    weight: np.ndarray  # (s, v) norm of each variable before the step
+    update: np.ndarray  # (s, v) norm of what the step before changed it by
+    aligned: np.ndarray  # (s, v) cosine of that change with the gradient of the step before: downhill is negative
+
+
+@dataclasses.dataclass(kw_only=True)
+class Plan:
+    """What the script asked for."""
+
+    epochs: int | None = None
+    steps_per_epoch: int | None = None
+    batch_size: int | None = None
+    shuffle: bool | None = None
+    validation_split: float = 0.0
+    class_weight: dict[int, float] | None = None
+    metrics: tuple[str, ...] = ()
+    monitored: tuple[str, ...] = ()  # by callbacks such as EarlyStopping
+
+
+@dataclasses.dataclass(kw_only=True)
+class Observation:
+    """One training.
+
+    interface: "fit", "custom train_step" or "loop".
+    head: the activation of the output, as in `Unit.activation`. classes: width of the output, 1 for a single unit.
+    stream: the labels of successive batches as training saw them, from the first batch on.
+    epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
+    experiments: what was tried on copies when there was suspicion: name -> number.
+    """
+
+    name: str
+    interface: str = "loop"
+    file: str = ""
+    line: int = 0
+    finished: bool = True
+    variables: list[Variable] = dataclasses.field(default_factory=list)
+    units: list[Unit] = dataclasses.field(default_factory=list)
+    layers: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # class, name, config of each Keras layer
+    head: str = ""
+    classes: int | None = None
+    loss: Loss = dataclasses.field(default_factory=Loss)
+    optimizer: Optimizer = dataclasses.field(default_factory=Optimizer)
+    plan: Plan = dataclasses.field(default_factory=Plan)
+    pipeline: list[Stage] | None = None
+    validation_pipeline: list[Stage] | None = None
+    train: Data | None = None
+    validation: Data | None = None
+    stream: list[np.ndarray] = dataclasses.field(default_factory=list)
+    steps: Steps | None = None
+    probes: list[Probe] = dataclasses.field(default_factory=list)
+    epochs: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    experiments: dict[str, float] = dataclasses.field(default_factory=dict)
+    unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why
+
+
+@dataclasses.dataclass(kw_only=True)
+class Finding:
+    """A cause or a note, with its evidence.
+
+    kind: "named" for a cause, "note" for what is odd and does no harm that could be shown.
+    confidence: 0 to 1; "certain" faults, logical impossibilities, have 1.
+    tag: the TensorBoard tag of the evidence.
+    """
+
+    cause: str  # a label of `causes.CAUSES`
+    kind: str = "named"
+    confidence: float = 0.5
+    evidence: str = ""  # one sentence with the number against its threshold
+    layer: str = ""
+    step: int | None = None
+    tag: str = ""
+    repair: str = ""
+    file: str = ""
+    line: int = 0
+    confirmed: bool | None = None
+    certain: bool = False  # needs no harm to be named
