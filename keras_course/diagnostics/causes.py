@@ -41,7 +41,7 @@ CAUSES: dict[str, Cause] = {
     "wrong_head_for_labels": Cause(
         4,
         "the output layer and the loss do not fit the form of the labels",
-        "integers: Dense(classes) and SparseCategoricalCrossentropy(from_logits=True); one-hot: CategoricalCrossentropy",
+        "integer labels: SparseCategoricalCrossentropy; one-hot: CategoricalCrossentropy; Dense(classes) for both",
         (*CONSTANT, *RATE, "wrong_loss_for_task"),
     ),
     "output_range_cannot_reach_targets": Cause(

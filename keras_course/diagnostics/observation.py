@@ -79,7 +79,7 @@ class Stage:
 
 @dataclasses.dataclass(kw_only=True)
 class Data:
-    """Rows of one split in the order of the source, at most `ROWS` of them; `n` is how many there are."""
+    """Rows of one split in the order of the source: at most `ROWS` of them, evenly spread over all `n`."""
 
     x: np.ndarray  # (rows, ...)
     y: np.ndarray | None = None
@@ -91,12 +91,14 @@ class Data:
 class Steps:
     """What every step left: one row for each step that is kept (all of the first 128, then every tenth)."""
 
+    all_losses: np.ndarray  # (steps,) of every step, the last 20,000 of them
+    count: int  # how many steps there were
     index: np.ndarray  # (s,) which step, from 0
     loss: np.ndarray  # (s,)
     gradient: np.ndarray  # (s, v) norm of the gradient by each variable; NaN when it has none
     weight: np.ndarray  # (s, v) norm of each variable before the step
-    update: np.ndarray  # (s, v) norm of what the step before changed it by
-    aligned: np.ndarray  # (s, v) cosine of that change with the gradient of the step before: downhill is negative
+    update: np.ndarray  # (s, v) norm of what the step changed it by; NaN where the next step did not come
+    aligned: np.ndarray  # (s, v) cosine of that change with the gradient: downhill is negative
 
 
 @dataclasses.dataclass(kw_only=True)
