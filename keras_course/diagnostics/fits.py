@@ -1,0 +1,171 @@
+"""What a call of `fit` says before the first step: data, plan, loss; and what it logs behind each epoch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras_course.diagnostics.observation import Data, Plan
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Epochs(keras.callbacks.Callback):
+    """Keeps what `fit` logs behind each epoch."""
+
+    def __init__(self, rows: list[dict[str, float]]) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.rows.append({name: float(value) for name, value in (logs or {}).items() if np.ndim(value) == 0})
+
+
+def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -> dict[str, Any]:
+    """The facts of a call of `fit` with the arguments `given`. Data are looked at, never iterated over."""
+    x, y = given.get("x"), given.get("y")
+    epochs: list[dict[str, float]] = []
+    callbacks = given.get("callbacks")
+    ours = Epochs(epochs)
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(ours)
+    else:
+        callbacks = [*(callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []), ours]
+    split = float(given.get("validation_split") or 0.0)
+    train, validation = data_of(x, y, split)
+    if given.get("validation_data") is not None:
+        validation = validation_of(given["validation_data"])
+    trains = [base for base in type(model).__mro__ if "train_step" in vars(base)][0].__module__
+    return {
+        "model": model,
+        "site": site,
+        "interface": "fit" if trains.startswith("keras.") else "custom train_step",
+        "plan": _plan(model, given, callbacks, split),
+        "train": train,
+        "validation": validation,
+        "pipeline": _stages(x),
+        "validation_pipeline": _stages(given.get("validation_data")),
+        "loss": _loss_name(getattr(model, "loss", None)),
+        "epochs": epochs,
+        "callbacks": callbacks,
+    }
+
+
+def _plan(model: keras.Model, given: dict[str, Any], callbacks: Any, split: float) -> Plan:
+    x, size = given.get("x"), given.get("batch_size")
+    steps = given.get("steps_per_epoch")
+    if isinstance(x, tf.data.Dataset):
+        steps = steps or _cardinality(x)
+    elif _is_array(x):
+        size = size or 32
+        steps = steps or -(-int(len(_first(x)) * (1 - split)) // size)
+    watched = [getattr(c, "monitor", "") for c in callbacks] if isinstance(callbacks, list) else []
+    return Plan(
+        epochs=given.get("epochs", 1),
+        steps_per_epoch=steps,
+        batch_size=size,
+        shuffle=given.get("shuffle", True) if _is_array(x) else None,
+        validation_split=split,
+        class_weight=given.get("class_weight"),
+        metrics=tuple(_metric_names(model)),
+        monitored=tuple(name for name in watched if name),
+    )
+
+
+def _metric_names(model: keras.Model) -> Sequence[str]:
+    given = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
+    return [m if isinstance(m, str) else getattr(m, "name", "") or getattr(m, "__name__", "") for m in _flat(given)]
+
+
+def _flat(nested: Any) -> list[Any]:
+    return [m for m in tf.nest.flatten(nested) if m is not None] if nested is not None else []
+
+
+def _loss_name(loss: Any) -> str:
+    if isinstance(loss, str):
+        return {"mse": "mean_squared_error", "mae": "mean_absolute_error"}.get(loss, loss)
+    function = getattr(loss, "fn", loss)
+    return getattr(function, "__name__", "") if loss is not None and not isinstance(loss, list | dict) else ""
+
+
+def _is_array(x: Any) -> bool:
+    first = _first(x)
+    return hasattr(first, "shape") and hasattr(first, "dtype") and len(getattr(first, "shape", ())) >= 1
+
+
+def _first(x: Any) -> Any:
+    if isinstance(x, dict):
+        return next(iter(x.values()), None)
+    return x[0] if isinstance(x, list | tuple) and len(x) else x
+
+
+def rows_of(x: Any, y: Any) -> Data | None:
+    """At most `Data.ROWS` rows of arrays, evenly spread, in their order."""
+    if not _is_array(x):
+        return None
+    first, target = _first(x), _first(y) if y is not None else None
+    n = int(first.shape[0])
+    chosen = np.unique(np.linspace(0, n - 1, min(n, Data.ROWS)).astype(int)) if n else np.arange(0)
+
+    def pick(array: Any) -> np.ndarray:
+        return np.asarray(tf.gather(array, chosen)) if tf.is_tensor(array) else np.asarray(array)[chosen]
+
+    usable = target is not None and hasattr(target, "shape") and len(target.shape) and target.shape[0] == n
+    return Data(x=pick(first), y=pick(target) if usable else None, n=n)
+
+
+def data_of(x: Any, y: Any, split: float) -> tuple[Data | None, Data | None]:
+    """The training rows, and those that `validation_split` takes from the end."""
+    if isinstance(x, tf.data.Dataset):
+        return _source(x), None
+    if not _is_array(x):
+        return None, None
+    if not split:
+        return rows_of(x, y), None
+    first, target = _first(x), _first(y) if y is not None else None
+    cut = int(len(first) * (1 - split))
+    late = None if target is None else target[cut:]
+    return rows_of(first[:cut], None if target is None else target[:cut]), rows_of(first[cut:], late)
+
+
+def validation_of(given: Any) -> Data | None:
+    if isinstance(given, tf.data.Dataset):
+        return _source(given)
+    if isinstance(given, list | tuple) and len(given) >= 2:
+        return rows_of(given[0], given[1])
+    return None
+
+
+def split_of_loop(dataset: Any) -> tuple[Data | None, Data | None]:
+    return (None if dataset is None else _source(dataset)), None
+
+
+def plan_of_loop(dataset: Any) -> Plan:
+    return Plan() if dataset is None else Plan(steps_per_epoch=_cardinality(dataset))
+
+
+def _cardinality(dataset: Any) -> int | None:
+    count = int(dataset.cardinality())
+    return count if count >= 0 else None
+
+
+def _source(dataset: Any) -> Data | None:
+    from keras_course.diagnostics import pipeline
+
+    return pipeline.source_rows(dataset)
+
+
+def _stages(dataset: Any) -> Any:
+    from keras_course.diagnostics import pipeline
+
+    return pipeline.stages(dataset) if isinstance(dataset, tf.data.Dataset) else None
+
+
+def schedule_of(optimizer: Any, plan: Plan) -> np.ndarray | None:
+    """The learning rate at each planned step, at most 2,000 of them evenly spread; None without a schedule."""
+    schedule = getattr(optimizer, "_learning_rate", None)
+    if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return None
+    steps = (plan.epochs or 1) * (plan.steps_per_epoch or 0) or 1000
+    at = np.unique(np.linspace(0, steps - 1, min(steps, 2000)).astype(int))
+    return np.array([float(schedule(int(step))) for step in at])

@@ -1,0 +1,324 @@
+"""Sees every training of a process: what calls `tf.GradientTape.gradient` for variables is one.
+
+The patches stand only while a `Monitor` does. They watch; what they pass on is what they were given. `fit`, the loss
+functions, the optimizers and the models say what a graph cannot: data, plan, names.
+"""
+
+import functools
+import inspect
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from keras_course.diagnostics.eager import Recording
+from keras_course.diagnostics.forward import Noted, is_users
+from keras_course.diagnostics.probes import EVERY_LOOK, LOOKS, due
+from keras_course.diagnostics.trainings import Training
+
+import keras
+import tensorflow as tf
+from tensorflow.python.eager import backprop
+from tensorflow.python.eager.polymorphic_function import polymorphic_function
+
+FUNCTIONAL = (
+    "sparse_categorical_crossentropy categorical_crossentropy binary_crossentropy mean_squared_error "
+    "mean_absolute_error huber hinge kl_divergence poisson binary_focal_crossentropy categorical_focal_crossentropy"
+).split()
+NN = {
+    "sparse_softmax_cross_entropy_with_logits": "sparse_categorical_crossentropy",
+    "softmax_cross_entropy_with_logits": "categorical_crossentropy",
+    "sigmoid_cross_entropy_with_logits": "binary_crossentropy",
+}
+
+
+class Context:
+    """What happens between the entry of a tape and its gradient."""
+
+    def __init__(self, recording: Recording | None) -> None:
+        self.recording = recording
+        self.noted: list[Noted] = []
+        self.models: list[tuple[keras.Model, bool | None]] = []
+
+
+class Monitor:
+    """The trainings seen so far. While it is active, `Monitor.active` is it."""
+
+    active: "Monitor | None" = None
+
+    def __init__(self) -> None:
+        self.trainings: list[Training] = []
+        self.fits: list[dict[str, Any]] = []  # calls of `fit` that are running, innermost last
+        self.local = threading.local()
+        self.tapes: weakref.WeakKeyDictionary[Any, Context] = weakref.WeakKeyDictionary()
+        self.sites: dict[tuple[str, int], int] = {}
+        self.datasets: list[Any] = []  # that the script has iterated over, newest last
+        self.on_step: Callable[[Training], None] | None = None
+
+    # Tapes
+
+    def enter(self, tape: Any) -> None:
+        recording = None
+        if tf.executing_eagerly() and not getattr(self.local, "recording", None):
+            site = users_frame()
+            count = self.sites.get(site, 0)
+            self.sites[site] = count + 1
+            if due(count, LOOKS, EVERY_LOOK):
+                recording = self.local.recording = Recording()
+                recording.start()
+        self.tapes[tape] = Context(recording)
+        self.stack.append(tape)
+
+    def leave(self, tape: Any) -> None:
+        if tape in self.stack:
+            self.stack.remove(tape)
+        self._stop(self.tapes.get(tape))
+
+    def _stop(self, context: Context | None) -> None:
+        if context and context.recording and getattr(self.local, "recording", None) is context.recording:
+            context.recording.stop()
+            self.local.recording = None
+
+    @property
+    def stack(self) -> list[Any]:
+        if not hasattr(self.local, "stack"):
+            self.local.stack, self.local.functions = [], []
+        return self.local.stack
+
+    @property
+    def contexts(self) -> list[Context]:
+        return [self.tapes[tape] for tape in self.stack if tape in self.tapes]
+
+    def gradient(self, original: Callable, tape: Any, target: Any, sources: Any, args: Any, kwargs: Any) -> Any:
+        """The gradient as asked for, and one step of the training it belongs to."""
+        variables = [variable_of(source) for source in tf.nest.flatten(sources)]
+        trained = [v for v in variables if v is not None]
+        context = self.tapes.get(tape) or Context(None)
+        self._stop(context)
+        loss = target[0] if isinstance(target, list | tuple) and len(target) else target
+        if not trained or len(trained) < len(variables) or not tf.is_tensor(loss):
+            return original(tape, target, sources, *args, **kwargs)
+        training = self._training(trained, context)
+        return training.step(original, tape, target, loss, sources, args, kwargs, context, self.jitted)
+
+    @property
+    def jitted(self) -> bool:
+        return any(getattr(f, "_jit_compile", None) for f in getattr(self.local, "functions", []))
+
+    def _training(self, variables: Sequence[tf.Variable], context: Context) -> Training:
+        key = frozenset(map(id, variables))
+        for training in reversed(self.trainings):
+            if training.key == key and not training.closed:
+                return training
+        training = Training(variables, facts=self._facts(key), site=users_frame())
+        older = next((t for t in self.trainings if t.key == key), None)
+        if older:
+            training.adopt(older)
+        if not training.facts and self.datasets:
+            training.dataset = self.datasets[-1]
+        self.trainings.append(training)
+        return training
+
+    def _facts(self, key: frozenset[int]) -> dict[str, Any] | None:
+        """Those of the running call of `fit`, when it trains these variables."""
+        if not self.fits:
+            return None
+        facts = self.fits[-1]
+        mine = {id(variable_of(v)) for v in facts["model"].trainable_variables}
+        return facts if key <= mine else None
+
+    # fit
+
+    @contextmanager
+    def fit(self, facts: dict[str, Any]) -> Iterator[None]:
+        model = facts["model"]
+        key = frozenset(id(variable_of(v)) for v in model.trainable_variables)
+        older = next((t for t in reversed(self.trainings) if t.key == key and t.recorder), None)
+        if older:
+            older.close()
+            training = Training(older.variables, facts=facts, site=facts["site"])
+            training.adopt(older)
+            self.trainings.append(training)
+        elif getattr(model, "train_function", None) is not None:
+            model.train_function = None  # it was traced before anybody watched
+        self.fits.append(facts)
+        try:
+            yield
+        finally:
+            self.fits.pop()
+            for training in self.trainings:
+                if training.facts is facts:
+                    training.close()
+
+    # What loss functions, optimizers and models say
+
+    def note(self, name: str, from_logits: bool | None, targets: Any, prediction: Any) -> None:
+        for context in self.contexts:
+            context.noted.append(Noted(name, from_logits, targets, prediction))
+
+    def optimizer(self, optimizer: Any, variables: Any) -> None:
+        key = frozenset(id(variable_of(v)) for v in variables)
+        for training in self.trainings:
+            if training.key == key and training.optimizer is None:
+                training.note_optimizer(optimizer)
+
+    def model(self, model: keras.Model, training: bool | None) -> None:
+        for context in self.contexts:
+            context.models.append((model, training))
+
+
+def variable_of(source: Any) -> tf.Variable | None:
+    """The variable of TensorFlow behind a source of a gradient; None when it is none."""
+    value = source.value if isinstance(source, keras.Variable) else source
+    return value if isinstance(value, tf.Variable) else None
+
+
+def users_frame() -> tuple[str, int]:
+    """File and line of the script from which a patch was reached."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if is_users(frame.f_code.co_filename):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return "", 0
+
+
+def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], Callable]]]:
+    """(owner, name, what makes the replacement of the original) of every patch."""
+    quiet = tf.autograph.experimental.do_not_convert
+
+    def enter(original: Callable) -> Callable:
+        def __enter__(tape: Any) -> Any:
+            result = original(tape)
+            monitor.enter(tape)
+            return result
+
+        return quiet(__enter__)
+
+    def leave(original: Callable) -> Callable:
+        def __exit__(tape: Any, *error: Any) -> Any:
+            monitor.leave(tape)
+            return original(tape, *error)
+
+        return quiet(__exit__)
+
+    def gradient(original: Callable) -> Callable:
+        def gradient(tape: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+            return monitor.gradient(original, tape, target, sources, args, kwargs)
+
+        return quiet(gradient)
+
+    def call_function(original: Callable) -> Callable:
+        def __call__(function: Any, *args: Any, **kwargs: Any) -> Any:
+            monitor.stack  # noqa: B018  # makes the lists of this thread
+            monitor.local.functions.append(function)
+            try:
+                return original(function, *args, **kwargs)
+            finally:
+                monitor.local.functions.pop()
+
+        return quiet(__call__)
+
+    def call_layer(original: Callable) -> Callable:
+        def __call__(layer: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(layer, keras.Model) and getattr(monitor.local, "stack", None):
+                monitor.model(layer, kwargs.get("training"))
+            return original(layer, *args, **kwargs)
+
+        return quiet(__call__)
+
+    def call_loss(original: Callable) -> Callable:
+        def __call__(loss: Any, y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+            function, own = getattr(loss, "fn", None), getattr(loss, "_fn_kwargs", {})
+            name = getattr(function, "__name__", "")
+            if name and not isinstance(y_true, list | tuple | dict):
+                monitor.note(name, own.get("from_logits", False), y_true, y_pred)
+            return original(loss, y_true, y_pred, *args, **kwargs)
+
+        return quiet(__call__)
+
+    def function_loss(name: str, original: Callable) -> Callable:
+        def loss(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+            monitor.note(name, kwargs.get("from_logits", False), y_true, y_pred)
+            return original(y_true, y_pred, *args, **kwargs)
+
+        loss.__name__, loss.__doc__ = original.__name__, original.__doc__
+        return quiet(loss)
+
+    def nn_loss(name: str, original: Callable) -> Callable:
+        signature = inspect.signature(original)
+
+        def loss(*args: Any, **kwargs: Any) -> Any:
+            given = signature.bind(*args, **kwargs).arguments
+            monitor.note(name, True, given.get("labels"), given.get("logits"))
+            return original(*args, **kwargs)
+
+        return quiet(loss)
+
+    def apply(original: Callable) -> Callable:
+        def apply(optimizer: Any, grads: Any, trainable_variables: Any = None) -> Any:
+            variables = trainable_variables
+            if variables is None:
+                variables = getattr(optimizer, "_trainable_variables", [])
+            monitor.optimizer(optimizer, variables)
+            return original(optimizer, grads, trainable_variables)
+
+        return quiet(apply)
+
+    def iterate(original: Callable) -> Callable:
+        def __iter__(dataset: Any) -> Any:
+            monitor.datasets[:] = [*monitor.datasets[-3:], dataset]
+            return original(dataset)
+
+        return quiet(__iter__)
+
+    def fit(original: Callable) -> Callable:
+        from keras_course.diagnostics.fits import facts_of
+
+        signature = inspect.signature(original)
+
+        def fit(model: Any, *args: Any, **kwargs: Any) -> Any:
+            given = signature.bind(model, *args, **kwargs)
+            facts = facts_of(model, given.arguments, users_frame())
+            given.arguments["callbacks"] = facts["callbacks"]
+            with monitor.fit(facts):
+                return original(*given.args, **given.kwargs)
+
+        fit.__doc__ = original.__doc__
+        return quiet(fit)
+
+    yield backprop.GradientTape, "__enter__", enter
+    yield backprop.GradientTape, "__exit__", leave
+    yield backprop.GradientTape, "gradient", gradient
+    yield polymorphic_function.Function, "__call__", call_function
+    yield keras.Layer, "__call__", call_layer
+    yield keras.losses.Loss, "__call__", call_loss
+    yield from ((keras.losses, name, functools.partial(function_loss, name)) for name in FUNCTIONAL)
+    yield from ((tf.nn, own, functools.partial(nn_loss, name)) for own, name in NN.items())
+    yield keras.optimizers.Optimizer.__mro__[_owner(keras.optimizers.Optimizer, "apply")], "apply", apply
+    yield tf.data.Dataset, "__iter__", iterate
+    yield keras.Model.__mro__[_owner(keras.Model, "fit")], "fit", fit
+
+
+def _owner(kind: type, name: str) -> int:
+    """Which class of the order of `kind` defines the method."""
+    return next(i for i, base in enumerate(kind.__mro__) if name in vars(base))
+
+
+@contextmanager
+def watching() -> Iterator[Monitor]:
+    """Patches while the block runs; what the block is given has seen every training in it."""
+    monitor, placed = Monitor(), []
+    for owner, name, make in _patched(monitor):
+        original = vars(owner)[name] if name in vars(owner) else getattr(owner, name)
+        placed.append((owner, name, original))
+        setattr(owner, name, make(original))
+    outer, Monitor.active = Monitor.active, monitor
+    try:
+        yield monitor
+    finally:
+        Monitor.active = outer
+        for owner, name, original in reversed(placed):
+            setattr(owner, name, original)

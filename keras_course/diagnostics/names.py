@@ -1,0 +1,75 @@
+"""What a variable is called: its path in a Keras model, or the name that the script has for it."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from keras_course.diagnostics.forward import is_users
+
+import keras
+import tensorflow as tf
+
+
+class Names:
+    """Variable -> name. A dictionary would compare variables element by element."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, tuple[tf.Variable, str]] = {}
+
+    def __setitem__(self, variable: tf.Variable, name: str) -> None:
+        self._names[id(variable)] = variable, name
+
+    def __getitem__(self, variable: tf.Variable) -> str:
+        return self._names[id(variable)][1]
+
+    def __contains__(self, variable: tf.Variable) -> bool:
+        return id(variable) in self._names
+
+    def __iter__(self) -> Iterator[tf.Variable]:
+        return (variable for variable, _ in self._names.values())
+
+    def items(self) -> Sequence[tuple[tf.Variable, str]]:
+        return list(self._names.values())
+
+
+def names_of(variables: Sequence[tf.Variable], model: keras.Model | None) -> Names:
+    """The names of `variables`, and of all others of `model`."""
+    found = Names()
+    for variable in model.variables if model is not None else ():
+        path = variable.path.removeprefix(f"{model.name}/") if model is not None else variable.path
+        found[variable.value] = path.replace(" ", "_")
+    missing = [v for v in variables if v not in found]
+    if missing:
+        scripts = _scripts_names({id(v) for v in missing})
+        for number, variable in enumerate(missing):
+            own = variable.name.split(":")[0]
+            found[variable] = scripts.get(id(variable)) or (own if own != "Variable" else f"variable_{number}")
+    return found
+
+
+def _scripts_names(wanted: set[int]) -> dict[int, str]:
+    """The names by which the frames of the script know variables: `w1`, `weights[3]`, `layers[0][1]`."""
+    found: dict[int, str] = {}
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if is_users(frame.f_code.co_filename):
+            for scope in (frame.f_globals, frame.f_locals):
+                for name, value in list(scope.items()):
+                    if not name.startswith("__"):
+                        _look(name, value, wanted, found, depth=3)
+        frame = frame.f_back
+    return found
+
+
+def _look(name: str, value: Any, wanted: set[int], found: dict[int, str], depth: int) -> None:
+    if isinstance(value, tf.Variable):
+        if id(value) in wanted:
+            found.setdefault(id(value), name)
+    elif isinstance(value, list | tuple) and depth and len(value) <= 200:
+        for i, each in enumerate(value):
+            _look(f"{name}[{i}]", each, wanted, found, depth - 1)
+    elif isinstance(value, dict) and depth and len(value) <= 200:
+        for key, each in list(value.items()):
+            _look(f"{name}[{key!r}]", each, wanted, found, depth - 1)
+    elif isinstance(value, tf.Module) and depth:
+        _look(name, {k: v for k, v in vars(value).items() if not k.startswith("_")}, wanted, found, depth - 1)

@@ -1,0 +1,206 @@
+"""What is measured while a network trains: a row of numbers per step into a ring buffer, and a closer look at times.
+
+Everything is computed inside the graph of the step, or eagerly where the step runs eagerly: the same code does both.
+The row never leaves the device before it is asked for; the closer look is a call into Python in the first steps and in
+every twentieth one. No random number is drawn and no variable of the script is written, so training goes the way it
+would.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras_course.diagnostics.forward import Forward
+from keras_course.diagnostics.observation import Probe, Steps
+
+import numpy as np
+import tensorflow as tf
+
+DENSE = 128  # the steps from the first on of which all rows are kept
+EVERY = 10  # afterwards
+ROWS = 4096
+LOSSES = 20_000
+LOOKS = 32  # the steps from the first on at which the closer look is taken
+EVERY_LOOK = 20  # afterwards
+WHOLE = 64_000_000  # bytes of whole batches that are kept, to run steps again
+FEW = 64  # rows of a batch that a `Probe` keeps
+PARAMETERS = 5_000_000  # with more, what a step changed is not measured: it needs two copies of the weights
+
+
+def due(step: Any, first: int, every: int) -> Any:
+    return (step < first) | (step % every == 0)
+
+
+class Recorder:
+    """Measures the steps of one training.
+
+    variables: of TensorFlow, those that are trained. names: of the units, for the closer look.
+    """
+
+    def __init__(self, variables: Sequence[tf.Variable]) -> None:
+        self.variables = list(variables)
+        self.looks: list[Probe] = []
+        self.batches: list[list[np.ndarray]] = []  # what entered through the boundary, in the first steps
+        self.kept = 0  # bytes
+        self.copies = sum(int(np.prod(v.shape)) for v in variables) <= PARAMETERS
+        v = len(self.variables)
+        with tf.init_scope(), tf.device("CPU:0"):
+            self.step = _quiet(tf.zeros((), tf.int64))
+            self.rows = _quiet(tf.fill((ROWS, 2 + 2 * v), np.float32(np.nan)))  # step, loss, gradients, weights
+            self.changes = _quiet(tf.fill((ROWS, 2 * v), np.float32(np.nan)))  # updates, cosines
+            self.losses = _quiet(tf.fill((LOSSES,), np.float32(np.nan)))
+            self.before = [_quiet(tf.zeros(w.shape, w.dtype)) for w in self.variables] if self.copies else []
+            self.uphill = [_quiet(tf.zeros(w.shape, w.dtype)) for w in self.variables] if self.copies else []
+
+    def reset(self) -> None:
+        """Begins again, for a second training of the same variables in the same graph."""
+        self.step.assign(0)
+        for table in (self.rows, self.changes, self.losses):
+            table.assign(tf.fill(table.shape, np.float32(np.nan)))
+        self.looks, self.batches, self.kept = [], [], 0
+
+    def record(self, loss: tf.Tensor, gradients: Sequence[Any]) -> tf.Tensor:
+        """One step, before the weights change; returns its number. gradients: None where there is none."""
+        step = self.step.assign_add(1, read_value=True) - 1
+        loss = tf.cast(tf.reshape(tf.reduce_mean(loss), ()), tf.float32)
+        self.losses.scatter_nd_update([[step % LOSSES]], [loss])
+        values = [tf.convert_to_tensor(v) for v in self.variables]
+        if self.copies:
+            tf.cond(due(step - 1, DENSE, EVERY) & (step > 0), lambda: self._change(step - 1, values), lambda: False)
+        tf.cond(due(step, DENSE, EVERY), lambda: self._row(step, loss, gradients, values), lambda: False)
+        return step
+
+    def _row(self, step: tf.Tensor, loss: tf.Tensor, gradients: Sequence[Any], values: Sequence[tf.Tensor]) -> bool:
+        dense = [None if g is None else tf.convert_to_tensor(g) for g in gradients]
+        norms = [tf.constant(np.nan, tf.float32) if g is None else _norm(g) for g in dense]
+        row = tf.stack([tf.cast(step, tf.float32), loss, *norms, *map(_norm, values)])
+        self.rows.scatter_nd_update([[_place(step)]], [row])
+        if self.copies:
+            for copy, value in zip(self.before, values, strict=True):
+                copy.assign(value)
+            for copy, g in zip(self.uphill, dense, strict=True):
+                copy.assign(tf.zeros_like(copy) if g is None else tf.cast(tf.reshape(g, copy.shape), copy.dtype))
+        return True
+
+    def _change(self, step: tf.Tensor, values: Sequence[tf.Tensor]) -> bool:
+        """What the step before did to the weights."""
+        moved = [value - copy for value, copy in zip(values, self.before, strict=True)]
+        norms = [_norm(m) for m in moved]
+        cosines = [
+            tf.math.divide_no_nan(tf.cast(tf.reduce_sum(m * g), tf.float32), n * _norm(g))
+            for m, g, n in zip(moved, self.uphill, norms, strict=True)
+        ]
+        self.changes.scatter_nd_update([[_place(step)]], [tf.stack(norms + cosines)])
+        return True
+
+    def look(self, step: tf.Tensor, forward: Forward, gradients: Sequence[Any]) -> None:
+        """The closer look of a graph: batch, prediction and the units, where the step is one for it."""
+        tf.cond(
+            due(step, LOOKS, EVERY_LOOK), lambda: self._take(step, forward, gradients), lambda: tf.constant(0, tf.int64)
+        )
+
+    def _take(self, step: tf.Tensor, forward: Forward, gradients: Sequence[Any]) -> tf.Tensor:
+        leaving = [f.leaving for f in forward.found]
+        kinds = [f.unit.activation for f in forward.found]
+        table = measured(leaving, gradients, kinds)
+        entering = [f.entering for f in forward.found][:1]
+        optional = [entering[0] if entering else None, forward.targets, forward.prediction, *(forward.noise or ())]
+        here = [t is not None for t in optional]
+        given = [t for t in optional if t is not None]
+
+        def host(step: np.ndarray, table: np.ndarray, *rest: np.ndarray) -> np.int64:
+            values, rest_of = iter(rest), rest[len(given) :]
+            self.keep(int(step), table, [next(values) if there else None for there in here], list(rest_of))
+            return np.int64(0)
+
+        return tf.numpy_function(host, [step, table, *given, *forward.boundary], tf.int64)
+
+    def keep(
+        self, step: int, table: np.ndarray, values: Sequence[np.ndarray | None], boundary: Sequence[np.ndarray]
+    ) -> None:
+        """Keeps a closer look; whole batches of the first steps, while there is room."""
+        x, y, output, *noise = values
+        self.looks.append(
+            Probe(
+                step=step,
+                x=_few(x),
+                y=_few(y, 4096),
+                output=_few(output, 4096),
+                **{name: column.copy() for name, column in zip(COLUMNS, table.T, strict=True)},
+                noise=_ratio(*noise) if len(noise) == 2 else None,
+            )
+        )
+        size = sum(array.nbytes for array in boundary)
+        if step < LOOKS and len(self.batches) == step and self.kept + size <= WHOLE:
+            self.kept += size
+            self.batches.append([array.copy() for array in boundary])
+
+    def steps(self) -> Steps:
+        """What was measured until now."""
+        count, v = int(self.step.numpy()), len(self.variables)
+        rows, changes = self.rows.numpy(), self.changes.numpy()
+        order = [place for place in np.argsort(rows[:, 0], kind="stable") if np.isfinite(rows[place, 0])]
+        rows, changes = rows[order], changes[order]
+        losses = self.losses.numpy()
+        if count > LOSSES:
+            losses = np.roll(losses, -(count % LOSSES))
+        return Steps(
+            all_losses=losses[:count],
+            count=count,
+            index=rows[:, 0].astype(int),
+            loss=rows[:, 1],
+            gradient=rows[:, 2 : 2 + v],
+            weight=rows[:, 2 + v :],
+            update=changes[:, :v],
+            aligned=changes[:, v:],
+        )
+
+
+COLUMNS = ("mean", "spread", "dead", "saturated", "gradient")
+
+
+def measured(leaving: Sequence[tf.Tensor], gradients: Sequence[Any], kinds: Sequence[str]) -> tf.Tensor:
+    """(units, 5): mean, spread, dead share, saturated share and root mean square of the gradient of each activation."""
+    rows = [_unit_row(a, g, kind) for a, g, kind in zip(leaving, gradients, kinds, strict=True)]
+    return tf.stack(rows) if rows else tf.zeros((0, len(COLUMNS)))
+
+
+def _unit_row(activation: tf.Tensor, gradient: Any, kind: str) -> tf.Tensor:
+    a = tf.cast(activation, tf.float32)
+    nan = tf.constant(np.nan, tf.float32)
+    mean = tf.reduce_mean(a)
+    spread = tf.sqrt(tf.maximum(tf.reduce_mean(tf.square(a)) - tf.square(mean), 0.0))
+    flat = tf.reshape(a, (-1, tf.shape(a)[-1])) if a.shape.rank else tf.reshape(a, (1, 1))  # (cases, units)
+    dead = nan
+    if kind in ("relu", "relu6"):
+        dead = tf.reduce_mean(tf.cast(tf.reduce_max(flat, axis=0) <= 0, tf.float32))
+    saturated = nan
+    if kind in ("sigmoid", "tanh"):
+        low = 0.01 if kind == "sigmoid" else -0.99
+        flat_part = tf.reduce_mean(tf.cast((flat < low) | (flat > 0.99), tf.float32), axis=0)
+        saturated = tf.reduce_mean(tf.cast(flat_part >= 0.95, tf.float32))
+    slope = nan if gradient is None else tf.sqrt(tf.reduce_mean(tf.square(tf.cast(gradient, tf.float32))))
+    return tf.stack([mean, spread, dead, saturated, slope])
+
+
+def _norm(value: Any) -> tf.Tensor:
+    return tf.cast(tf.norm(tf.reshape(value, (-1,))), tf.float32)
+
+
+def _place(step: tf.Tensor) -> tf.Tensor:
+    """The row of a kept step; when all rows are taken the oldest of the later ones go."""
+    later = DENSE + ((step - DENSE) // EVERY) % (ROWS - DENSE)
+    return tf.where(step < DENSE, step, later)
+
+
+def _quiet(value: tf.Tensor) -> tf.Variable:
+    """A variable that the script cannot come across: neither trained nor collected."""
+    return tf.Variable(value, trainable=False, name="watch", aggregation=tf.VariableAggregation.NONE)
+
+
+def _few(array: np.ndarray | None, rows: int = FEW) -> np.ndarray | None:
+    return None if array is None else np.array(array[:rows] if np.ndim(array) else array)
+
+
+def _ratio(signal: np.ndarray, noisy: np.ndarray) -> float:
+    """Standard deviation of the noise against that of the signal."""
+    return float(np.std(noisy - signal) / max(float(np.std(signal)), 1e-12))

@@ -1,0 +1,211 @@
+"""Runs the first steps of a training again, on copies, with something changed.
+
+The graph of the step is cut at the boundary where data enter and at the variables, and stands in a session of its own.
+Batches and first weights are those of the training, so the steps without a change are its steps again; nothing of the
+script is touched. What can be changed: the learning rate, the first weights, the batches, an operation, the loss.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keras_course.diagnostics.eager import Recording
+from keras_course.diagnostics.forward import Forward
+from keras_course.scratch import optimizers
+
+import numpy as np
+import tensorflow as tf
+
+v1 = tf.compat.v1
+Batch = list[np.ndarray]
+Rewrite = Callable[[Any], None]  # changes a GraphDef in place
+
+
+class Replay:
+    """The forward pass of a training, ready to be run with other weights and batches.
+
+    batches: of the first steps, each with one array per tensor of `forward.boundary`. initial: id of a variable's handle
+    -> its first value. trained: id of the handles of trained variables. rewrite: changes the graph before it is used.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        batches: Sequence[Batch],
+        initial: dict[int, np.ndarray],
+        trained: Sequence[int],
+        rewrite: Rewrite | None = None,
+        loss: Callable[["Replay"], Any] | None = None,
+    ) -> None:
+        self.forward, self.batches, self.initial = forward, list(batches), initial
+        definition, captures = graph_of(forward)
+        if rewrite:
+            rewrite(definition)
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            self.variables, handles = self._variables(captures, trained)
+            v1.import_graph_def(definition, input_map=handles, name="")
+            self.output = self._tensor(forward.prediction)
+            self.loss = loss(self) if loss else v1.reduce_mean(self._tensor(forward.loss))
+            found = tf.gradients(self.loss, list(self.variables.values()))
+            self.gradients = {
+                k: tf.convert_to_tensor(g) for k, g in zip(self.variables, found, strict=True) if g is not None
+            }
+            self.feeds = [self._tensor(t) for t in forward.boundary]
+            self.values = {name: v1.placeholder(v.dtype, v.shape) for name, v in self.variables.items()}
+            self.assign = [v1.assign(v, self.values[name]) for name, v in self.variables.items()]
+            self.session = v1.Session(graph=self.graph)
+            self.session.run(v1.global_variables_initializer())
+        self.start = {name: v for name, v in self.first.items() if name in self.gradients}
+
+    def close(self) -> None:
+        self.session.close()
+
+    def _variables(self, captures: dict[str, Any], trained: Sequence[int]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A variable for each handle that the graph captures, and where it is put in."""
+        variables: dict[str, Any] = {}
+        handles, made = {}, {}
+        self.first: dict[str, np.ndarray] = {}
+        for name, handle in captures.items():
+            value = self.initial.get(id(handle))
+            if value is None:
+                raise ValueError(f"the first value of {name} is not known")
+            if id(handle) not in made:
+                made[id(handle)] = v1.Variable(value, use_resource=True, trainable=False, name="replayed")
+            variable = made[id(handle)]
+            handles[name] = variable.handle
+            if id(handle) in trained and name not in variables and variable not in list(variables.values()):
+                variables[name], self.first[name] = variable, value
+        return variables, handles
+
+    def _tensor(self, tensor: Any) -> Any:
+        return None if tensor is None else self.graph.get_tensor_by_name(tensor.name)
+
+    def _feed(self, batch: Batch) -> dict[Any, np.ndarray]:
+        return dict(zip(self.feeds, batch, strict=True))
+
+    def put(self, weights: dict[str, np.ndarray]) -> None:
+        self.session.run(self.assign, {self.values[k]: {**self.first, **weights}[k] for k in self.values})
+
+    def losses(self, weights: dict[str, np.ndarray], batches: Sequence[Batch]) -> np.ndarray:
+        """The loss of each batch."""
+        self.put(weights)
+        return np.array([self.session.run(self.loss, self._feed(batch)) for batch in batches])
+
+    def outputs(self, weights: dict[str, np.ndarray], batch: Batch) -> np.ndarray:
+        self.put(weights)
+        return self.session.run(self.output, self._feed(batch))
+
+    def train(
+        self,
+        optimizer: optimizers.Optimizer,
+        *,
+        steps: int,
+        batches: Sequence[Batch] | None = None,
+        start: dict[str, np.ndarray] | None = None,
+        probe: Batch | None = None,
+    ) -> "Curve":
+        """Trains copies of the first weights; stops at the first loss that is not finite.
+
+        batches: taken in turn; those of the training when there are none given. probe: its loss is measured too.
+        """
+        weights = {name: value.copy() for name, value in (start or self.start).items()}
+        batches = self.batches if batches is None else batches
+        losses, probed = [], []
+        for step in range(steps):
+            self.put(weights)
+            fetches = [self.loss, {k: self.gradients[k] for k in weights}]
+            loss, gradients = self.session.run(fetches, self._feed(batches[step % len(batches)]))
+            losses.append(float(loss))
+            if not np.isfinite(loss):
+                break
+            optimizer.step(weights, gradients)
+            if probe is not None:
+                self.put(weights)
+                probed.append(float(self.session.run(self.loss, self._feed(probe))))
+        return Curve(np.array(losses), np.array(probed), weights)
+
+
+class Curve:
+    """losses: of each step before its update. probed: of the probe behind it. weights: the last ones."""
+
+    def __init__(self, losses: np.ndarray, probed: np.ndarray, weights: dict[str, np.ndarray]) -> None:
+        self.losses, self.probed, self.weights = losses, probed, weights
+
+    @property
+    def end(self) -> float:
+        """The mean loss of the last quarter; infinite when it diverged."""
+        if not len(self.losses) or not np.isfinite(self.losses[-1]):
+            return float("inf")
+        return float(np.mean(self.losses[-max(len(self.losses) // 4, 1) :]))
+
+
+def optimizer_of(name: str, rate: float, momentum: float = 0.0) -> optimizers.Optimizer:
+    """The rule of an optimiser by its Keras name; of those that we do not have, the nearest."""
+    rate = max(float(rate), 1e-30)
+    if name == "SGD" or not name:
+        return optimizers.SGD(rate, min(momentum, 0.999))
+    return optimizers.RMSprop(rate) if name == "RMSprop" else optimizers.Adam(rate)
+
+
+def graph_of(forward: Forward) -> tuple[Any, dict[str, Any]]:
+    """The definition of the forward graph, and name of a tensor -> the variable's handle that it captures."""
+    graph = forward.loss.graph
+    if isinstance(graph, Recording):
+        return _rebuilt(forward)
+    targets = [t.op.name for t in (forward.loss, forward.prediction) if t is not None]
+    definition = v1.graph_util.extract_sub_graph(graph.as_graph_def(), targets)
+    from keras_course.diagnostics.forward import external
+
+    used = {node.name for node in definition.node}
+    captures = {inside.name: external(outside) for outside, inside in graph.captures if inside.dtype == tf.resource}
+    return definition, {name: handle for name, handle in captures.items() if name.split(":")[0] in used}
+
+
+def _rebuilt(forward: Forward) -> tuple[Any, dict[str, Any]]:
+    """The graph of a step that was recorded while it ran eagerly."""
+    from keras_course.diagnostics.forward import ancestors
+
+    graph, made, captures = tf.Graph(), {}, {}
+    inside = {id(tensor): handle for handle, tensor in forward.loss.graph.captures}
+    operations = {op.name: op for t in (forward.loss, forward.prediction) if t is not None for op in ancestors(t)}
+    boundary = {t.name for t in forward.boundary}
+    with graph.as_default():
+        for op in sorted(operations.values(), key=lambda op: int(op.name[2:])):
+            if op.type in ("Placeholder", "Const") and not op.inputs:
+                given = op.outputs[0]
+                if id(given) in inside:
+                    made[given.name] = v1.placeholder(tf.resource, (), name=op.name)
+                    captures[made[given.name].name] = inside[id(given)]
+                elif op.type == "Const":
+                    made[given.name] = tf.constant(given.value.numpy(), dtype=given.dtype, name=op.name)
+                else:
+                    shape = None if given.name in boundary else given.shape
+                    made[given.name] = v1.placeholder(given.dtype, shape, name=op.name)
+            else:
+                outputs = _apply(op, [made[t.name] for t in op.inputs])
+                made.update((t.name, o) for t, o in zip(op.outputs, outputs, strict=True))
+    return graph.as_graph_def(), captures
+
+
+def _apply(op: Any, inputs: list[Any]) -> list[Any]:
+    """The operation of a recording in the default graph, under the same name."""
+    from tensorflow.python.framework import op_def_library, op_def_registry
+
+    definition = op_def_registry.get(op.type)
+    attrs = dict(zip(op.attrs[::2], op.attrs[1::2], strict=True)) if op.attrs else {}
+    rest, keywords, inferred = list(inputs), {}, set()
+    for arg in definition.input_arg:
+        inferred |= {arg.type_attr, arg.number_attr, arg.type_list_attr}
+        if arg.number_attr:
+            count = int(attrs[arg.number_attr])
+            keywords[arg.name], rest = rest[:count], rest[count:]
+        elif arg.type_list_attr:
+            keywords[arg.name], rest = rest, []
+        else:
+            keywords[arg.name], rest = rest[0], rest[1:]
+    own = {a.name for a in definition.attr}
+    keywords |= {k: v for k, v in attrs.items() if k in own and k not in inferred and not k.startswith("_")}
+    result = op_def_library.apply_op(op.type, name=op.name, **keywords)
+    if isinstance(result, tf.Operation):
+        return []
+    return list(result) if isinstance(result, list | tuple) else [result]

@@ -1,0 +1,317 @@
+"""One training as it is seen from outside: its steps while they run, and the observation that is made of them."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from keras_course.diagnostics import forward as graphs
+from keras_course.diagnostics.fits import plan_of_loop, schedule_of, split_of_loop
+from keras_course.diagnostics.forward import Forward
+from keras_course.diagnostics.names import names_of
+from keras_course.diagnostics.observation import Loss, Observation, Optimizer, Variable
+from keras_course.diagnostics.probes import PARAMETERS, Recorder, measured
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Training:
+    """Steps that change the same variables.
+
+    variables: those that are trained. facts: what `fit` was called with, None for a loop. site: file and line.
+    """
+
+    def __init__(
+        self, variables: Sequence[tf.Variable], *, facts: dict[str, Any] | None, site: tuple[str, int]
+    ) -> None:
+        self.variables, self.facts, self.site = list(variables), facts, site
+        self.key = frozenset(map(id, variables))
+        self.recorder: Recorder | None = None
+        self.forward: Forward | None = None
+        self.initial: dict[int, np.ndarray] = {}  # id of a handle -> value before the first step
+        self.optimizer: Any = None
+        self.rate: float | None = None
+        self.dataset: Any = None
+        self.model: keras.Model | None = facts["model"] if facts else None
+        self.evaluating = False  # the model was called with training=False, or not told
+        self.unseen: list[str] = []
+        self.closed: Observation | None = None
+        self.keep_alive: list[Any] = []
+        self.names = names_of(self.variables, self.model)
+        if facts:
+            self.note_optimizer(facts["model"].optimizer)
+
+    def adopt(self, older: "Training") -> None:
+        """Goes on with the graph and the measuring variables of an earlier training, from their start."""
+        self.recorder, self.forward = older.recorder, older.forward
+        self.names, self.evaluating = older.names, older.evaluating
+        self.unseen = list(older.unseen)
+        if self.recorder:
+            self.recorder.reset()
+            handles = {id(h): h for h in self.forward.reads.values()} if self.forward else {}
+            self._remember(handles.values())
+
+    def note_optimizer(self, optimizer: Any) -> None:
+        self.optimizer = optimizer
+        with tf.init_scope():
+            try:
+                self.rate = float(optimizer.learning_rate)
+            except (TypeError, ValueError, AttributeError):
+                self.rate = None
+
+    def say_unseen(self, sentence: str) -> None:
+        if sentence not in self.unseen:
+            self.unseen.append(sentence)
+
+    # Steps
+
+    def step(
+        self,
+        original: Any,
+        tape: Any,
+        target: Any,
+        loss: Any,
+        sources: Any,
+        args: Any,
+        kwargs: Any,
+        context: Any,
+        jitted: bool,
+    ) -> Any:
+        """The gradient as asked for; on the way the step is measured."""
+        if tf.distribute.has_strategy():
+            self.say_unseen("Steps under tf.distribute are not measured: only data, plan and curves are.")
+            return original(tape, target, sources, *args, **kwargs)
+        forward = self._guarded(self._read, loss, context)
+        leaving = [_value(f.leaving) for f in forward.found] if forward else []
+        if not leaving:
+            gradients, slopes = original(tape, target, sources, *args, **kwargs), []
+        else:
+            gradients, slopes = original(tape, target, [sources, leaving], *args, **kwargs)
+        flat = dict(zip(map(_key, tf.nest.flatten(sources)), _flat(gradients, sources), strict=True))
+        self._guarded(self._measure, loss, forward, [flat.get(id(v)) for v in self.variables], slopes, jitted)
+        return gradients
+
+    def _guarded(self, function: Any, *arguments: Any) -> Any:
+        """A mistake of ours must not be one of the script's."""
+        try:
+            return function(*arguments)
+        except Exception as error:
+            self.say_unseen(f"A step could not be measured: {type(error).__name__}: {str(error).splitlines()[0]:.200}")
+            return None
+
+    def _read(self, loss: Any, context: Any) -> Forward | None:
+        self._note_models(context.models)
+        noted = context.noted
+        if tf.executing_eagerly():
+            of = context.recording.of if context.recording else lambda _: None
+            loss, noted = (
+                of(loss),
+                [dataclasses.replace(n, targets=of(n.targets), prediction=of(n.prediction)) for n in noted],
+            )
+        if loss is None:
+            return None
+        forward = graphs.read(loss, {id(v.handle): name for v, name in self.names.items()}, noted)
+        if self.forward is None:
+            self.forward = forward
+            self._remember(forward.reads.values())
+        return forward
+
+    def _note_models(self, models: Sequence[tuple[keras.Model, bool | None]]) -> None:
+        if models and self.model is None:
+            mine = [m for m, _ in models if {id(v.value) for v in m.trainable_variables} & self.key]
+            self.model = mine[0] if mine else None
+            self.names = names_of(self.variables, self.model)
+        for model, training in models:
+            if model is self.model:
+                self.evaluating = not training
+                break
+
+    def _remember(self, handles: Any) -> None:
+        """The values of all variables that the forward pass reads, before the first step."""
+        size = sum(int(np.prod(v.shape)) for v in self.variables)
+        if size > PARAMETERS:
+            return
+        dtypes = {id(v.handle): v.dtype for v in self.names}
+        with tf.init_scope():
+            for handle in [*handles, *(v.handle for v in self.names)]:
+                if id(handle) in self.initial or not hasattr(handle, "numpy"):
+                    continue
+                dtype = dtypes.get(id(handle)) or _dtype(handle)
+                try:
+                    self.initial[id(handle)] = tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype).numpy()
+                    self.keep_alive.append(handle)
+                except (tf.errors.OpError, TypeError, ValueError):
+                    continue
+
+    def _measure(
+        self, loss: Any, forward: Forward | None, gradients: Sequence[Any], slopes: Sequence[Any], jitted: bool
+    ) -> None:
+        if self.recorder is None:
+            self.recorder = Recorder(self.variables)
+        step = self.recorder.record(loss, gradients)
+        if forward is None:
+            return
+        if tf.executing_eagerly():
+            self._look_eagerly(int(step), forward, slopes)
+        elif jitted:
+            self.say_unseen("Activations are not looked at inside a function compiled by XLA.")
+        else:
+            self.recorder.look(step, forward, slopes)
+
+    def _look_eagerly(self, step: int, forward: Forward, slopes: Sequence[Any]) -> None:
+        assert self.recorder
+        table = measured([_value(f.leaving) for f in forward.found], slopes, [f.unit.activation for f in forward.found])
+        entering = [f.entering for f in forward.found][:1]
+        tensors = [entering[0] if entering else None, forward.targets, forward.prediction, *(forward.noise or ())]
+        values = [None if t is None else np.asarray(_value(t)) for t in tensors]
+        self.recorder.keep(step, table.numpy(), values, [np.asarray(_value(t)) for t in forward.boundary])
+
+    # The observation
+
+    def close(self) -> Observation:
+        """What was seen; afterwards nothing is added."""
+        if self.closed is None:
+            self.closed = self.observe()
+            self.closed.finished = True
+        return self.closed
+
+    @property
+    def count(self) -> int:
+        return int(self.recorder.step.numpy()) if self.recorder else 0
+
+    def observe(self) -> Observation:
+        """What was seen until now."""
+        facts, forward, recorder = self.facts or {}, self.forward, self.recorder
+        units = [f.unit for f in forward.found] if forward else []
+        looks = recorder.looks if recorder else []
+        plan = facts.get("plan") or plan_of_loop(self.dataset)
+        train, validation = (facts.get("train"), facts.get("validation")) if facts else split_of_loop(self.dataset)
+        return Observation(
+            name=self.model.name if self.model is not None else "loop",
+            interface=facts.get("interface", "loop"),
+            file=self.site[0],
+            line=self.site[1],
+            finished=False,
+            variables=self._variables(units),
+            units=units,
+            layers=_layers(self.model),
+            head=forward.head if forward else "",
+            classes=_width(forward),
+            loss=Loss(
+                name=(forward.name if forward else "") or facts.get("loss", ""),
+                from_logits=forward.from_logits if forward else None,
+                regularised=bool(self.model is not None and self.model.losses),
+            ),
+            optimizer=self._optimizer(plan),
+            plan=plan,
+            pipeline=facts.get("pipeline") if facts else _stages(self.dataset),
+            validation_pipeline=facts.get("validation_pipeline"),
+            train=train,
+            validation=validation,
+            stream=[p.y for p in looks if p.step < 32 and p.y is not None],
+            steps=recorder.steps() if recorder else None,
+            probes=list(looks),
+            epochs=list(facts.get("epochs", [])),
+            experiments=self._structure(),
+            unseen=list(self.unseen),
+        )
+
+    def _structure(self) -> dict[str, float]:
+        """What the graph says for certain, as numbers."""
+        forward, found = self.forward, {}
+        if forward:
+            found = {
+                "broadcast": float(forward.broadcast),
+                "draws": float(forward.draws),
+                "moving": float(forward.moving),
+                "rescued": float(forward.rescued),
+                "evaluating": float(self.evaluating),
+            }
+        noise = [p.noise for p in (self.recorder.looks if self.recorder else []) if p.noise is not None]
+        if noise:
+            found["noise"] = float(np.median(noise))
+        return found
+
+    def _variables(self, units: Sequence[Any]) -> list[Variable]:
+        owner = {name: unit.name for unit in units for name in unit.variables}
+        known = self.names
+        trained = {id(v) for v in self.variables}
+        rest = [v for v in known if id(v) not in trained and v.dtype.is_floating]
+        large = sum(int(np.prod(v.shape)) for v in self.variables) > PARAMETERS
+        return [
+            Variable(
+                name=known[v],
+                shape=tuple(v.shape.as_list()),
+                trainable=id(v) in trained,
+                layer=owner.get(known[v], known[v].rpartition("/")[0]),
+                initial=self.initial.get(id(v.handle)),
+                final=None if large else _numpy(v),
+            )
+            for v in [*self.variables, *rest]
+        ]
+
+    def _optimizer(self, plan: Any) -> Optimizer:
+        optimizer = self.optimizer
+        if optimizer is None:
+            return Optimizer()
+        clipped = any(getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm"))
+        return Optimizer(
+            name=type(optimizer).__name__,
+            rate=self.rate,
+            schedule=schedule_of(optimizer, plan),
+            momentum=float(getattr(optimizer, "momentum", 0.0) or 0.0),
+            clipped=bool(clipped),
+        )
+
+
+def _value(tensor: Any) -> Any:
+    return tensor.value if hasattr(tensor, "value") and not tf.is_tensor(tensor) else tensor
+
+
+def _key(source: Any) -> int:
+    return id(source.value if isinstance(source, keras.Variable) else source)
+
+
+def _flat(gradients: Any, sources: Any) -> list[Any]:
+    """The gradients in the order of the flat sources; None keeps its place."""
+    return list(tf.nest.flatten(gradients)) if isinstance(sources, list | tuple | dict) else [gradients]
+
+
+def _dtype(handle: Any) -> Any:
+    data = handle._handle_data
+    return tf.as_dtype(data.shape_and_type[0].dtype) if data and data.shape_and_type else tf.float32
+
+
+def _numpy(variable: tf.Variable) -> np.ndarray | None:
+    try:
+        return variable.numpy()
+    except (tf.errors.OpError, NotImplementedError):
+        return None
+
+
+def _layers(model: keras.Model | None) -> list[dict[str, Any]]:
+    """Class, name, trainable flag and configuration of each layer of a model, however deep."""
+    found = []
+    for layer in model._flatten_layers(include_self=False) if model is not None else []:
+        try:
+            config = layer.get_config()
+        except (NotImplementedError, TypeError, ValueError):
+            config = {}
+        found.append(
+            {"class": type(layer).__name__, "name": layer.name, "trainable": layer.trainable, "config": config}
+        )
+    return found
+
+
+def _width(forward: Forward | None) -> int | None:
+    if forward is None or forward.prediction is None or not forward.prediction.shape.rank:
+        return None
+    rank = forward.prediction.shape.rank
+    return 1 if rank == 1 else forward.prediction.shape[-1]
+
+
+def _stages(dataset: Any) -> Any:
+    from keras_course.diagnostics import pipeline
+
+    return None if dataset is None else pipeline.stages(dataset)
