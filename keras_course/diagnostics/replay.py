@@ -65,6 +65,7 @@ class Replay:
         variables: dict[str, Any] = {}
         handles, made = {}, {}
         self.first: dict[str, np.ndarray] = {}
+        self.owners: dict[str, int] = {}  # name -> id of the variable's handle
         for name, handle in captures.items():
             value = self.initial.get(id(handle))
             if value is None:
@@ -73,8 +74,8 @@ class Replay:
                 made[id(handle)] = v1.Variable(value, use_resource=True, trainable=False, name="replayed")
             variable = made[id(handle)]
             handles[name] = variable.handle
-            if id(handle) in trained and name not in variables and variable not in list(variables.values()):
-                variables[name], self.first[name] = variable, value
+            if id(handle) in trained and id(handle) not in self.owners.values():
+                variables[name], self.first[name], self.owners[name] = variable, value, id(handle)
         return variables, handles
 
     def _tensor(self, tensor: Any) -> Any:
@@ -153,7 +154,10 @@ def graph_of(forward: Forward) -> tuple[Any, dict[str, Any]]:
     if isinstance(graph, Recording):
         return _rebuilt(forward)
     targets = [t.op.name for t in (forward.loss, forward.prediction) if t is not None]
-    definition = v1.graph_util.extract_sub_graph(graph.as_graph_def(), targets)
+    definition = graph.as_graph_def()
+    for node in definition.node:  # the order of side effects is of no concern here
+        node.input[:] = [name for name in node.input if not name.startswith("^")]
+    definition = v1.graph_util.extract_sub_graph(definition, targets)
     from keras_course.diagnostics.forward import external
 
     used = {node.name for node in definition.node}
@@ -176,11 +180,10 @@ def _rebuilt(forward: Forward) -> tuple[Any, dict[str, Any]]:
                 if id(given) in inside:
                     made[given.name] = v1.placeholder(tf.resource, (), name=op.name)
                     captures[made[given.name].name] = inside[id(given)]
-                elif op.type == "Const":
+                elif given.name not in boundary:
                     made[given.name] = tf.constant(given.value.numpy(), dtype=given.dtype, name=op.name)
                 else:
-                    shape = None if given.name in boundary else given.shape
-                    made[given.name] = v1.placeholder(given.dtype, shape, name=op.name)
+                    made[given.name] = v1.placeholder(given.dtype, None, name=op.name)
             else:
                 outputs = _apply(op, [made[t.name] for t in op.inputs])
                 made.update((t.name, o) for t, o in zip(op.outputs, outputs, strict=True))
