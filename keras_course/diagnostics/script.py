@@ -63,7 +63,7 @@ def diagnose(
 
 def summary(outcome: Outcome) -> str:
     """The outcome as text."""
-    from keras_course.diagnostics import verdict
+    from keras_course.diagnostics import printed
 
     head = [f"keras-course: the script was {outcome.stopped}."] if outcome.stopped else []
     if outcome.status:
@@ -72,16 +72,16 @@ def summary(outcome: Outcome) -> str:
         return "\n".join(
             [*head, "keras-course: no training was seen: no gradient of a tape was taken by any variable."]
         )
-    return "\n".join([*head, verdict.as_text(outcome.reports)])
+    return "\n".join([*head, printed.as_text(outcome.reports)])
 
 
 def as_json(outcome: Outcome) -> str:
     """The outcome as JSON; `healthy` is null when no training was seen."""
     import json
 
-    from keras_course.diagnostics import verdict
+    from keras_course.diagnostics import printed
 
-    content = verdict.as_dict(outcome.reports) | {"status": outcome.status, "stopped": outcome.stopped or None}
+    content = printed.as_dict(outcome.reports) | {"status": outcome.status, "stopped": outcome.stopped or None}
     if not outcome.reports:
         content["healthy"] = None
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from keras_course.diagnostics import doctor, experiments, verdict
+from keras_course.diagnostics import doctor, experiments, printed
 from keras_course.diagnostics.doctor import Report
 from keras_course.diagnostics.fits import facts_of
 from keras_course.diagnostics.hooks import Monitor, users_frame, watching
@@ -62,7 +62,7 @@ class Watch:
         self._writers[id(training)].update(report.observation, report.findings, finished=finished)
 
     def __str__(self) -> str:
-        return verdict.as_text(self.reports)
+        return printed.as_text(self.reports)
 
 
 def _counted(training: Training) -> int:
