@@ -5,7 +5,6 @@ Each number goes into `Observation.experiments`, so that the rules stay function
 """
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from keras_course.diagnostics.observation import Observation
@@ -154,7 +153,8 @@ def superposition(replay: Replay, seen: Observation, training: Training) -> dict
         return replay.session.run(fetch, replay._feed(batch)).astype("float64")
 
     both = f(a + b)
-    return {"superposition": float(np.linalg.norm(both - f(a) - f(b) + f(0 * a)) / max(np.linalg.norm(both), 1e-30))}
+    rest = float(np.linalg.norm(both - f(a) - f(b) + f(0 * a)))
+    return {"superposition": rest / max(float(np.linalg.norm(both)), 1e-30)}
 
 
 def outputs(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
@@ -164,5 +164,5 @@ def outputs(replay: Replay, seen: Observation, training: Training) -> dict[str, 
     values = replay.outputs(weights, replay.batches[0]) if replay.output is not None else np.zeros(0)
     if values.ndim < 1 or len(values) < 2:
         return {}
-    spread = np.max(np.std(values, axis=0)) / max(float(np.max(np.abs(values))), 1e-30)
+    spread = float(np.max(np.std(values, axis=0))) / max(float(np.max(np.abs(values))), 1e-30)
     return {"output_spread": float(spread)} if np.isfinite(spread) else {}

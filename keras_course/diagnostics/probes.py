@@ -137,7 +137,7 @@ class Recorder:
                 y=_few(y, 4096),
                 output=_few(output, 4096),
                 **{name: column.copy() for name, column in zip(COLUMNS, table.T, strict=True)} | {"dead": silent},
-                noise=_ratio(*noise) if len(noise) == 2 else None,
+                noise=_ratio(noise[0], noise[1]) if len(noise) == 2 else None,
             )
         )
         size = sum(array.nbytes for array in boundary)
@@ -237,6 +237,6 @@ def _few(array: np.ndarray | None, rows: int = FEW) -> np.ndarray | None:
     return None if array is None else np.array(array[:rows] if np.ndim(array) else array)
 
 
-def _ratio(signal: np.ndarray, noisy: np.ndarray) -> float:
+def _ratio(signal: Any, noisy: Any) -> float:
     """Standard deviation of the noise against that of the signal."""
     return float(np.std(noisy - signal) / max(float(np.std(signal)), 1e-12))

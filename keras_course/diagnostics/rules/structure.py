@@ -67,8 +67,9 @@ def init_scale(seen: Observation) -> list[Finding]:
     """The first weights blow the signal up, or let it fade, on its way through the layers.
 
     Threshold: the product of the gains of all hidden layers is above 8 or below 1/8 where nothing normalises; a gain is
-    the weights' root mean square against He's (Glorot's where there is no rectifier). Glorot under ReLU loses √2 a layer
-    at most, so layers within a factor of 1.5 of their own rule count as 1. A blown-up signal must also show in a first
+    the weights' root mean square against He's (Glorot's where there is no rectifier). Glorot under ReLU loses √2 a
+    layer at most, so layers within a factor of 1.5 of their own rule count as 1. A blown-up signal must also show in a
+    first
     loss of at least twice that of a constant, or in what a fresh initialisation repairs.
     Must not trigger: nets with normalisation; a single wide layer; a net that has been trained before.
     Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2.
@@ -93,7 +94,8 @@ def init_scale(seen: Observation) -> list[Finding]:
             layer=unit.name,
             step=0,
             tag=f"weights/{kernel.name}",
-            evidence=f"the first weights of {len(off)} layers multiply the signal by {total:.3g} in all (within 1/8 and 8 "
+            evidence=f"the first weights of {len(off)} layers multiply the signal by {total:.3g} in all (within "
+            f"1/8 and 8 "
             f"is sound), most {unit.name} with {gain:.3g} times the spread that keeps its size",
             file=unit.file,
             line=unit.line,
@@ -120,7 +122,8 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
             layer=linear[0].name,
             step=0,
             tag=f"activation_spread/{linear[0].name}",
-            evidence=f"superposition holds to {error:.1g} over {len(seen.units)} layers (a net that bends: above 0.03), so "
+            evidence=f"superposition holds to {error:.1g} over {len(seen.units)} layers (a net that bends: "
+            f"above 0.03), so "
             "they are one linear layer",
             file=linear[0].file,
             line=linear[0].line,
@@ -148,7 +151,8 @@ def frozen(seen: Observation) -> list[Finding]:
                     layer=names[0].layer,
                     step=0,
                     tag=f"gradient_norm/{names[0].layer}",
-                    evidence=f"{names[0].name} got no gradient in any of {seen.steps.count} steps: no path leads from it to "
+                    evidence=f"{names[0].name} got no gradient in any of {seen.steps.count} steps: no path "
+                    f"leads from it to "
                     "the loss",
                 )
             )
@@ -236,7 +240,8 @@ def sign_flipped(seen: Observation) -> list[Finding]:
             confidence=0.97,
             step=int(steps.index[0]),
             tag="loss",
-            evidence=f"{np.mean(product[use] > 0):.0%} of the first {use.sum()} steps went uphill, with a mean cosine of "
+            evidence=f"{np.mean(product[use] > 0):.0%} of the first {use.sum()} steps went uphill, with a mean "
+            f"cosine of "
             f"{np.mean(product[use] / size[use]):.2f} to the gradient (downhill is negative)",
             file=seen.file,
             line=seen.line,
@@ -291,7 +296,8 @@ def input_ignored(seen: Observation) -> list[Finding]:
             layer=seen.units[-1].name if seen.units else "",
             step=seen.probes[-1].step,
             tag="outputs/spread_over_inputs",
-            evidence=f"the prediction varies by {max(spreads):.1g} of its size over a batch (below 1e-6 it is constant)",
+            evidence=f"the prediction varies by {max(spreads):.1g} of its size over a batch (below 1e-6 it is "
+            f"constant)",
         )
     ]
 
@@ -303,18 +309,18 @@ def _of_class(seen: Observation, *names: str) -> list[dict]:
 def batchnorm_mode(seen: Observation) -> list[Finding]:
     """Batch normalisation trains with its moving averages, or evaluates with averages that have not arrived.
 
-    Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the momentum
-    leaves more than half of the first values in the averages at the end, 0.5 < momentum^steps, which is arithmetic.
+    Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the
+    momentum leaves more than half of the first values in the averages at the end, 0.5 < momentum^steps, which is
+    arithmetic.
     Must not trigger: a frozen, pretrained trunk, whose layers are not trainable or whose averages are not 0 and 1.
     Source: taxonomy row 38; Ioffe and Szegedy (2015), section 3.1.
     """
     layers = [layer for layer in _of_class(seen, "BatchNormalization") if layer["trainable"]]
     if not layers or seen.steps is None:
         return []
-    averages = [
-        v for v in seen.variables if v.name.endswith("moving_mean") and v.initial is not None and v.final is not None
-    ]
-    untouched = [v for v in averages if np.array_equal(v.initial, v.final) and not np.any(v.initial)]
+    averages = [v for v in seen.variables if v.name.endswith("moving_mean")]
+    known = [(v, v.initial, v.final) for v in averages if v.initial is not None and v.final is not None]
+    untouched = [v for v, first, last in known if not np.any(first) and not np.any(last)]
     if seen.experiments.get("moving") and untouched and seen.steps.count >= 20:
         return [
             Finding(
@@ -383,15 +389,15 @@ def dropout_mode(seen: Observation) -> list[Finding]:
 def overwhelming_penalty(seen: Observation) -> list[Finding]:
     """The penalty on the weights outweighs the loss on the data.
 
-    Threshold: the penalty is more than half of the first loss, or every kernel has shrunk below a tenth of its first norm,
-    or dropout takes four fifths of a layer or more. Each is named only where the training is harmed.
+    Threshold: the penalty is more than half of the first loss, or every kernel has shrunk below a tenth of its first
+    norm, or dropout takes four fifths of a layer or more. Each is named only where the training is harmed.
     Must not trigger: the weight decay that keeps a trained net small (its penalty is a few per cent).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules.
     """
     first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
     penalty = seen.experiments.get("penalty_start", 0.0)
     shrunk = [
-        np.linalg.norm(k.final) / max(np.linalg.norm(k.initial), 1e-12)
+        float(np.linalg.norm(k.final)) / max(float(np.linalg.norm(k.initial)), 1e-12)
         for _, k in kernels(seen)
         if k.trainable and k.initial is not None and k.final is not None and np.any(k.initial)
     ]
