@@ -24,6 +24,7 @@ MAY_IMPORT = {  # part of keras_course -> the parts it may use; everything may u
     "records": {"exercise", "runs"},
     "report": {"records", "runs"},
     "board": set(),
+    "diagnostics": set(),
     "bench": {"records", "report", "runs"},
     "handout": set(),
     "check": {"handout"},
