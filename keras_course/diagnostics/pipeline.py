@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_course.diagnostics.observation import Data, Stage
-from keras_course.diagnostics.rules.seen import flat
+from keras_course.diagnostics.seen import flat
 
 import numpy as np
 import tensorflow as tf

@@ -309,14 +309,14 @@ def _plain(x: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.reshape(x, (len(x), -1)).astype("float64"), posinf=0.0, neginf=0.0)
 
 
-def embedded(x: np.ndarray, dimensions: int = 32) -> np.ndarray:
-    """(n, at most `dimensions`): features on one scale, then principal components, so that distances mean something."""
+def embedded(x: np.ndarray, dimensions: int = 32, columns: int = 256) -> np.ndarray:
+    """(n, k): features on one scale; of more than `columns` the first principal components, so that distances count."""
     from sklearn.decomposition import PCA
 
     flat = _plain(x)
     if np.ndim(x) <= 2:  # columns have units of their own; pixels do not
         flat = (flat - flat.mean(0)) / np.where(flat.std(0) > 0, flat.std(0), 1.0)
-    if flat.shape[1] <= dimensions or len(flat) <= dimensions:
+    if flat.shape[1] <= columns or len(flat) <= dimensions:
         return flat
     return PCA(dimensions, svd_solver="randomized", random_state=0).fit_transform(flat)
 

@@ -1,8 +1,7 @@
-"""Rules on inputs and targets as they are: rows 8 to 15, 45 and 46 of the table of causes, and those on splits."""
+"""Rules on inputs and targets as they are: rows 8 to 15, 45 and 46 of the table of causes."""
 
 from keras_course.diagnostics.observation import Finding, Observation, Probe
-from keras_course.diagnostics.rules import splits
-from keras_course.diagnostics.rules.seen import (
+from keras_course.diagnostics.seen import (
     BINARY,
     CATEGORICAL,
     DIFFERENCES,
@@ -415,5 +414,4 @@ RULES = {
     "labels_shuffled_apart": labels_shuffled_apart,
     "label_noise": label_noise,
     "inputs_drowned_in_noise": inputs_drowned_in_noise,
-    **splits.RULES,
 }

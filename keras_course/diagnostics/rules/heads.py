@@ -26,7 +26,7 @@ measured with Keras 3.15.1 on three blobs, six epochs (accuracy of chance: .68 f
 import math
 
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.rules.seen import (
+from keras_course.diagnostics.seen import (
     BINARY,
     CATEGORICAL,
     DIFFERENCES,

@@ -7,7 +7,7 @@ then says why they are not mixed: no shuffle, a short one, or one at the wrong p
 from collections.abc import Sequence
 
 from keras_course.diagnostics.observation import Finding, Observation, Stage
-from keras_course.diagnostics.rules.seen import flat, joined, takes_turns
+from keras_course.diagnostics.seen import flat, joined, takes_turns
 from keras_course.diagnostics.statistics import Mixing, binned, classes_of, form_of, mixing, run_z
 
 import numpy as np
