@@ -1,5 +1,7 @@
 """Series beside each other, and thinned."""
 
+import itertools
+
 from keras_course.diagnostics.plugin import series
 
 import pytest
@@ -19,7 +21,7 @@ def test_thinning_keeps_the_start_and_the_end(count, kept):
 
 def test_thinning_is_even():
     rest = series.thinned(list(range(5100)))[100:]
-    gaps = {b - a for a, b in zip(rest, rest[1:], strict=False)}
+    gaps = {b - a for a, b in itertools.pairwise(rest)}
     assert gaps <= {25, 26}
 
 
