@@ -18,7 +18,7 @@ from typing import Any
 
 from keras_course import __version__, exercise, settings
 from keras_course.base import ASSIGNMENTS, FIGURES, LOGS, ROOT, InputError, pick, worker_index
-from keras_course.runs import Run
+from keras_course.runs import Run, require_writable, write_atomically
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -287,7 +287,6 @@ def _report(parser: settings.Parser, argv: list[str]) -> int:
     """Write assignments/RESULTS.md and the README's list from the records."""
     parser.parse_all(argv)
     from keras_course import report
-    from keras_course.runs import write_atomically
 
     for path, text in report.generated([exercise.peek(name) for name in exercise.names()]).items():
         write_atomically(path, text)
@@ -378,6 +377,39 @@ def _arithmetic(parser: settings.Parser, argv: list[str]) -> int:
     return 0
 
 
+def _diagnose(parser: settings.Parser, argv: list[str]) -> int:
+    """Run a training script unchanged and say why it does not train."""
+    own, rest = _before_script(argv)
+    parser.usage = "keras-course diagnose [flags] SCRIPT.py [arguments of the script]"
+    parser.add_argument("script", type=Path, metavar="SCRIPT.py", help="the script; what follows are its arguments")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdict as JSON")
+    parser.add_argument("--log", type=Path, metavar="FOLDER", help="write all that is measured for TensorBoard")
+    parser.add_argument("--verify", action="store_true", help="try each repair on copies of the first steps")
+    parser.add_argument("--stop-early", action="store_true", help="end the script when the verdict is certain")
+    parser.add_argument("--max-steps", type=int, metavar="N", help="end it after N steps of a training")
+    arguments = parser.parse_all(own)
+    if arguments.json:
+        arguments.json = arguments.json.resolve()  # the script may change the folder
+        require_writable(arguments.json.parent)
+    from keras_course.diagnostics import script
+
+    keys = ("verify", "stop_early", "max_steps")
+    outcome = script.diagnose(arguments.script, rest, folder=arguments.log, **{k: getattr(arguments, k) for k in keys})
+    print(f"\n{script.summary(outcome)}", flush=True)
+    if arguments.json:
+        write_atomically(arguments.json, script.as_json(outcome))
+    return outcome.status
+
+
+def _before_script(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Our own arguments up to the script, and those of the script."""
+    valued = {"--json", "--log", "--max-steps"}
+    for i, word in enumerate(argv):
+        if not word.startswith("-") and (i == 0 or argv[i - 1] not in valued):
+            return argv[: i + 1], argv[i + 1 :]
+    return argv, []
+
+
 def _print_rows(rows: Sequence[dict[str, Any]]) -> None:
     """Rows of equal keys as a table on the terminal."""
     from rich import box
@@ -399,4 +431,5 @@ VERBS: dict[str, Callable[[settings.Parser, list[str]], int]] = {
     "board": _board,
     "bench": _bench,
     "arithmetic": _arithmetic,
+    "diagnose": _diagnose,
 }

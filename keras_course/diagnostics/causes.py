@@ -36,7 +36,7 @@ CAUSES: dict[str, Cause] = {
         3,
         "the loss expects logits and gets probabilities, so softmax is applied twice",
         "no activation on the output, or a loss that takes probabilities",
-        (*CONSTANT, "learning_rate_too_low", "saturated_units"),
+        (*CONSTANT, "learning_rate_too_low", "saturated_units", "init_scale"),
     ),
     "wrong_head_for_labels": Cause(
         4,
@@ -143,7 +143,7 @@ CAUSES: dict[str, Cause] = {
         23,
         "units of a layer start equal and stay equal",
         "a random initialiser: GlorotUniform, or HeNormal before ReLU",
-        (*CURVES, "input_ignored", "vanishing_gradient", "dead_units", *RATE, "frozen_or_disconnected"),
+        (*CURVES, "input_ignored", "vanishing_gradient", "dead_units", *RATE, "frozen_or_disconnected", "init_scale"),
     ),
     "init_scale": Cause(
         24,
@@ -161,7 +161,7 @@ CAUSES: dict[str, Cause] = {
         26,
         "weights get no gradient or are not trainable",
         "trainable=True, and no stop_gradient, argmax or NumPy between weights and loss",
-        (*CURVES, "input_ignored", "optimiser_not_applied"),
+        (*CURVES, "input_ignored", "optimiser_not_applied", *RATE),
     ),
     "optimiser_not_applied": Cause(
         27,
@@ -214,13 +214,20 @@ CAUSES: dict[str, Cause] = {
         35,
         "gradients fade before they reach the first layers",
         "ReLU with HeNormal, residual connections or normalisation",
-        (*CURVES, "input_ignored", "learning_rate_too_low", "saturated_units"),
+        (*CURVES, "input_ignored", "learning_rate_too_low", "saturated_units", "init_scale"),
     ),
     "dead_units": Cause(
         36,
         "ReLU units are silent on every input and get no gradient",
         "HeNormal with zero bias, a smaller rate, or LeakyReLU",
-        (*CURVES, "input_ignored", "vanishing_gradient", "frozen_or_disconnected", "learning_rate_too_low"),
+        (
+            *CURVES,
+            "input_ignored",
+            "vanishing_gradient",
+            "frozen_or_disconnected",
+            "learning_rate_too_low",
+            "init_scale",
+        ),
     ),
     "saturated_units": Cause(
         37,

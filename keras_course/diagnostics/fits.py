@@ -35,7 +35,7 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
     train, validation = data_of(x, y, split)
     if given.get("validation_data") is not None:
         validation = validation_of(given["validation_data"])
-    trains = [base for base in type(model).__mro__ if "train_step" in vars(base)][0].__module__
+    trains = next(base for base in type(model).__mro__ if "train_step" in vars(base)).__module__
     return {
         "model": model,
         "site": site,

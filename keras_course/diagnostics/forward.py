@@ -180,7 +180,7 @@ def read(loss: Any, names: dict[int, str], noted: Sequence[Noted] = ()) -> Forwa
     operations = ancestors(loss)
     kinds = classes_of(operations)
     reads = {t.name: external(op.inputs[0]) for op in operations if op.type == "ReadVariableOp" for t in op.outputs}
-    result = Forward(loss, [], _boundary(operations, kinds), reads)
+    result = Forward(loss, [], _boundary(loss, operations, kinds), reads)
     followers = defaultdict(list)
     for op in operations:
         for tensor in op.inputs:
@@ -197,14 +197,26 @@ def read(loss: Any, names: dict[int, str], noted: Sequence[Noted] = ()) -> Forwa
     return result
 
 
-def _boundary(operations: Sequence[Any], kinds: dict[str, int]) -> list[Any]:
+def _boundary(loss: Any, operations: Sequence[Any], kinds: dict[str, int]) -> list[Any]:
+    """Where data enter the mixed part; and roots that shapes and draws still come from when those are fed."""
     found = {
         tensor.name: tensor
         for op in operations
-        if op.type not in SHAPES and any(kinds[t.name] == MIXED for t in op.outputs)
+        if any(kinds[t.name] == MIXED for t in op.outputs)
         for tensor in op.inputs
         if kinds[tensor.name] == DATA and tensor.dtype not in (tf.resource, tf.variant)
     }
+    waiting, seen = [loss], {loss.name}
+    while waiting:
+        tensor = waiting.pop()
+        if tensor.name in found:
+            continue
+        if not tensor.op.inputs and kinds[tensor.name] == DATA and tensor.dtype not in (tf.resource, tf.variant):
+            found[tensor.name] = tensor
+        for entering in tensor.op.inputs:
+            if entering.name not in seen:
+                seen.add(entering.name)
+                waiting.append(entering)
     return list(found.values())
 
 

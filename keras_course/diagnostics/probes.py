@@ -19,6 +19,7 @@ DENSE = 128  # the steps from the first on of which all rows are kept
 EVERY = 10  # afterwards
 ROWS = 4096
 LOSSES = 20_000
+UNWRITTEN = np.float32(-3e38)
 LOOKS = 32  # the steps from the first on at which the closer look is taken
 EVERY_LOOK = 20  # afterwards
 WHOLE = 64_000_000  # bytes of whole batches that are kept, to run steps again
@@ -41,22 +42,24 @@ class Recorder:
         self.looks: list[Probe] = []
         self.batches: list[list[np.ndarray]] = []  # what entered through the boundary, in the first steps
         self.kept = 0  # bytes
+        self.fired: list[list[np.ndarray]] = []  # of the last looks: which outputs of each ReLU fired
         self.copies = sum(int(np.prod(v.shape)) for v in variables) <= PARAMETERS
         v = len(self.variables)
         with tf.init_scope(), tf.device("CPU:0"):
             self.step = _quiet(tf.zeros((), tf.int64))
             self.rows = _quiet(tf.fill((ROWS, 2 + 2 * v), np.float32(np.nan)))  # step, loss, gradients, weights
             self.changes = _quiet(tf.fill((ROWS, 2 * v), np.float32(np.nan)))  # updates, cosines
-            self.losses = _quiet(tf.fill((LOSSES,), np.float32(np.nan)))
+            self.losses = _quiet(tf.fill((LOSSES,), UNWRITTEN))
             self.before = [_quiet(tf.zeros(w.shape, w.dtype)) for w in self.variables] if self.copies else []
             self.uphill = [_quiet(tf.zeros(w.shape, w.dtype)) for w in self.variables] if self.copies else []
 
     def reset(self) -> None:
         """Begins again, for a second training of the same variables in the same graph."""
         self.step.assign(0)
-        for table in (self.rows, self.changes, self.losses):
+        for table in (self.rows, self.changes):
             table.assign(tf.fill(table.shape, np.float32(np.nan)))
-        self.looks, self.batches, self.kept = [], [], 0
+        self.losses.assign(tf.fill((LOSSES,), UNWRITTEN))
+        self.looks, self.batches, self.kept, self.fired = [], [], 0, []
 
     def record(self, loss: tf.Tensor, gradients: Sequence[Any]) -> tf.Tensor:
         """One step, before the weights change; returns its number. gradients: None where there is none."""
@@ -101,38 +104,52 @@ class Recorder:
     def _take(self, step: tf.Tensor, forward: Forward, gradients: Sequence[Any]) -> tf.Tensor:
         leaving = [f.leaving for f in forward.found]
         kinds = [f.unit.activation for f in forward.found]
-        table = measured(leaving, gradients, kinds)
+        table, fired = measured(leaving, gradients, kinds)
         entering = [f.entering for f in forward.found][:1]
         optional = [entering[0] if entering else None, forward.targets, forward.prediction, *(forward.noise or ())]
         here = [t is not None for t in optional]
         given = [t for t in optional if t is not None]
 
         def host(step: np.ndarray, table: np.ndarray, *rest: np.ndarray) -> np.int64:
-            values, rest_of = iter(rest), rest[len(given) :]
-            self.keep(int(step), table, [next(values) if there else None for there in here], list(rest_of))
+            flags, rest = rest[: len(fired)], rest[len(fired) :]
+            values, boundary = iter(rest), rest[len(given) :]
+            self.keep(int(step), table, flags, [next(values) if there else None for there in here], list(boundary))
             return np.int64(0)
 
-        return tf.numpy_function(host, [step, table, *given, *forward.boundary], tf.int64)
+        return tf.numpy_function(host, [step, table, *fired, *given, *forward.boundary], tf.int64)
 
     def keep(
-        self, step: int, table: np.ndarray, values: Sequence[np.ndarray | None], boundary: Sequence[np.ndarray]
+        self,
+        step: int,
+        table: np.ndarray,
+        fired: Sequence[np.ndarray],
+        values: Sequence[np.ndarray | None],
+        boundary: Sequence[np.ndarray],
     ) -> None:
         """Keeps a closer look; whole batches of the first steps, while there is room."""
         x, y, output, *noise = values
+        self.fired = [*self.fired[-3:], [flags.copy() for flags in fired]]
+        silent = self._silent(table[:, COLUMNS.index("dead")])
         self.looks.append(
             Probe(
                 step=step,
                 x=_few(x),
                 y=_few(y, 4096),
                 output=_few(output, 4096),
-                **{name: column.copy() for name, column in zip(COLUMNS, table.T, strict=True)},
-                noise=_ratio(*noise) if len(noise) == 2 else None,
+                **{name: column.copy() for name, column in zip(COLUMNS, table.T, strict=True)} | {"dead": silent},
+                noise=_ratio(noise[0], noise[1]) if len(noise) == 2 else None,
             )
         )
         size = sum(array.nbytes for array in boundary)
         if step < LOOKS and len(self.batches) == step and self.kept + size <= WHOLE:
             self.kept += size
             self.batches.append([array.copy() for array in boundary])
+
+    def _silent(self, dead: np.ndarray) -> np.ndarray:
+        """The share of each unit's outputs that fired in none of the last four looks, where that is asked."""
+        rows = [looks for looks in zip(*self.fired, strict=True) if len({f.shape for f in looks}) == 1]
+        shares = iter(1 - float(np.mean(np.any(np.stack(looks), axis=0))) for looks in rows)
+        return np.array([np.nan if np.isnan(d) else next(shares, d) for d in dead], np.float32)
 
     def steps(self) -> Steps:
         """What was measured until now."""
@@ -143,9 +160,10 @@ class Recorder:
         losses = self.losses.numpy()
         if count > LOSSES:
             losses = np.roll(losses, -(count % LOSSES))
+        written = losses[:count][losses[:count] != UNWRITTEN]  # a step that fails is counted and leaves no loss
         return Steps(
-            all_losses=losses[:count],
-            count=count,
+            all_losses=written,
+            count=count - (min(count, LOSSES) - len(written)),
             index=rows[:, 0].astype(int),
             loss=rows[:, 1],
             gradient=rows[:, 2 : 2 + v],
@@ -158,10 +176,28 @@ class Recorder:
 COLUMNS = ("mean", "spread", "dead", "saturated", "gradient")
 
 
-def measured(leaving: Sequence[tf.Tensor], gradients: Sequence[Any], kinds: Sequence[str]) -> tf.Tensor:
-    """(units, 5): mean, spread, dead share, saturated share and root mean square of the gradient of each activation."""
+def measured(
+    leaving: Sequence[tf.Tensor], gradients: Sequence[Any], kinds: Sequence[str]
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """(units, 5): mean, spread, dead share, saturated share and root mean square of the gradient of each activation.
+
+    Beside it, for each ReLU, which of its outputs fired for an example: boolean, (outputs,).
+    """
     rows = [_unit_row(a, g, kind) for a, g, kind in zip(leaving, gradients, kinds, strict=True)]
-    return tf.stack(rows) if rows else tf.zeros((0, len(COLUMNS)))
+    fired = [tf.reduce_max(_flat(a), axis=0) > 0 for a, kind in zip(leaving, kinds, strict=True) if kind in RECTIFIED]
+    return tf.stack(rows) if rows else tf.zeros((0, len(COLUMNS))), fired
+
+
+RECTIFIED = ("relu", "relu6")
+
+
+def _flat(activation: tf.Tensor) -> tf.Tensor:
+    """(cases, outputs)"""
+    return (
+        tf.reshape(activation, (-1, tf.shape(activation)[-1]))
+        if activation.shape.rank
+        else tf.reshape(activation, (1, 1))
+    )
 
 
 def _unit_row(activation: tf.Tensor, gradient: Any, kind: str) -> tf.Tensor:
@@ -169,9 +205,9 @@ def _unit_row(activation: tf.Tensor, gradient: Any, kind: str) -> tf.Tensor:
     nan = tf.constant(np.nan, tf.float32)
     mean = tf.reduce_mean(a)
     spread = tf.sqrt(tf.maximum(tf.reduce_mean(tf.square(a)) - tf.square(mean), 0.0))
-    flat = tf.reshape(a, (-1, tf.shape(a)[-1])) if a.shape.rank else tf.reshape(a, (1, 1))  # (cases, units)
+    flat = _flat(a)
     dead = nan
-    if kind in ("relu", "relu6"):
+    if kind in RECTIFIED:
         dead = tf.reduce_mean(tf.cast(tf.reduce_max(flat, axis=0) <= 0, tf.float32))
     saturated = nan
     if kind in ("sigmoid", "tanh"):
@@ -201,6 +237,6 @@ def _few(array: np.ndarray | None, rows: int = FEW) -> np.ndarray | None:
     return None if array is None else np.array(array[:rows] if np.ndim(array) else array)
 
 
-def _ratio(signal: np.ndarray, noisy: np.ndarray) -> float:
+def _ratio(signal: Any, noisy: Any) -> float:
     """Standard deviation of the noise against that of the signal."""
     return float(np.std(noisy - signal) / max(float(np.std(signal)), 1e-12))

@@ -23,8 +23,9 @@ Rewrite = Callable[[Any], None]  # changes a GraphDef in place
 class Replay:
     """The forward pass of a training, ready to be run with other weights and batches.
 
-    batches: of the first steps, each with one array per tensor of `forward.boundary`. initial: id of a variable's handle
-    -> its first value. trained: id of the handles of trained variables. rewrite: changes the graph before it is used.
+    batches: of the first steps, each with one array per tensor of `forward.boundary`. initial: id of a variable's
+    handle -> its first value. trained: id of the handles of trained variables. rewrite: changes the graph before it is
+    used.
     """
 
     def __init__(
@@ -43,14 +44,15 @@ class Replay:
         self.graph = tf.Graph()
         with self.graph.as_default():
             self.variables, handles = self._variables(captures, trained)
-            v1.import_graph_def(definition, input_map=handles, name="")
+            self.feeds = [v1.placeholder(t.dtype, _any_batch(t.shape)) for t in forward.boundary]
+            cut = {t.name: feed for t, feed in zip(forward.boundary, self.feeds, strict=True)}
+            v1.import_graph_def(definition, input_map=handles | cut, name="")
             self.output = self._tensor(forward.prediction)
             self.loss = loss(self) if loss else v1.reduce_mean(self._tensor(forward.loss))
             found = tf.gradients(self.loss, list(self.variables.values()))
             self.gradients = {
                 k: tf.convert_to_tensor(g) for k, g in zip(self.variables, found, strict=True) if g is not None
             }
-            self.feeds = [self._tensor(t) for t in forward.boundary]
             self.values = {name: v1.placeholder(v.dtype, v.shape) for name, v in self.variables.items()}
             self.assign = [v1.assign(v, self.values[name]) for name, v in self.variables.items()]
             self.session = v1.Session(graph=self.graph)
@@ -65,6 +67,7 @@ class Replay:
         variables: dict[str, Any] = {}
         handles, made = {}, {}
         self.first: dict[str, np.ndarray] = {}
+        self.owners: dict[str, int] = {}  # name -> id of the variable's handle
         for name, handle in captures.items():
             value = self.initial.get(id(handle))
             if value is None:
@@ -73,8 +76,8 @@ class Replay:
                 made[id(handle)] = v1.Variable(value, use_resource=True, trainable=False, name="replayed")
             variable = made[id(handle)]
             handles[name] = variable.handle
-            if id(handle) in trained and name not in variables and variable not in list(variables.values()):
-                variables[name], self.first[name] = variable, value
+            if id(handle) in trained and id(handle) not in self.owners.values():
+                variables[name], self.first[name], self.owners[name] = variable, value, id(handle)
         return variables, handles
 
     def _tensor(self, tensor: Any) -> Any:
@@ -125,6 +128,11 @@ class Replay:
         return Curve(np.array(losses), np.array(probed), weights)
 
 
+def _any_batch(shape: tf.TensorShape) -> tf.TensorShape:
+    """The shape, for batches of any size."""
+    return shape if not shape.rank else tf.TensorShape([None, *shape.as_list()[1:]])
+
+
 class Curve:
     """losses: of each step before its update. probed: of the probe behind it. weights: the last ones."""
 
@@ -153,7 +161,10 @@ def graph_of(forward: Forward) -> tuple[Any, dict[str, Any]]:
     if isinstance(graph, Recording):
         return _rebuilt(forward)
     targets = [t.op.name for t in (forward.loss, forward.prediction) if t is not None]
-    definition = v1.graph_util.extract_sub_graph(graph.as_graph_def(), targets)
+    definition = graph.as_graph_def()
+    for node in definition.node:  # the order of side effects is of no concern here
+        node.input[:] = [name for name in node.input if not name.startswith("^")]
+    definition = v1.graph_util.extract_sub_graph(definition, targets)
     from keras_course.diagnostics.forward import external
 
     used = {node.name for node in definition.node}
@@ -176,11 +187,10 @@ def _rebuilt(forward: Forward) -> tuple[Any, dict[str, Any]]:
                 if id(given) in inside:
                     made[given.name] = v1.placeholder(tf.resource, (), name=op.name)
                     captures[made[given.name].name] = inside[id(given)]
-                elif op.type == "Const":
+                elif given.name not in boundary:
                     made[given.name] = tf.constant(given.value.numpy(), dtype=given.dtype, name=op.name)
                 else:
-                    shape = None if given.name in boundary else given.shape
-                    made[given.name] = v1.placeholder(given.dtype, shape, name=op.name)
+                    made[given.name] = v1.placeholder(given.dtype, _any_batch(given.shape), name=op.name)
             else:
                 outputs = _apply(op, [made[t.name] for t in op.inputs])
                 made.update((t.name, o) for t, o in zip(op.outputs, outputs, strict=True))

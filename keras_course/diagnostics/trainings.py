@@ -161,11 +161,13 @@ class Training:
 
     def _look_eagerly(self, step: int, forward: Forward, slopes: Sequence[Any]) -> None:
         assert self.recorder
-        table = measured([_value(f.leaving) for f in forward.found], slopes, [f.unit.activation for f in forward.found])
+        kinds = [f.unit.activation for f in forward.found]
+        table, fired = measured([_value(f.leaving) for f in forward.found], slopes, kinds)
         entering = [f.entering for f in forward.found][:1]
         tensors = [entering[0] if entering else None, forward.targets, forward.prediction, *(forward.noise or ())]
         values = [None if t is None else np.asarray(_value(t)) for t in tensors]
-        self.recorder.keep(step, table.numpy(), values, [np.asarray(_value(t)) for t in forward.boundary])
+        boundary = [np.asarray(_value(t)) for t in forward.boundary]
+        self.recorder.keep(step, table.numpy(), [f.numpy() for f in fired], values, boundary)
 
     # The observation
 
@@ -219,7 +221,8 @@ class Training:
 
     def _structure(self) -> dict[str, float]:
         """What the graph says for certain, as numbers."""
-        forward, found = self.forward, {}
+        forward = self.forward
+        found: dict[str, float] = {}
         if forward:
             found = {
                 "broadcast": float(forward.broadcast),
@@ -228,10 +231,20 @@ class Training:
                 "rescued": float(forward.rescued),
                 "evaluating": float(self.evaluating),
             }
+        found["penalty_start"] = self._penalty()
         noise = [p.noise for p in (self.recorder.looks if self.recorder else []) if p.noise is not None]
         if noise:
             found["noise"] = float(np.median(noise))
         return found
+
+    def _penalty(self) -> float:
+        """What the regularizers of the model ask for its first weights."""
+        total = 0.0
+        for variable in self.model.trainable_variables if self.model is not None else ():
+            first = self.initial.get(id(variable.value.handle))
+            if getattr(variable, "regularizer", None) is not None and first is not None:
+                total += float(variable.regularizer(tf.constant(first)))
+        return total
 
     def _variables(self, units: Sequence[Any]) -> list[Variable]:
         owner = {name: unit.name for unit in units for name in unit.variables}

@@ -1,0 +1,121 @@
+"""From findings to a verdict: harm first, then causes before their symptoms.
+
+A finding is named when it is certain, or when the training is harmed; else it is a note. Of two findings of which one
+explains the other, the cause stays named and the symptom becomes part of its evidence.
+"""
+
+import dataclasses
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable
+
+from keras_course.diagnostics import rules as package
+from keras_course.diagnostics.causes import CAUSES
+from keras_course.diagnostics.harm import Harm, harm_of
+from keras_course.diagnostics.observation import Finding, Observation
+
+# Causes whose harm shows in validation or in what the result is worth, not in the training loss.
+ELSEWHERE = {"validation_split_sorted", "train_val_preprocessing_mismatch", "leakage_duplicates", "leakage_feature"}
+NAMED = 0.3  # of harm, from which on a mechanism is named; curves ask for more
+CURVES = {
+    "too_few_steps": 0.6,
+    "underfitting_capacity": 0.5,
+    "overfitting": 9.0,
+    "oscillation": 0.5,
+    "class_imbalance": 0.1,
+}
+
+Rule = Callable[[Observation], list[Finding]]
+
+
+@functools.cache
+def rules() -> dict[str, Rule]:
+    """Every rule, by name."""
+    found: dict[str, Rule] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        found |= importlib.import_module(f"{package.__name__}.{module.name}").RULES
+    return found
+
+
+@dataclasses.dataclass(kw_only=True)
+class Report:
+    """The verdict on one training: named causes first, each before what it explains, then notes."""
+
+    observation: Observation
+    harm: Harm
+    findings: list[Finding]
+
+    @property
+    def named(self) -> list[Finding]:
+        return [f for f in self.findings if f.kind == "named"]
+
+    @property
+    def healthy(self) -> bool:
+        """No cause is named, and the loss is better than that of a constant by more than a tenth of the way."""
+        return not self.named and not self.unexplained
+
+    @property
+    def unexplained(self) -> bool:
+        """It does not learn, and no rule says why."""
+        return not self.named and (self.harm.diverged or (self.harm.baseline is not None and self.harm.degree > 0.9))
+
+
+def examine(seen: Observation) -> Report:
+    """The verdict on what was seen of one training."""
+    harm = harm_of(seen)
+    found: list[Finding] = []
+    for rule in rules().values():
+        found += rule(seen)
+    found = [dataclasses.replace(f, repair=f.repair or CAUSES[f.cause].repair) for f in found]
+    judged = [_judged(f, harm) for f in _once(found)]
+    return Report(observation=seen, harm=harm, findings=_explained(judged))
+
+
+def _once(found: list[Finding]) -> list[Finding]:
+    """The strongest finding of each cause."""
+    best: dict[str, Finding] = {}
+    for finding in sorted(found, key=lambda f: (f.kind == "named", f.certain, f.confidence)):
+        best[finding.cause] = finding
+    return list(best.values())
+
+
+def _judged(finding: Finding, harm: Harm) -> Finding:
+    """Named only with harm, unless it is certain or its harm is elsewhere."""
+    needed = CURVES.get(finding.cause, NAMED)
+    if (
+        finding.kind == "note"
+        or finding.certain
+        or finding.cause in ELSEWHERE
+        or harm.diverged
+        or harm.degree >= needed
+    ):
+        return finding
+    return dataclasses.replace(finding, kind="note")
+
+
+def _explained(found: list[Finding]) -> list[Finding]:
+    """Symptoms of a named cause become notes behind it; the rest stands in the order of confidence."""
+    named = sorted((f for f in found if f.kind == "named"), key=lambda f: -f.confidence)
+    kept: list[Finding] = []
+    demoted: list[Finding] = []
+    for finding in named:
+        upstream = [o for o in named if o is not finding and _explains(o, finding)]
+        if upstream:
+            demoted.append(
+                dataclasses.replace(
+                    finding, kind="note", evidence=f"{finding.evidence} (follows from {upstream[0].cause})"
+                )
+            )
+        else:
+            kept.append(finding)
+    notes = [f for f in found if f.kind == "note"]
+    return [*kept, *demoted, *sorted(notes, key=lambda f: -f.confidence)]
+
+
+def _explains(cause: Finding, symptom: Finding) -> bool:
+    """Whether `symptom` follows from `cause`; of two that explain each other, from the more confident one."""
+    if symptom.cause not in CAUSES[cause.cause].explains:
+        return False
+    mutual = cause.cause in CAUSES[symptom.cause].explains
+    return not mutual or cause.confidence >= symptom.confidence

@@ -1,0 +1,168 @@
+"""What is tried on copies when a training is judged: a few dozen of its own steps, with one thing changed.
+
+Each number goes into `Observation.experiments`, so that the rules stay functions of what was seen. Losses are relative:
+1 is the loss before the first step, and what diverges is infinite.
+"""
+
+import time
+from typing import Any
+
+from keras_course.diagnostics.observation import Observation
+from keras_course.diagnostics.replay import Replay, optimizer_of
+from keras_course.diagnostics.trainings import Training
+
+import numpy as np
+
+STEPS = 20
+SECONDS = 6.0  # after which no further experiment is begun
+
+
+def replay_of(training: Training, **changes: Any) -> Replay | None:
+    """The steps of a training, to be run again; None when they were not seen well enough."""
+    recorder = training.recorder
+    if training.forward is None or recorder is None or not recorder.batches or not training.initial:
+        return None
+    batches = [b for b in recorder.batches if all(np.all(np.isfinite(a)) for a in b if a.dtype.kind == "f")]
+    trained = [id(v.handle) for v in training.variables]
+    return Replay(training.forward, batches or recorder.batches, training.initial, trained, **changes)
+
+
+def rate_of(seen: Observation) -> float | None:
+    """The learning rate: the peak of a schedule; of updates by hand, update over gradient where they are parallel."""
+    if seen.optimizer.schedule is not None:
+        return float(np.max(seen.optimizer.schedule))
+    if seen.optimizer.rate is not None:
+        return seen.optimizer.rate
+    steps = seen.steps
+    if steps is None or not len(steps.index):
+        return None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = steps.update / steps.gradient
+        parallel = ratio[(np.abs(steps.aligned) > 0.999) & np.isfinite(ratio) & (ratio > 0)]
+    return float(np.median(parallel)) if parallel.size else None
+
+
+def run(training: Training, seen: Observation) -> dict[str, float]:
+    """The experiments on one training; what cannot be tried is left out."""
+    try:
+        replay = replay_of(training)
+    except Exception as error:
+        seen.unseen.append(
+            f"Its steps could not be run again: {type(error).__name__}: {str(error).splitlines()[0]:.120}"
+        )
+        return {}
+    if replay is None:
+        return {}
+    found: dict[str, float] = {}
+    begun = time.monotonic()
+    for experiment in (rates, fresh, reach, superposition, outputs):
+        if time.monotonic() - begun < SECONDS:
+            try:
+                found |= experiment(replay, seen, training)
+            except Exception as error:
+                seen.unseen.append(f"`{experiment.__name__}` could not be tried: {str(error).splitlines()[0]:.120}")
+    replay.close()
+    return found
+
+
+def rates(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
+    """The first steps at the rate itself, at a tenth, ten and a hundred times of it."""
+    rate = rate_of(seen)
+    if not rate:
+        return {}
+    probe = replay.batches[-1]
+    first = float(np.mean(replay.losses(replay.start, replay.batches[:4])))
+    at_start = float(replay.losses(replay.start, [probe])[0])
+    found = {"rate": rate, "first_loss": first, "probe_start": at_start}
+    for name, factor in (("same", 1.0), ("tenth", 0.1), ("ten", 10.0), ("hundred", 100.0)):
+        optimizer = optimizer_of(seen.optimizer.name, rate * factor, seen.optimizer.momentum)
+        curve = replay.train(optimizer, steps=STEPS, probe=probe)
+        found[f"end_{name}"] = curve.end
+        probed = curve.probed[np.isfinite(curve.probed)]
+        found[f"probe_{name}"] = float(np.mean(probed[-3:])) if len(probed) == STEPS else float("inf")
+        if name == "same":
+            found["probe_worst"] = float(np.max(curve.probed)) if len(probed) == STEPS else float("inf")
+    return found
+
+
+def fresh_start(replay: Replay, seen: Observation, training: Training) -> dict[str, np.ndarray]:
+    """The first weights drawn anew: He's where a rectifier follows, Glorot's elsewhere; vectors as they were."""
+    rng = np.random.default_rng(0)
+    rectified = {
+        name: unit.activation in ("relu", "relu6", "leaky_relu", "elu", "gelu", "swish")
+        for unit in seen.units
+        for name in unit.variables
+    }
+    names = {id(v.handle): training.names[v] for v in training.variables}
+    start = {}
+    for name, value in replay.start.items():
+        start[name] = value
+        if value.ndim >= 2 and names[replay.owners[name]] in rectified:
+            fan_in, fan_out = np.prod(value.shape[:-1]), np.prod(value.shape[:-2]) * value.shape[-1]
+            he = rectified[names[replay.owners[name]]]
+            spread = np.sqrt(2 / fan_in) if he else np.sqrt(2 / (fan_in + fan_out))
+            start[name] = (rng.normal(size=value.shape) * spread).astype(value.dtype)
+    return start
+
+
+def fresh(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
+    """The first steps from weights drawn anew, at the same rate."""
+    rate = rate_of(seen)
+    if not rate:
+        return {}
+    optimizer = optimizer_of(seen.optimizer.name, rate, seen.optimizer.momentum)
+    curve = replay.train(optimizer, steps=STEPS, start=fresh_start(replay, seen, training))
+    return {"end_fresh": curve.end}
+
+
+def reach(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
+    """Whether the network can learn eight examples by heart: the loss that 100 steps of Adam leave of them."""
+    batch = few(replay.batches[0], 8)
+    if batch is None:
+        return {}
+    before = float(replay.losses(replay.start, [batch])[0])
+    curve = replay.train(optimizer_of("Adam", 0.01), steps=100, batches=[batch])
+    return {"few_start": before, "few_end": curve.end}
+
+
+def few(batch: list[np.ndarray], n: int) -> list[np.ndarray] | None:
+    """The first rows of a batch, repeated to its size; None when its arrays have no common first axis."""
+    sizes = {a.shape[0] if a.ndim else 0 for a in batch}
+    size = max(sizes)
+    return [np.resize(a[:n], a.shape) for a in batch] if len(sizes) == 1 and size >= n else None
+
+
+def superposition(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
+    """|f(a + b) - f(a) - f(b) + f(0)| / |f(a + b)| of what enters the head: rounding only when all of it is linear."""
+    where = [i for i, a in enumerate(replay.batches[0]) if a.dtype.kind == "f" and a.ndim >= 2]
+    forward = replay.forward
+    if len(where) != 1 or len(forward.found) < 2 or len(replay.batches) < 2:
+        return {}
+    if replay.batches[0][where[0]].shape != replay.batches[1][where[0]].shape:
+        return {}
+    entering = forward.boundary[where[0]]
+    if entering.name != forward.found[0].entering.name:
+        return {}
+    fetch = replay.graph.get_tensor_by_name(forward.found[-1].linear.name)
+    a, b = (np.asarray(replay.batches[i][where[0]], "float32") for i in (0, 1))
+    replay.put(replay.start)
+
+    def f(x: np.ndarray) -> np.ndarray:
+        batch = list(replay.batches[0])
+        batch[where[0]] = x
+        return replay.session.run(fetch, replay._feed(batch)).astype("float64")
+
+    both = f(a + b)
+    rest = float(np.linalg.norm(both - f(a) - f(b) + f(0 * a)))
+    return {"superposition": rest / max(float(np.linalg.norm(both)), 1e-30)}
+
+
+def outputs(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
+    """How much the prediction of the trained network varies over the inputs, against its size."""
+    final = {id(v.handle): v.numpy() for v in training.variables}
+    weights = {name: final[handle] for name, handle in replay.owners.items()}
+    values = replay.outputs(weights, replay.batches[0]) if replay.output is not None else np.zeros(0)
+    if values.ndim < 1 or len(values) < 2:
+        return {}
+    spread = float(np.max(np.std(values, axis=0))) / max(float(np.max(np.abs(values))), 1e-30)
+    return {"output_spread": float(spread)} if np.isfinite(spread) else {}

@@ -1,0 +1,177 @@
+"""Whether a training is harmed: how much of what a simple model learns from the same data it has learned."""
+
+import dataclasses
+import warnings
+
+from keras_course.diagnostics.observation import Data, Observation
+
+import numpy as np
+
+ROWS = 1500
+COLUMNS = 4096
+
+
+@dataclasses.dataclass(kw_only=True)
+class Harm:
+    """degree: 0 when the training reaches what it can, 1 when it is no better than a constant, more when it is worse.
+
+    sentence: the comparison in words. baseline: the loss of the best constant. reference: of a simple model.
+    """
+
+    degree: float
+    sentence: str
+    diverged: bool = False
+    baseline: float | None = None
+    reference: float | None = None
+    end: float | None = None
+    still_falling: bool = False
+
+    def __bool__(self) -> bool:
+        return self.degree > 0.5
+
+
+CROSS = ("sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy")
+SQUARED, ABSOLUTE = "mean_squared_error", "mean_absolute_error"
+
+
+def harm_of(seen: Observation) -> Harm:
+    """The harm of one training, by its loss."""
+    steps = seen.steps
+    if steps is None or not len(steps.all_losses):
+        return Harm(degree=0.0, sentence="no step was seen")
+    losses = steps.all_losses
+    if not np.all(np.isfinite(losses)):
+        first = int(np.flatnonzero(~np.isfinite(losses))[0]) + max(steps.count - len(losses), 0)
+        return Harm(
+            degree=2.0, sentence=f"the loss is {losses[~np.isfinite(losses)][0]} at step {first}", diverged=True
+        )
+    tail = losses[-max(len(losses) // 10, min(10, len(losses))) :]
+    end, error = float(np.mean(tail)), float(np.std(tail) / np.sqrt(len(tail)))
+    start = float(np.mean(losses[: max(min(5, len(losses) // 4), 1)]))
+    falling = _falling(losses)
+    best, reference = baseline_of(seen), None
+    if best is not None and best > 0:
+        reference = reference_of(seen)
+        low = min(reference if reference is not None else 0.0, 0.9 * best)
+        degree = (end - low) / (best - low)
+        words = f"the loss ends at {end:.3g}, the best constant gives {best:.3g}"
+        if reference is not None:
+            words += f", a simple model {reference:.3g}"
+        return Harm(
+            degree=float(np.clip(degree, 0, 5)),
+            sentence=words,
+            diverged=end > 3 * max(best, 1e-12) and end > 1.5 * start,
+            baseline=best,
+            reference=reference,
+            end=end,
+            still_falling=falling,
+        )
+    # Without a known target only progress can be judged: none at all, or uphill, is harm.
+    moved = (start - end) / max(abs(start), 1e-12)
+    grew = end > start + 3 * error and moved < -0.2
+    return Harm(
+        degree=1.0 if grew or abs(moved) < 0.01 else 0.0,
+        sentence=f"the loss goes from {start:.3g} to {end:.3g}",
+        diverged=grew and end > 10 * abs(start),
+        end=end,
+        still_falling=falling,
+    )
+
+
+def _falling(losses: np.ndarray) -> bool:
+    """Whether the last third lies significantly below the third before it."""
+    third = len(losses) // 3
+    if third < 5:
+        return False
+    before, last = losses[-2 * third : -third], losses[-third:]
+    error = np.sqrt(np.var(before) / third + np.var(last) / third)
+    return bool(
+        np.mean(before) - np.mean(last) > 3 * error and np.mean(before) - np.mean(last) > 0.02 * np.mean(before)
+    )
+
+
+def targets_of(seen: Observation) -> np.ndarray | None:
+    """The targets of the training: of its data, else of the batches that were seen."""
+    if seen.train is not None and seen.train.y is not None:
+        return seen.train.y
+    parts = [np.asarray(y) for y in seen.stream if y is not None and np.ndim(y)]
+    shapes = {p.shape[1:] for p in parts}
+    return np.concatenate(parts) if parts and len(shapes) == 1 else None
+
+
+def baseline_of(seen: Observation) -> float | None:
+    """The loss of the best constant prediction; None when the loss or the targets are not known."""
+    y, name = targets_of(seen), seen.loss.name
+    if y is None or y.size == 0 or y.dtype.kind not in "iufb" or not np.all(np.isfinite(y.astype("float64"))):
+        return None
+    if name == "sparse_categorical_crossentropy":
+        return _entropy(np.unique(y.astype("int64"), return_counts=True)[1])
+    if name == "categorical_crossentropy" and y.ndim >= 2:
+        return _entropy(y.reshape(-1, y.shape[-1]).sum(0))
+    if name == "binary_crossentropy" and y.min() >= 0 and y.max() <= 1:
+        p = np.clip(y.reshape(len(y), -1).astype("float64").mean(0), 1e-7, 1 - 1e-7)
+        return float(np.mean(-p * np.log(p) - (1 - p) * np.log(1 - p)))
+    if name == SQUARED:
+        return float(np.mean(np.var(y.reshape(len(y), -1).astype("float64"), axis=0)))
+    if name == ABSOLUTE:
+        flat = y.reshape(len(y), -1).astype("float64")
+        return float(np.mean(np.abs(flat - np.median(flat, axis=0))))
+    return None
+
+
+def _entropy(counts: np.ndarray) -> float:
+    p = counts[counts > 0] / counts.sum()
+    return float(-np.sum(p * np.log(p)))
+
+
+def reference_of(seen: Observation) -> float | None:
+    """The cross-validated loss of a linear model and of nearest neighbours, whichever is lower; None without data."""
+    data = seen.train
+    if data is None or data.y is None or len(data.y) < 40 or data.x.dtype.kind not in "iufb":
+        return None
+    x = data.x.reshape(len(data.x), -1)
+    if x.shape[1] > COLUMNS or not np.all(np.isfinite(x.astype("float64"))):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _reference(x.astype("float64"), data, seen.loss.name)
+        except ValueError:
+            return None
+
+
+def _reference(x: np.ndarray, data: Data, loss: str) -> float | None:
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.model_selection import cross_val_predict
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows = np.random.default_rng(0).permutation(len(x))[:ROWS]
+    x, y = x[rows], np.asarray(data.y)[rows]
+    if loss in CROSS:
+        labels = y.argmax(-1) if loss == "categorical_crossentropy" else y.reshape(len(y), -1)
+        if labels.ndim == 2 and labels.shape[1] != 1:
+            return None
+        labels = labels.reshape(-1).astype(int)
+        if np.min(np.unique(labels, return_counts=True)[1]) < 3:
+            return None
+        found = []
+        for model in (LogisticRegression(C=0.1, max_iter=60), KNeighborsClassifier(10)):
+            p = cross_val_predict(make_pipeline(StandardScaler(), model), x, labels, cv=3, method="predict_proba")
+            own = p[np.arange(len(p)), np.searchsorted(np.unique(labels), labels)]
+            found.append(float(np.mean(-np.log(np.clip(own, 0.01, 1)))))
+        return min(found)
+    if loss in (SQUARED, ABSOLUTE):
+        targets = y.reshape(len(y), -1).astype("float64")
+        if targets.shape[1] > 20:
+            return None
+        found = []
+        for model in (RidgeCV(np.logspace(-2, 3, 6)), KNeighborsRegressor(10)):
+            rest = (
+                cross_val_predict(make_pipeline(StandardScaler(), model), x, targets, cv=3).reshape(targets.shape)
+                - targets
+            )
+            found.append(float(np.mean(rest**2 if loss == SQUARED else np.abs(rest))))
+        return min(found)
+    return None

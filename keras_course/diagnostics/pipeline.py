@@ -1,0 +1,254 @@
+"""What a `tf.data` pipeline does, read from its objects: nothing is drawn from it, so training goes the way it would.
+
+Iterating over a data set that reshuffles would change the order of the epochs that follow. The stages are read from the
+attributes of the objects (TensorFlow 2.21), the rows from the arrays at its source, sent through the functions of its
+maps where these neither write to a variable nor call Python nor read a file.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from keras_course.diagnostics.observation import Data, Stage
+
+import numpy as np
+import tensorflow as tf
+
+KINDS = {  # class name, without underscore, "Parallel", "Dataset" and version -> kind
+    "TensorSlice": "source",
+    "Tensor": "source",
+    "Range": "source",
+    "Random": "source",
+    "Variant": "source",
+    "TextLine": "source",
+    "TFRecord": "source",
+    "FixedLengthRecord": "source",
+    "PaddedBatch": "batch",
+    "GroupByWindow": "batch",
+    "DirectedInterleave": "choose",
+}
+LETTING_THROUGH = {"shuffle", "cache", "prefetch", "options", "repeat", "assertcardinality"}
+UNFIT = ("PyFunc", "ReadFile", "Decode", "Assign", "RngReadAndSkip", "Print", "Iterator", "Queue")
+NUMBERED = {"Range", "Random", "Variant", "Tensor"}  # sources of what goes with any example: indices, seeds, counts
+
+
+def stages(dataset: Any) -> list[Stage]:
+    """The transformations of `dataset` from the source on; [] for what is not a `tf.data.Dataset`.
+
+    Every `detail` has `n`, how many elements leave the stage, None when unknown or endless. Further ones:
+    source: class. shuffle: buffer, reshuffle, seed (None without one), of (elements that enter).
+    batch: size. repeat: count, -1 for ever. map: random, python. take, skip: count. cache: file. prefetch: size.
+    zip, concatenate, choose: legs, the stages of each input; zip: apart, its legs are shuffled differently although one
+    holds the labels of the other.
+    """
+    if not isinstance(dataset, tf.data.Dataset):
+        return []
+    inputs = dataset._inputs()
+    stage = Stage(kind=_kind(dataset), detail={"n": _count(dataset)} | _detail(dataset))
+    if len(inputs) == 1:
+        return [*stages(inputs[0]), stage]
+    if inputs:
+        stage.detail["legs"] = [stages(leg) for leg in inputs]
+    if stage.kind == "zip":
+        stage.detail["apart"] = _apart(inputs, stage.detail["legs"])
+    return [stage]
+
+
+def flat(pipeline: list[Stage]) -> Iterator[Stage]:
+    """All stages, those of legs before the stage that joins them."""
+    for stage in pipeline:
+        for leg in stage.detail.get("legs", ()):
+            yield from flat(leg)
+        yield stage
+
+
+def _class(dataset: Any) -> str:
+    name = type(dataset).__name__.strip("_").removesuffix("V2").removesuffix("V1").removesuffix("Dataset")
+    return name.removeprefix("Parallel") or name
+
+
+def _kind(dataset: Any) -> str:
+    name = _class(dataset)
+    if name == "FlatMap" and hasattr(dataset._inputs()[0], "_tensors") and _is_generator(dataset):
+        return "generator"
+    return KINDS.get(name, name.lower())
+
+
+def _is_generator(dataset: Any) -> bool:
+    """`from_generator` is a flat map over a single dummy."""
+    shapes = [t.shape.rank for t in dataset._inputs()[0]._tensors]
+    return _class(dataset._inputs()[0]) == "Tensor" and shapes == [0]
+
+
+def _count(dataset: Any) -> int | None:
+    n = int(dataset.cardinality())
+    return n if n >= 0 else None
+
+
+def _number(dataset: Any, name: str) -> int | None:
+    value = getattr(dataset, name, None)
+    return None if value is None else int(tf.get_static_value(value))
+
+
+def _detail(dataset: Any) -> dict[str, Any]:
+    kind = _kind(dataset)
+    if kind == "shuffle":
+        seeds = _number(dataset, "_seed"), _number(dataset, "_seed2")
+        return {
+            "buffer": _number(dataset, "_buffer_size"),
+            "reshuffle": dataset._reshuffle_each_iteration is not False,
+            "seed": None if seeds == (0, 0) else seeds,
+            "of": _count(dataset._inputs()[0]),
+        }
+    if kind == "batch":
+        return {"size": _number(dataset, "_batch_size")}
+    if kind in ("take", "skip", "repeat"):
+        return {"count": _number(dataset, "_count")}
+    if kind == "cache":
+        return {"file": str(tf.get_static_value(dataset._filename) or b"", "utf-8", "replace")}
+    if kind == "prefetch":
+        return {"size": _number(dataset, "_buffer_size")}
+    if kind == "map":
+        names = _operations(dataset)
+        return {"random": any("Random" in o for o in names), "python": any("PyFunc" in o for o in names)}
+    return {"class": _class(dataset)} if kind == "source" else {}
+
+
+def _operations(dataset: Any) -> set[str]:
+    """The types of the operations in the function of a map, those of the functions it calls among them."""
+    function = dataset._map_func.function
+    graph = function.graph.as_graph_def()
+    return {node.op for node in graph.node} | {n.op for f in graph.library.function for n in f.node_def}
+
+
+def _apart(inputs: Any, legs: list[list[Stage]]) -> bool:
+    """Whether one leg is shuffled otherwise than another whose labels, or examples, it holds."""
+    sources = [next(iter(flat(leg))).detail.get("class") for leg in legs]
+    specs = [tf.nest.flatten(leg.element_spec) for leg in inputs]
+    single = all(not isinstance(leg.element_spec, tuple) for leg in inputs)
+    if len(legs) < 2 or not single or any(source in NUMBERED for source in sources):
+        return False  # pairs zipped with pairs are mixed on purpose; numbers go with any example
+    sizes = [sum(_entries(spec) for spec in leg) for leg in specs]
+    if None in [spec.shape.rank for leg in specs for spec in leg] or max(sizes) < 2 * min(sizes):
+        return False  # two of a kind: pictures of two domains
+    orders = [[_order(s) for s in flat(leg) if s.kind == "shuffle"] for leg in legs]
+    return any(order != orders[0] or any(seed is None for *_, seed in order) for order in orders)
+
+
+def _order(shuffle: Stage) -> tuple[Any, ...]:
+    return shuffle.detail["of"], shuffle.detail["buffer"], shuffle.detail["reshuffle"], shuffle.detail["seed"]
+
+
+def _entries(spec: Any) -> int:
+    """The size of one element; a dimension that is not known counts as one."""
+    return int(np.prod([d or 1 for d in spec.shape.as_list()])) if spec.shape.rank is not None else 1
+
+
+# Rows of the source
+
+
+class _Rows:
+    """Elements, stacked: leaves of the structure `spec` are arrays of equal length; `batch` rows are one element."""
+
+    def __init__(self, leaves: list[np.ndarray], spec: Any, n: int | None, batch: int | None = None) -> None:
+        self.leaves, self.spec, self.n, self.batch = leaves, spec, n, batch
+
+
+def source_rows(dataset: Any, limit: int = Data.ROWS) -> Data | None:
+    """Up to `limit` examples, evenly spread over the source of `dataset`, in its order and as its maps leave them.
+
+    None when they cannot be had without drawing from the pipeline: generators, files, windows, maps with a state.
+    """
+    if not isinstance(dataset, tf.data.Dataset):
+        return None
+    try:
+        with tf.init_scope(), tf.device("CPU:0"):
+            rows = _rows(dataset, 0, None, limit)
+    except (tf.errors.OpError, ValueError, TypeError, AttributeError, NotImplementedError):
+        return None  # a pipeline that fails will say so itself, when the script draws from it
+    if rows is None or not rows.leaves or not len(rows.leaves[0]):
+        return None
+    packed = tf.nest.pack_sequence_as(rows.spec, rows.leaves)
+    parts = packed if isinstance(packed, tuple) else (packed,)
+    first = [tf.nest.flatten(part)[0] for part in parts]
+    return Data(x=first[0], y=first[1] if len(first) > 1 else None, n=rows.n)
+
+
+def _rows(dataset: Any, start: int, stop: int | None, limit: int) -> _Rows | None:
+    """Rows of the elements `start` to `stop` of `dataset`."""
+    kind, inputs = _kind(dataset), dataset._inputs()
+    if kind == "source":
+        return _source(dataset, start, stop, limit)
+    if kind in LETTING_THROUGH:
+        unknown = kind == "shuffle" and (start, stop) != (0, None)  # which examples a part of a shuffle has
+        return None if unknown else _rows(inputs[0], start, stop, limit)
+    if kind in ("take", "skip"):
+        count = _number(dataset, "_count") or 0
+        if kind == "skip":
+            return _rows(inputs[0], start + count, None if stop is None else stop + count, limit)
+        end = count if stop is None else min(stop, count)
+        return _rows(inputs[0], start, end if count >= 0 else stop, limit)
+    if kind == "zip":
+        return _zipped([_rows(leg, start, stop, limit) for leg in inputs], dataset.element_spec)
+    if _class(dataset) == "Batch":
+        return _batched(dataset, start, stop, limit)
+    if kind == "map":
+        rows = _rows(inputs[0], start, stop, limit)
+        return None if rows is None else _mapped(dataset, rows)
+    return None
+
+
+def _source(dataset: Any, start: int, stop: int | None, limit: int) -> _Rows | None:
+    n = _count(dataset)
+    if _class(dataset) not in ("TensorSlice", "Range") or n is None:
+        return None
+    stop = n if stop is None else min(stop, n)
+    if stop <= start:
+        return None
+    chosen = np.unique(np.linspace(start, stop - 1, min(stop - start, limit)).astype(int))
+    if _class(dataset) == "Range":
+        first, step = _number(dataset, "_start") or 0, _number(dataset, "_step") or 1
+        return _Rows([first + step * chosen.astype("int64")], dataset.element_spec, stop - start)
+    leaves = [tf.gather(t, chosen).numpy() for t in dataset._tensors]
+    return _Rows(leaves, dataset.element_spec, stop - start)
+
+
+def _zipped(legs: list[_Rows | None], spec: Any) -> _Rows | None:
+    found = [leg for leg in legs if leg is not None]
+    if len(found) != len(legs) or len({(leg.n, leg.batch, len(leg.leaves[0])) for leg in found}) != 1:
+        return None
+    return _Rows([leaf for leg in found for leaf in leg.leaves], spec, found[0].n, found[0].batch)
+
+
+def _batched(dataset: Any, start: int, stop: int | None, limit: int) -> _Rows | None:
+    size = _number(dataset, "_batch_size") or 1
+    rows = _rows(dataset._inputs()[0], start * size, None if stop is None else stop * size, limit)
+    if rows is None or rows.batch is not None:
+        return None  # batches of batches
+    return _Rows(rows.leaves, dataset.element_spec, rows.n, size)
+
+
+def _mapped(dataset: Any, rows: _Rows) -> _Rows | None:
+    """The rows as the function of a map leaves them; batches hold the rows that stand for their own neighbours."""
+    if any(unfit in operation for operation in _operations(dataset) for unfit in UNFIT):
+        return None
+    packed = tf.nest.pack_sequence_as(rows.spec, [tf.constant(leaf) for leaf in rows.leaves])
+    elements = tf.data.Dataset.from_tensor_slices(packed)
+    if rows.batch is not None:
+        elements = elements.batch(min(rows.batch, len(rows.leaves[0])))
+    function = dataset._map_func
+    results = [tf.nest.flatten(e) for e in elements.map(_flat_call(function)).as_numpy_iterator()]
+    join: Callable[[list[np.ndarray]], np.ndarray] = np.stack if rows.batch is None else np.concatenate
+    leaves = [join([np.asarray(part) for part in column]) for column in zip(*results, strict=True)]
+    if len({len(leaf) for leaf in leaves}) != 1:
+        return None
+    return _Rows(leaves, dataset.element_spec, rows.n, rows.batch)
+
+
+def _flat_call(wrapper: Any) -> Callable[..., tuple[Any, ...]]:
+    """Calls the function that a map has traced already: the script's Python is not run again."""
+
+    def call(*element: Any) -> tuple[Any, ...]:
+        result = wrapper.function(*tf.nest.flatten(element))
+        return tuple(tf.nest.flatten(result))
+
+    return call

@@ -1,0 +1,81 @@
+"""Rules on whole curves: rows 40 to 42 of the taxonomy. They come last, when nothing else explains the harm."""
+
+from keras_course.diagnostics.harm import harm_of
+from keras_course.diagnostics.observation import Finding, Observation
+
+import numpy as np
+
+
+def overfitting(seen: Observation) -> list[Finding]:
+    """The validation loss turns and climbs while the training loss still falls.
+
+    Threshold: the mean of its last three epochs lies above its best by more than three robust standard deviations of
+    its own changes and by at least a quarter of it, at least three epochs after it, with a training loss below half of
+    it.
+    Must not trigger: a validation loss that wiggles about its floor. Source: taxonomy row 40; Prechelt (1998).
+    """
+    rows = [(r["loss"], r["val_loss"]) for r in seen.epochs if "loss" in r and "val_loss" in r]
+    if len(rows) < 8 or not np.all(np.isfinite(rows)):
+        return []
+    train, val = np.array(rows).T
+    best, end = int(np.argmin(val)), float(np.mean(val[-3:]))
+    changes = np.diff(val[: best + 1]) if best > 3 else np.diff(val)
+    robust = 1.4826 * float(np.median(np.abs(changes - np.median(changes)))) + 1e-12
+    climbed = end - val[best]
+    if climbed < 3 * robust or climbed < 0.25 * val[best] or len(val) - best < 4 or train[-1] > 0.5 * end:
+        return []
+    return [
+        Finding(
+            cause="overfitting",
+            confidence=0.7,
+            step=best,
+            tag="epoch/val_loss",
+            certain=climbed > val[best] and train[-1] < 0.2 * end,
+            evidence=f"the validation loss is lowest in epoch {best + 1} with {val[best]:.3g} and ends at "
+            f"{end:.3g}, while the "
+            f"training loss falls to {train[-1]:.3g}",
+        )
+    ]
+
+
+def too_few_steps(seen: Observation) -> list[Finding]:
+    """Training ends while the loss still falls.
+
+    Threshold: the last third of the steps lies significantly below the third before (three standard errors and 2 %),
+    and what a simple model reaches is not reached. Source: taxonomy row 42.
+    """
+    harm = harm_of(seen)
+    if not harm.still_falling or harm.diverged or harm.degree < 0.5:
+        return []
+    return [
+        Finding(cause="too_few_steps", confidence=0.35, tag="loss", evidence=f"the loss still falls: {harm.sentence}")
+    ]
+
+
+def small_capacity(seen: Observation) -> list[Finding]:
+    """The network cannot hold what the task asks for.
+
+    Threshold: the loss stands still above what a simple model reaches, and a hidden layer has at most four units or the
+    network cannot learn eight examples by heart in 100 steps of Adam. Named last. Source: taxonomy row 41.
+    """
+    harm, e = harm_of(seen), seen.experiments
+    widths = [
+        v.shape[-1] for u in seen.units[:-1] for v in seen.variables if v.name in u.variables and len(v.shape) >= 2
+    ]
+    narrow = widths and min(widths) <= 4
+    stuck = "few_end" in e and e["few_end"] > 0.5 * e["few_start"]
+    if harm.still_falling or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
+        return []
+    text = (
+        f"the narrowest hidden layer has {min(widths)} units"
+        if narrow
+        else "eight examples could not be learned by heart"
+    )
+    return [
+        Finding(
+            cause="underfitting_capacity", confidence=0.4 if narrow else 0.25, evidence=f"{text}, and {harm.sentence}"
+        )
+    ]
+
+
+RULES = {"overfitting": overfitting, "too_few_steps": too_few_steps, "underfitting_capacity": small_capacity}

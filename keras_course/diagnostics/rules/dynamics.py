@@ -1,0 +1,286 @@
+"""Rules on how the steps go: rows 31 to 37 and 43 of the taxonomy."""
+
+from keras_course.diagnostics.observation import Finding, Observation
+
+import numpy as np
+
+
+def rate_too_high(seen: Observation) -> list[Finding]:
+    """The first steps make things worse, and a tenth of the rate does not.
+
+    Threshold: within 20 steps on copies the loss of a fixed batch passes 1.3 times its start (or the steps diverge),
+    and at a tenth of the rate the same batches end at least 10 % lower. Measured on 48 runs that were too high and 84
+    healthy ones: 46 and 0.
+    Must not trigger: wiggles of the batch loss; a warm-up (the peak of the schedule is tried).
+    Source: taxonomy row 31.
+    """
+    e = seen.experiments
+    if "end_same" not in e:
+        return _rate_by_updates(seen)
+    worst, start, same, tenth = e["probe_worst"], e["probe_start"], e["end_same"], e["end_tenth"]
+    better = tenth < 0.9 * same or (np.isinf(same) and np.isfinite(tenth))
+    if not (worst > 1.3 * start and better):
+        return []
+    return [
+        Finding(
+            cause="learning_rate_too_high",
+            confidence=0.9 if worst > 2 * start else 0.75,
+            step=0,
+            tag="loss",
+            evidence=f"at a rate of {e['rate']:.3g} the loss of a fixed batch goes from {start:.3g} to "
+            f"{worst:.3g} within 20 "
+            f"steps (above 1.3 times); at a tenth of it the same batches end at {tenth:.3g} against {same:.3g}",
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
+
+
+def _rate_by_updates(seen: Observation) -> list[Finding]:
+    """Where steps cannot be tried again: a kernel changes by more than a quarter of itself in one of the first steps,
+    and the loss of the first twenty goes up by more than 1.3 times; healthy runs stay below 0.235 and 1."""
+    steps = seen.steps
+    if steps is None or len(steps.index) < 3 or len(steps.all_losses) < 5:
+        return []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(steps.weight > 0, steps.update / steps.weight, np.nan)
+    wide = [
+        i for i, v in enumerate(v for v in seen.variables if v.trainable) if len(v.shape) >= 2 and i < ratio.shape[1]
+    ]
+    first = ratio[:5, wide]
+    largest = float(np.nanmax(first)) if first.size and np.any(np.isfinite(first)) else 0.0
+    losses = steps.all_losses[:20]
+    up = not np.all(np.isfinite(losses)) or float(np.max(losses)) > 1.3 * float(losses[0])
+    if largest < 0.25 or not up:
+        return []
+    text = f"a weight matrix changed by {largest:.0%} of its norm in one of the first steps (above 25 %), and "
+    "the loss rose"
+    return [Finding(cause="learning_rate_too_high", confidence=0.6, step=0, tag="loss", evidence=text)]
+
+
+def rate_too_low(seen: Observation) -> list[Finding]:
+    """Steps ten times as long do at least five times as much, and a hundred times still more.
+
+    Threshold: over 20 steps on copies, by the loss of a fixed batch. Measured 24 of 24 too-low runs, 0 of 24 healthy.
+    Must not trigger: a fine-tuning that starts near its optimum; a schedule that starts low (its peak is tried).
+    Source: taxonomy row 32.
+    """
+    e = seen.experiments
+    if "probe_ten" not in e or not np.isfinite(e["probe_ten"]):
+        return []
+    same, ten = e["probe_start"] - e["probe_same"], e["probe_start"] - e["probe_ten"]
+    hundred = e["probe_start"] - e["probe_hundred"]
+    floor = 1e-5 * abs(e["probe_start"])
+    if hundred < 1e-3 * abs(e["probe_start"]) or ten < floor or ten < 5 * max(same, 0.0) or hundred < 1.5 * ten:
+        return []
+    return [
+        Finding(
+            cause="learning_rate_too_low",
+            confidence=0.85,
+            step=0,
+            tag="loss",
+            evidence=f"in 20 steps at a rate of {e['rate']:.3g} the loss of a fixed batch falls by {same:.2g}, "
+            f"at ten times "
+            f"the rate by {ten:.2g}, at a hundred times by {hundred:.2g}",
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
+
+
+def schedule_wrong(seen: Observation) -> list[Finding]:
+    """The schedule is over before training is, or warms up for all of it.
+
+    Threshold: below 1 % of its peak before half of the planned steps, or its peak at the very last one: arithmetic.
+    Must not trigger: a decay that is low in the last part. Source: taxonomy row 33.
+    """
+    rates = seen.optimizer.schedule
+    if rates is None:
+        logged = [row["learning_rate"] for row in seen.epochs if "learning_rate" in row]
+        rates = np.array(logged) if len(logged) >= 4 else None
+    if rates is None or len(rates) < 4 or np.max(rates) <= 0:
+        return []
+    half = int(np.argmax(rates < 0.01 * np.max(rates))) if np.any(rates < 0.01 * np.max(rates)) else len(rates)
+    if half < len(rates) / 2 and int(np.argmax(rates)) < half:
+        text = f"the learning rate is below 1 % of its peak from {half / len(rates):.0%} of the planned steps on"
+    elif int(np.argmax(rates)) >= len(rates) - 1 and rates[-1] > 5 * max(np.median(rates), 1e-30):
+        text = "the learning rate still warms up at the last planned step"
+    elif int(np.argmax(rates)) >= len(rates) - 1 and rates[0] < 0.01 * rates[-1] and np.all(np.diff(rates) >= 0):
+        text = f"the warm-up takes all {len(rates)} planned steps"
+    else:
+        return []
+    return [Finding(cause="lr_schedule_wrong", confidence=0.9, tag="epoch/learning_rate", evidence=text)]
+
+
+def exploding(seen: Observation) -> list[Finding]:
+    """The gradient grows by orders of magnitude, or is no number.
+
+    Threshold: a norm that is not finite, or above 100 times the running median in at least 3 of 10 kept steps.
+    Must not trigger: a single spike. Source: taxonomy row 34; Pascanu et al. (2013), section 2.
+    """
+    steps = seen.steps
+    if steps is None or not len(steps.index):
+        return []
+    norms = np.sqrt(np.nansum(np.square(steps.gradient.astype("float64")), axis=1))
+    bad = np.flatnonzero(~np.isfinite(np.where(np.isnan(steps.gradient), 0, steps.gradient)).all(axis=1))
+    losses = np.flatnonzero(~np.isfinite(steps.all_losses))
+    finite = norms[np.isfinite(norms)]
+    spikes = [i for i in range(5, len(finite)) if finite[i] > 100 * max(np.median(finite[:i]), 1e-12)]
+    if not len(bad) and not len(losses) and len(spikes) < 3:
+        return []
+    where = int(steps.index[bad[0]]) if len(bad) else int(losses[0]) if len(losses) else int(steps.index[spikes[0]])
+    largest = float(np.max(finite)) if len(finite) else np.inf
+    column = int(np.nanargmax(np.nan_to_num(steps.gradient[min(len(steps.index) - 1, 2)], posinf=1e38)))
+    trained = [v for v in seen.variables if v.trainable]
+    layer = trained[column].layer if column < len(trained) else ""
+    return [
+        Finding(
+            cause="exploding_gradient",
+            confidence=0.5,
+            layer=layer,
+            step=where,
+            tag=f"gradient_norm/{layer}",
+            evidence=f"the gradient's norm reaches {largest:.3g}, and from step {where} on loss or gradient are "
+            f"no numbers"
+            if len(bad) or len(losses)
+            else f"the gradient's norm is above 100 times its running median in {len(spikes)} measured steps",
+        )
+    ]
+
+
+def vanishing(seen: Observation) -> list[Finding]:
+    """The gradient fades from the last layer to the first.
+
+    Threshold: log10 of its root mean square by the activations falls by more than 0.5 a layer over at least 4 layers
+    (t-test p < .01), below 1e-3 in all, in the first closer looks. A ratio, so a net whose loss is near 0 does not
+    count.
+    Must not trigger: nets with normalisation; layers of dead units, which have no gradient at all.
+    Source: taxonomy row 35; Bengio et al. (1994); Glorot and Bengio (2010), section 4.2.
+    """
+    from scipy import stats
+
+    rows = [p.gradient for p in seen.probes[:3] if p.gradient is not None and len(p.gradient) >= 4]
+    if not rows or any(u.normalised for u in seen.units):
+        return []
+    rms = np.median(np.stack(rows).astype("float64"), axis=0)
+    dead = [p.dead for p in seen.probes[:3] if p.dead is not None]
+    if dead and np.nanmax(np.nan_to_num(np.stack(dead))) > 0.9:
+        return []
+    use = np.isfinite(rms)
+    depth = np.flatnonzero(use)
+    if len(depth) < 4 or rms[depth[-1]] <= 0:
+        return []
+    logs = np.log10(np.maximum(rms[depth], 1e-38))
+    fit = stats.linregress(depth, logs)
+    ratio = rms[depth[0]] / rms[depth[-1]]
+    if fit.slope < 0.5 or fit.pvalue > 0.01 or ratio > 1e-3:
+        return []
+    unit = seen.units[depth[0]]
+    return [
+        Finding(
+            cause="vanishing_gradient",
+            confidence=0.9,
+            layer=unit.name,
+            step=seen.probes[0].step,
+            tag=f"gradient_norm/{unit.name}",
+            evidence=f"the gradient by the activations is {ratio:.1g} times as large at {unit.name} as at the "
+            f"last layer, a "
+            f"factor of {10**fit.slope:.1f} from layer to layer (above 3.2)",
+            file=unit.file,
+            line=unit.line,
+        )
+    ]
+
+
+def _late(seen: Observation, name: str) -> tuple[int, float] | None:
+    """The unit with the largest share in the last three closer looks, and that share: the least of the three."""
+    rows = [getattr(p, name) for p in seen.probes[-3:]]
+    if len(rows) < 3 or any(r is None or not len(r) for r in rows):
+        return None
+    with np.errstate(invalid="ignore"):
+        least = np.min(np.stack(rows), axis=0)
+    least = np.where(np.isfinite(least), least, -1.0)
+    return int(np.argmax(least)), float(np.max(least))
+
+
+def dead_units(seen: Observation) -> list[Finding]:
+    """More than half of a layer's ReLU units are silent on every example looked at, three times in a row.
+
+    Threshold: a unit counts when it fires for no example of the last four closer looks; alarm above one half, a note
+    above a fifth. Units, not elements: sparse activations are healthy.
+    Must not trigger: the zeros of a trained ReLU net. Source: taxonomy row 36; Lu et al. (2019), "Dying ReLU".
+    """
+    found = _late(seen, "dead")
+    if found is None or found[1] < 0.2:
+        return []
+    unit, share = seen.units[found[0]], found[1]
+    return [
+        Finding(
+            cause="dead_units",
+            kind="named" if share > 0.5 else "note",
+            confidence=0.9 if share > 0.8 else 0.6,
+            layer=unit.name,
+            step=seen.probes[-1].step,
+            tag=f"dead_share/{unit.name}",
+            evidence=f"{share:.0%} of the units of {unit.name} are silent on every example looked at "
+            f"({'above 50 %' if share > 0.5 else 'harmless below 50 %'})",
+            file=unit.file,
+            line=unit.line,
+        )
+    ]
+
+
+def saturated_units(seen: Observation) -> list[Finding]:
+    """More than half of a hidden layer's sigmoid or tanh units sit at their ends for nearly every example.
+
+    Threshold: within 1 % of an end for 95 % of a batch, in three closer looks in a row.
+    Must not trigger: the output of a trained classifier; gates. Source: taxonomy row 37.
+    """
+    found = _late(seen, "saturated")
+    if found is None or found[1] < 0.5 or found[0] == len(seen.units) - 1:
+        return []
+    unit, share = seen.units[found[0]], found[1]
+    return [
+        Finding(
+            cause="saturated_units",
+            confidence=0.8,
+            layer=unit.name,
+            step=seen.probes[-1].step,
+            tag=f"saturated_share/{unit.name}",
+            evidence=f"{share:.0%} of the {unit.activation} units of {unit.name} are flat on 95 % of a batch "
+            f"(above 50 %)",
+            file=unit.file,
+            line=unit.line,
+        )
+    ]
+
+
+def oscillation(seen: Observation) -> list[Finding]:
+    """The loss swings by more than it has gained.
+
+    Threshold: in the last half, ten-step means swing by more than 30 % of the whole decrease, and a tenth of the rate
+    is at least 10 % better from the start. Source: taxonomy row 43.
+    """
+    steps, e = seen.steps, seen.experiments
+    if steps is None or len(steps.all_losses) < 100 or not np.all(np.isfinite(steps.all_losses)):
+        return []
+    losses = steps.all_losses[: len(steps.all_losses) // 10 * 10].reshape(-1, 10).mean(1)
+    late = losses[len(losses) // 2 :]
+    detrended = late - np.polyval(np.polyfit(np.arange(len(late)), late, 1), np.arange(len(late)))
+    gained = losses[0] - losses.min()
+    if gained <= 0 or np.std(detrended) < 0.3 * gained or not e.get("end_tenth", np.inf) < 0.9 * e.get("end_same", 0):
+        return []
+    text = f"the loss swings by ±{np.std(detrended):.2g} (ten-step means) with {gained:.2g} gained in all (above 30 %)"
+    return [Finding(cause="oscillation", confidence=0.4, tag="loss", evidence=text)]
+
+
+RULES = {
+    "learning_rate_too_high": rate_too_high,
+    "learning_rate_too_low": rate_too_low,
+    "lr_schedule_wrong": schedule_wrong,
+    "exploding_gradient": exploding,
+    "vanishing_gradient": vanishing,
+    "dead_units": dead_units,
+    "saturated_units": saturated_units,
+    "oscillation": oscillation,
+}

@@ -1,0 +1,428 @@
+"""Rules on how the network is put together and how its step is written: rows 23 to 30, 38 and 39 of the taxonomy."""
+
+from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
+
+import numpy as np
+
+REPAIRED = 0.8  # a loss that a repair brings below this share of the unrepaired one is better, not noise
+
+
+def kernels(seen: Observation) -> list[tuple[Unit, Variable]]:
+    """The weight matrices and filters of the units, in order; embeddings have none."""
+    by_name = {v.name: v for v in seen.variables}
+    found = []
+    for unit in seen.units:
+        own = [by_name[name] for name in unit.variables if name in by_name and len(by_name[name].shape) >= 2]
+        if own and unit.kind != "embedding":
+            found.append((unit, max(own, key=lambda v: np.prod(v.shape))))
+    return found
+
+
+def duplicated(kernel: np.ndarray) -> float:
+    """The share of output units whose weights are those of another one: 0 when all differ."""
+    columns = kernel.reshape(-1, kernel.shape[-1]).T
+    return 1 - (len(np.unique(columns, axis=0)) - 1) / max(len(columns) - 1, 1) if len(columns) > 1 else 0.0
+
+
+def symmetric_init(seen: Observation) -> list[Finding]:
+    """Units of a hidden layer start with equal weights and still have them at the end.
+
+    Threshold: more than half of the units are copies, before the first step and after the last: exact, no noise.
+    Must not trigger: a zero head and a zeroed residual branch, whose columns part within a few steps.
+    Source: taxonomy row 23; Goodfellow et al., Deep Learning, section 8.4.
+    """
+    found = []
+    for unit, kernel in kernels(seen)[:-1]:
+        if kernel.initial is None or kernel.final is None or not kernel.trainable or kernel.shape[-1] < 3:
+            continue
+        before, after = duplicated(kernel.initial), duplicated(kernel.final)
+        if before > 0.5 and after > 0.5:
+            found.append(
+                Finding(
+                    cause="symmetric_or_zero_init",
+                    confidence=0.97,
+                    layer=unit.name,
+                    step=0,
+                    tag=f"weights/{kernel.name}",
+                    evidence=f"{before:.0%} of the units of {unit.name} start with the weights of another one, and "
+                    f"{after:.0%} still have them at the end (more than 50 % is none by chance)",
+                    file=unit.file,
+                    line=unit.line,
+                )
+            )
+    return found[:1]
+
+
+def gain_of(unit: Unit, kernel: Variable) -> float:
+    """The spread of first weights against what keeps a signal's size: √(2 / fan-in) before ReLU, else Glorot's."""
+    assert kernel.initial is not None
+    fan_in = float(np.prod(kernel.shape[:-1]))
+    fan_out = float(np.prod(kernel.shape[:-2]) * kernel.shape[-1])
+    rectified = unit.activation in ("relu", "relu6", "leaky_relu", "elu", "gelu", "swish")
+    right = np.sqrt(2 / fan_in) if rectified else np.sqrt(2 / (fan_in + fan_out))
+    return float(np.sqrt(np.mean(np.square(kernel.initial.astype("float64")))) / right)
+
+
+def init_scale(seen: Observation) -> list[Finding]:
+    """The first weights blow the signal up, or let it fade, on its way through the layers.
+
+    Threshold: the product of the gains of all hidden layers is above 8 or below 1/8 where nothing normalises; a gain is
+    the weights' root mean square against He's (Glorot's where there is no rectifier). Glorot under ReLU loses √2 a
+    layer at most, so layers within a factor of 1.5 of their own rule count as 1. A blown-up signal must also show in a
+    first
+    loss of at least twice that of a constant, or in what a fresh initialisation repairs.
+    Must not trigger: nets with normalisation; a single wide layer; a net that has been trained before.
+    Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2.
+    """
+    if any(unit.normalised for unit in seen.units):
+        return []
+    gains = [
+        (u, k, gain_of(u, k)) for u, k in kernels(seen)[:-1] if k.initial is not None and u.kind in ("dense", "conv")
+    ]
+    if not gains:
+        return []
+    off = [(u, k, g) for u, k, g in gains if not 1 / 1.5 < g < 1.5]
+    total = float(np.prod([max(g, 1e-9) for _, _, g in off])) if off else 1.0
+    if not (total > 8 or total < 1 / 8):
+        return []
+    unit, kernel, gain = max(off, key=lambda row: abs(np.log(max(row[2], 1e-9))))
+    repaired = seen.experiments.get("end_fresh", np.nan) < REPAIRED * seen.experiments.get("end_same", np.nan)
+    return [
+        Finding(
+            cause="init_scale",
+            confidence=0.93 if repaired else 0.5,
+            layer=unit.name,
+            step=0,
+            tag=f"weights/{kernel.name}",
+            evidence=f"the first weights of {len(off)} layers multiply the signal by {total:.3g} in all (within "
+            f"1/8 and 8 "
+            f"is sound), most {unit.name} with {gain:.3g} times the spread that keeps its size",
+            file=unit.file,
+            line=unit.line,
+        )
+    ]
+
+
+def missing_nonlinearity(seen: Observation) -> list[Finding]:
+    """Two layers or more with nothing between them that bends: the whole is one linear map.
+
+    Threshold: superposition holds up to rounding: |f(a+b) - f(a) - f(b) + f(0)| < 1e-4 |f(a+b)|; measured 2e-7 for
+    linear nets, 0.03 for LeakyReLU(0.9), 0.5 for ReLU.
+    Must not trigger: a linear model on purpose (one layer); a part of a net that is factorised.
+    Source: taxonomy row 25.
+    """
+    error = seen.experiments.get("superposition")
+    linear = [u for u in seen.units[:-1] if u.activation == "linear"]
+    if error is None or error > 1e-4 or not linear or len(seen.units) < 2:
+        return []
+    return [
+        Finding(
+            cause="missing_nonlinearity",
+            confidence=0.85,
+            layer=linear[0].name,
+            step=0,
+            tag=f"activation_spread/{linear[0].name}",
+            evidence=f"superposition holds to {error:.1g} over {len(seen.units)} layers (a net that bends: "
+            f"above 0.03), so "
+            "they are one linear layer",
+            file=linear[0].file,
+            line=linear[0].line,
+        )
+    ]
+
+
+def frozen(seen: Observation) -> list[Finding]:
+    """Weights without a gradient, or not trainable where they have to be.
+
+    Threshold: no gradient at all in every kept step (certain), or the head, or 99 % of all weights, not trainable.
+    Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note).
+    Source: taxonomy row 26.
+    """
+    found = []
+    if seen.steps is not None and len(seen.steps.index):
+        missing = np.all(np.isnan(seen.steps.gradient), axis=0)
+        trained = [v for v in seen.variables if v.trainable][: len(missing)]
+        names = [v for v, none in zip(trained, missing, strict=False) if none and len(v.shape) >= 2]
+        if names:
+            found.append(
+                Finding(
+                    cause="frozen_or_disconnected",
+                    confidence=0.9,
+                    layer=names[0].layer,
+                    step=0,
+                    tag=f"gradient_norm/{names[0].layer}",
+                    evidence=f"{names[0].name} got no gradient in any of {seen.steps.count} steps: no path "
+                    f"leads from it to "
+                    "the loss",
+                )
+            )
+    pairs = kernels(seen)
+    fixed = [(u, k) for u, k in pairs if not k.trainable]
+    if fixed and pairs[-1] in fixed:
+        unit, kernel = pairs[-1]
+        found.append(
+            Finding(
+                cause="frozen_or_disconnected",
+                confidence=0.85,
+                layer=unit.name,
+                tag=f"weight_norm/{unit.name}",
+                evidence=f"{kernel.name}, the weights of the head, is not trainable",
+                file=unit.file,
+                line=unit.line,
+            )
+        )
+    elif fixed:
+        share = sum(np.prod(k.shape) for _, k in fixed) / sum(np.prod(k.shape) for _, k in pairs)
+        fresh = all(k.initial is None or gain_of(u, k) < 1.5 for u, k in fixed)
+        found.append(
+            Finding(
+                cause="frozen_or_disconnected",
+                kind="named" if fresh and share > 0.5 else "note",
+                confidence=0.6 if share > 0.5 else 0.3,
+                layer=fixed[0][0].name,
+                evidence=f"{share:.0%} of the weights are not trainable, {fixed[0][0].name} first",
+                file=fixed[0][0].file,
+                line=fixed[0][0].line,
+            )
+        )
+    return found
+
+
+def not_applied(seen: Observation) -> list[Finding]:
+    """Gradients are there and no weight ever changes.
+
+    Threshold: the change of every variable is exactly 0 over at least 3 kept steps with a gradient above 0.
+    Must not trigger: gradients summed up over several steps (some step changes something).
+    Source: taxonomy row 27.
+    """
+    steps = seen.steps
+    if steps is None:
+        return []
+    rows = np.all(np.isfinite(steps.update), axis=1) & np.any(np.nan_to_num(steps.gradient) > 0, axis=1)
+    if rows.sum() < 3 or np.any(steps.update[rows] > 0):
+        return []
+    rate = seen.optimizer.rate
+    return [
+        Finding(
+            cause="learning_rate_too_low" if rate == 0 else "optimiser_not_applied",
+            confidence=1.0,
+            certain=True,
+            step=int(steps.index[rows][0]),
+            tag="update_ratio",
+            evidence=f"no weight changed by anything in {rows.sum()} measured steps, though gradients were up to "
+            f"{np.nanmax(steps.gradient[rows]):.3g}" + (" and the learning rate is 0" if rate == 0 else ""),
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
+
+
+def sign_flipped(seen: Observation) -> list[Finding]:
+    """The steps go along the gradient instead of against it.
+
+    Threshold: change and gradient point the same way in at least 9 of 10 of the first 50 kept steps, at least 8 of them
+    (binomial p < .02 for each variable, and all together must agree); momentum and Adam lag, hence the first steps and
+    the sum over variables.
+    Must not trigger: a momentum that overshoots now and then.
+    Source: taxonomy row 28.
+    """
+    steps = seen.steps
+    if steps is None:
+        return []
+    product = np.nansum(steps.aligned * steps.update * steps.gradient, axis=1)[:50]
+    size = np.nansum(steps.update * steps.gradient, axis=1)[:50]
+    use = np.isfinite(product) & (size > 0)
+    if use.sum() < 8 or np.mean(product[use] / size[use] > 0.02) < 0.9:
+        return []
+    return [
+        Finding(
+            cause="gradient_sign_flipped",
+            confidence=0.97,
+            step=int(steps.index[0]),
+            tag="loss",
+            evidence=f"{np.mean(product[use] > 0):.0%} of the first {use.sum()} steps went uphill, with a mean "
+            f"cosine of "
+            f"{np.mean(product[use] / size[use]):.2f} to the gradient (downhill is negative)",
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
+
+
+def loss_broadcast(seen: Observation) -> list[Finding]:
+    """Predictions (n, 1) and targets (n,) were subtracted into n × n differences.
+
+    Certain: the shapes are in the graph. Source: taxonomy row 29.
+    """
+    if not seen.experiments.get("broadcast"):
+        return []
+    return [
+        Finding(
+            cause="loss_broadcast",
+            confidence=1.0,
+            certain=True,
+            tag="loss",
+            step=0,
+            evidence="the loss subtracts tensors whose ranks differ, (n, 1) and (n,), which makes n × n differences",
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
+
+
+def input_ignored(seen: Observation) -> list[Finding]:
+    """The prediction is the same whatever the input.
+
+    Threshold: its spread over a batch is below 1e-6 of its size, for the final weights or in three closer looks.
+    Must not trigger: the first steps from a zero head. Source: taxonomy row 30.
+    """
+    spreads = []
+    for probe in seen.probes[-3:]:
+        out, x = probe.output, probe.x
+        if (
+            out is not None
+            and out.ndim >= 1
+            and len(out) > 1
+            and (x is None or np.std(x.astype("float64"), axis=0).max() > 0)
+        ):
+            scale = max(float(np.max(np.abs(out.astype("float64")))), 1e-30)
+            spreads.append(float(np.max(np.std(out.astype("float64"), axis=0))) / scale)
+    if len(spreads) < 3 or not max(spreads) <= 1e-6:
+        return []
+    return [
+        Finding(
+            cause="input_ignored",
+            confidence=0.6,
+            layer=seen.units[-1].name if seen.units else "",
+            step=seen.probes[-1].step,
+            tag="outputs/spread_over_inputs",
+            evidence=f"the prediction varies by {max(spreads):.1g} of its size over a batch (below 1e-6 it is "
+            f"constant)",
+        )
+    ]
+
+
+def _of_class(seen: Observation, *names: str) -> list[dict]:
+    return [layer for layer in seen.layers if layer["class"] in names]
+
+
+def batchnorm_mode(seen: Observation) -> list[Finding]:
+    """Batch normalisation trains with its moving averages, or evaluates with averages that have not arrived.
+
+    Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the
+    momentum leaves more than half of the first values in the averages at the end, 0.5 < momentum^steps, which is
+    arithmetic.
+    Must not trigger: a frozen, pretrained trunk, whose layers are not trainable or whose averages are not 0 and 1.
+    Source: taxonomy row 38; Ioffe and Szegedy (2015), section 3.1.
+    """
+    layers = [layer for layer in _of_class(seen, "BatchNormalization") if layer["trainable"]]
+    if not layers or seen.steps is None:
+        return []
+    averages = [v for v in seen.variables if v.name.endswith("moving_mean")]
+    known = [(v, v.initial, v.final) for v in averages if v.initial is not None and v.final is not None]
+    untouched = [v for v, first, last in known if not np.any(first) and not np.any(last)]
+    if seen.experiments.get("moving") and untouched and seen.steps.count >= 20:
+        return [
+            Finding(
+                cause="batchnorm_mode",
+                confidence=0.95,
+                certain=True,
+                layer=untouched[0].name.rpartition("/")[0],
+                step=0,
+                evidence=f"the training step normalises with moving averages, and {untouched[0].name} is still 0 after "
+                f"{seen.steps.count} steps: the model was not called with training=True",
+                file=seen.file,
+                line=seen.line,
+            )
+        ]
+    momentum = max(float(layer["config"].get("momentum", 0.99)) for layer in layers)
+    left = momentum**seen.steps.count
+    gap = seen.epochs and seen.epochs[-1].get("val_loss", 0) > 1.5 * seen.epochs[-1].get("loss", np.inf)
+    if left > 0.5 and momentum > 0.99 and gap:
+        return [
+            Finding(
+                cause="batchnorm_mode",
+                confidence=0.8,
+                layer=layers[0]["name"],
+                evidence=f"a momentum of {momentum} leaves {left:.0%} of the first values in the moving averages after "
+                f"{seen.steps.count} steps, and the validation loss is {seen.epochs[-1]['val_loss']:.3g} against "
+                f"{seen.epochs[-1]['loss']:.3g}",
+            )
+        ]
+    size = seen.plan.batch_size or (
+        len(seen.probes[0].output) if seen.probes and seen.probes[0].output is not None else 99
+    )
+    if size < 4:
+        text = f"batches of {size} examples are normalised by their own mean and spread"
+        return [Finding(cause="batchnorm_mode", kind="note", confidence=0.4, layer=layers[0]["name"], evidence=text)]
+    return []
+
+
+def dropout_mode(seen: Observation) -> list[Finding]:
+    """The model has dropout, and the training step draws nothing.
+
+    Certain: no random operation is among those that the loss is computed from, in a training that is not `fit`'s.
+    Must not trigger: a rate of 0; a model none of whose dropout layers is trainable.
+    Source: taxonomy row 39.
+    """
+    rates = {
+        layer["name"]: float(layer["config"].get("rate") or 0) for layer in seen.layers if "Dropout" in layer["class"]
+    }
+    active = [name for name, rate in rates.items() if rate > 0]
+    if not active or "draws" not in seen.experiments or seen.experiments["draws"]:
+        return []
+    return [
+        Finding(
+            cause="dropout_mode",
+            confidence=0.9,
+            certain=True,
+            layer=active[0],
+            step=0,
+            evidence=f"{active[0]} has a rate of {rates[active[0]]}, and the training step draws no random number: the "
+            "model was not called with training=True",
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
+
+
+def overwhelming_penalty(seen: Observation) -> list[Finding]:
+    """The penalty on the weights outweighs the loss on the data.
+
+    Threshold: the penalty is more than half of the first loss, or every kernel has shrunk below a tenth of its first
+    norm, or dropout takes four fifths of a layer or more. Each is named only where the training is harmed.
+    Must not trigger: the weight decay that keeps a trained net small (its penalty is a few per cent).
+    Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules.
+    """
+    first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
+    penalty = seen.experiments.get("penalty_start", 0.0)
+    shrunk = [
+        float(np.linalg.norm(k.final)) / max(float(np.linalg.norm(k.initial)), 1e-12)
+        for _, k in kernels(seen)
+        if k.trainable and k.initial is not None and k.final is not None and np.any(k.initial)
+    ]
+    rate = max([float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout")], default=0.0)
+    if penalty > 0.5 * first > 0:
+        text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
+    elif shrunk and max(shrunk) < 0.1:
+        text = f"every weight matrix has shrunk to {max(shrunk):.2g} of its first norm or less (below 0.1)"
+    elif rate >= 0.8:
+        text = f"dropout takes away {rate:.0%} of a layer's outputs (80 % and more)"
+    else:
+        return []
+    return [Finding(cause="regularisation_overwhelms", confidence=0.85, tag="loss", step=0, evidence=text)]
+
+
+RULES = {
+    "symmetric_or_zero_init": symmetric_init,
+    "init_scale": init_scale,
+    "missing_nonlinearity": missing_nonlinearity,
+    "frozen_or_disconnected": frozen,
+    "optimiser_not_applied": not_applied,
+    "gradient_sign_flipped": sign_flipped,
+    "loss_broadcast": loss_broadcast,
+    "input_ignored": input_ignored,
+    "batchnorm_mode": batchnorm_mode,
+    "dropout_mode": dropout_mode,
+    "regularisation_overwhelms": overwhelming_penalty,
+}

@@ -1,0 +1,159 @@
+"""Watching a training from inside a script: a context for anything, a callback for `fit`."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from keras_course.diagnostics import doctor, experiments, printed
+from keras_course.diagnostics.doctor import Report
+from keras_course.diagnostics.fits import facts_of
+from keras_course.diagnostics.hooks import Monitor, users_frame, watching
+from keras_course.diagnostics.trainings import Training
+
+import keras
+
+SUSPICIOUS = 0.25  # of harm, from which on experiments are worth their seconds
+EVERY = 5.0  # seconds between two looks at a training that still goes on
+
+
+class Watch:
+    """What is being watched, and afterwards `reports`: a verdict for each training, in their order.
+
+    folder: where TensorBoard finds it, one run for each training below it; None: nowhere.
+    """
+
+    def __init__(self, monitor: Monitor, *, folder: Path | str | None = None, name: str = "train") -> None:
+        self.monitor, self.name = monitor, name
+        self.folder = None if folder is None else Path(folder).resolve()
+        self.reports: list[Report] = []
+        self._writers: dict[int, Any] = {}
+
+    @property
+    def healthy(self) -> bool:
+        return all(report.healthy for report in self.reports)
+
+    def judge(self) -> list[Report]:
+        """The verdict on every training, with experiments where there is harm. The last thing that is done."""
+        self.reports = [examined(training) for training in self.monitor.trainings if training.count]
+        for training, report in zip(filter(_counted, self.monitor.trainings), self.reports, strict=True):
+            self._write(training, report, finished=True)
+        return self.reports
+
+    def look(self) -> None:
+        """Writes what has been seen until now for TensorBoard, without a verdict."""
+        for training in list(self.monitor.trainings):
+            if training.count and training.closed is None:
+                seen = training.observe()
+                self._write(training, Report(observation=seen, harm=doctor.harm_of(seen), findings=[]), finished=False)
+
+    def _write(self, training: Training, report: Report, *, finished: bool) -> None:
+        if self.folder is None:
+            return
+        from keras_course.diagnostics.tensorboard import Writer
+
+        if id(training) not in self._writers:
+            number = len(self._writers)
+            self._writers[id(training)] = Writer(
+                self.folder / (self.name if not number else f"{self.name}_{number + 1}")
+            )
+        self._writers[id(training)].update(report.observation, report.findings, finished=finished)
+
+    def __str__(self) -> str:
+        return printed.as_text(self.reports)
+
+
+def _counted(training: Training) -> int:
+    return training.count
+
+
+def examined(training: Training) -> Report:
+    """The verdict on one training. Experiments are made on copies, and only where there is harm."""
+    seen = training.close()
+    harm = doctor.harm_of(seen)
+    if harm.degree >= SUSPICIOUS or harm.diverged:
+        seen.experiments |= experiments.run(training, seen)
+    return doctor.examine(seen)
+
+
+@contextmanager
+def watch(folder: Path | str | None = None, name: str = "train") -> Iterator[Watch]:
+    """Watches every training inside the block: `fit`, a tape over a model or over plain variables.
+
+    folder: for TensorBoard; while the block runs it is written every five seconds. name: of the run there.
+    Yields a `Watch`; behind the block its `reports` hold the verdicts, and printing it shows them.
+    """
+    with watching() as monitor:
+        seen = Watch(monitor, folder=folder, name=name)
+        with repeated(seen.look, EVERY if folder is not None else 0.0):
+            yield seen
+    seen.judge()
+
+
+@contextmanager
+def repeated(function: Callable[[], Any], seconds: float) -> Iterator[None]:
+    """Calls a function again and again in a thread of its own; never for 0 seconds."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(seconds):
+            function()
+
+    thread = threading.Thread(target=run, daemon=True) if seconds else None
+    if thread:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        if thread:
+            thread.join()
+
+
+class DiagnosticsCallback(keras.callbacks.Callback):
+    """Watches one call of `fit`: `model.fit(..., callbacks=[DiagnosticsCallback("logs/mine")])`.
+
+    folder: for TensorBoard. verbose: whether the verdict is printed at the end, on standard error.
+    Afterwards `reports` holds it.
+    """
+
+    def __init__(self, folder: Path | str | None = None, *, name: str = "train", verbose: bool = True) -> None:
+        super().__init__()
+        self.folder, self.name, self.verbose = folder, name, verbose
+        self.reports: Sequence[Report] = ()
+        self._open: list[Any] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        context = watch(self.folder, self.name)
+        seen = context.__enter__()
+        facts = facts_of(self.model, _arguments(), users_frame())
+        fitting = seen.monitor.fit(facts)
+        fitting.__enter__()
+        self.model.make_train_function(force=True)
+        self._open = [context, fitting, seen, facts]
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        facts = self._open[3]
+        facts["callbacks"][-1].on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        context, fitting, seen, _ = self._open
+        fitting.__exit__(None, None, None)
+        context.__exit__(None, None, None)
+        self.model.make_train_function(force=True)  # without the measurements
+        self.reports = seen.reports
+        if self.verbose:
+            print(seen, file=sys.stderr)
+
+
+def _arguments() -> dict[str, Any]:
+    """The arguments of the running `fit`, from its frame."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "fit" and "validation_data" in frame.f_locals:
+            names = ("x", "y", "batch_size", "epochs", "validation_data", "shuffle", "class_weight", "steps_per_epoch")
+            return {name: frame.f_locals.get(name) for name in names}
+        frame = frame.f_back
+    return {}
