@@ -25,7 +25,8 @@ export function short(value) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞';
   if (value === 0) return '0';
   const size = Math.abs(value);
-  return size >= 1e4 || size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  return size >= 1e4 || size < 1e-3 ? value.toExponential(1).replace('.0e', 'e').replace('e+', 'e')
+    : String(Number(value.toPrecision(3)));
 }
 
 export const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}.` : '');

@@ -10,9 +10,9 @@ import { headline, state as stands, verdict } from './verdict.js';
 const SECONDS = 5; // between two looks for news
 const LEFT = 170; // width of the layers' names: timeline and heat map share their axis of steps
 const PADDING = 20; // of the page, as in style.css
-const START = 100; // steps in the close view of the start
+const STARTS = [100, 20]; // steps of the close views of the start
 
-const state = { runs: [], chosen: null, run: null, pages: [], cause: '', quantity: null, marked: null, start: false,
+const state = { runs: [], chosen: null, run: null, pages: [], cause: '', quantity: null, marked: null, start: 0,
   cursor: {}, error: '' };
 const main = el('main', {});
 
@@ -40,7 +40,7 @@ async function look() {
 const worst = (runs) => (runs.find(({ causes: found }) => found.length) ?? runs[0])?.run ?? null;
 
 async function choose(run) {
-  Object.assign(state, { chosen: run, marked: null, cursor: {}, quantity: null });
+  Object.assign(state, { chosen: run, marked: null, cursor: {}, quantity: null, start: 0 });
   try {
     state.run = await json(`run?name=${encodeURIComponent(run)}`);
   } catch (error) {
@@ -65,8 +65,9 @@ function parts() {
 }
 
 function empty() {
-  const commands = 'keras-course diagnose train.py\n\n# or, in a script of your own:\nfrom keras_course import diagnostics\n'
-    + 'with diagnostics.watch(folder="logs/mine"):\n    train()';
+  const commands = 'keras-course diagnose --log logs/mine train.py\ntensorboard --logdir logs/mine\n\n'
+    + '# or, in a script of your own:\nfrom keras_course import diagnostics\n\n'
+    + 'with diagnostics.watch("logs/mine") as seen:\n    train()\nprint(seen)';
   return el('section', {}, el('h2', {}, 'No diagnosis yet'),
     el('p', {}, 'This tab shows why a network does not train. There is no watched run in TensorBoard’s log folder. '
       + 'Watch one, and start TensorBoard on the folder that it writes to:'),
@@ -91,14 +92,22 @@ function evidence() {
   const { run } = state;
   const width = Math.max(main.clientWidth - 2 * PADDING, 480);
   const end = Math.max(run.step - 1, ...run.loss.steps, ...Object.values(run.maps).flatMap(({ steps }) => steps), 1);
-  const last = state.start ? Math.min(START, end) : end;
+  const last = state.start ? Math.min(state.start, end) : end;
   const findings = [...run.findings.filter(({ kind }) => kind === 'named'),
     ...run.findings.filter(({ kind }) => kind !== 'named')].map((finding, i) => ({ label: i + 1, step: finding.step,
     cause: finding.cause, note: finding.kind !== 'named', show: () => to(`finding-${i + 1}`) }));
   return el('section', { 'aria-labelledby': 'evidence' }, el('h2', { id: 'evidence', tabindex: -1 }, 'Evidence over the steps'),
-    end > 2 * START ? el('p', {}, el('label', {}, el('input', { type: 'checkbox', id: 'start', checked: state.start,
-      onchange: (event) => { state.start = event.target.checked; draw(); } }), ` only the first ${START} steps`)) : null,
-    timeline(run, findings, { left: LEFT, width, last }), maps(run, width, last));
+    starts(end), timeline(run, findings, { left: LEFT, width, last }), maps(run, width, last));
+}
+
+// Much is decided in the first steps, where the axis of all steps is too narrow.
+function starts(end) {
+  const known = [0, ...STARTS.filter((count) => count < end / 1.5)];
+  if (known.length === 1) return null;
+  const choice = el('select', { id: 'start', onchange: (event) => { state.start = Number(event.target.value); draw(); } },
+    known.map((count) => el('option', { value: count, selected: count === state.start },
+      count ? `the first ${count}` : 'all')));
+  return el('p', {}, el('label', { for: 'start' }, 'Steps: '), choice);
 }
 
 function maps(run, width, last) {
