@@ -86,8 +86,8 @@ class Monitor:
         self._stop(self.tapes.get(tape))
 
     def _stop(self, context: Context | None) -> None:
-        recording = context.recording if context else None
-        if recording and getattr(self.local, "recording", None) is recording:
+        recording: Any = context.recording if context else None
+        if recording is not None and getattr(self.local, "recording", None) is recording:
             recording.stop()
             self.local.recording = None
 

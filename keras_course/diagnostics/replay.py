@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_course.diagnostics.eager import Recording
-from keras_course.diagnostics.forward import Forward
+from keras_course.diagnostics.forward import ACTIVATIONS, RESHAPING, Forward
 from keras_course.scratch import optimizers
 
 import numpy as np
@@ -36,6 +36,7 @@ class Replay:
         trained: Sequence[int],
         rewrite: Rewrite | None = None,
         loss: Callable[["Replay"], Any] | None = None,
+        everything: bool = False,
     ) -> None:
         self.forward, self.batches, self.initial = forward, list(batches), initial
         definition, captures = graph_of(forward)
@@ -43,7 +44,7 @@ class Replay:
             rewrite(definition)
         self.graph = tf.Graph()
         with self.graph.as_default():
-            self.variables, handles = self._variables(captures, trained)
+            self.variables, handles = self._variables(captures, None if everything else trained)
             self.feeds = [v1.placeholder(t.dtype, _any_batch(t.shape)) for t in forward.boundary]
             cut = {t.name: feed for t, feed in zip(forward.boundary, self.feeds, strict=True)}
             v1.import_graph_def(definition, input_map=handles | cut, name="")
@@ -62,7 +63,9 @@ class Replay:
     def close(self) -> None:
         self.session.close()
 
-    def _variables(self, captures: dict[str, Any], trained: Sequence[int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _variables(
+        self, captures: dict[str, Any], trained: Sequence[int] | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """A variable for each handle that the graph captures, and where it is put in."""
         variables: dict[str, Any] = {}
         handles, made = {}, {}
@@ -76,9 +79,22 @@ class Replay:
                 made[id(handle)] = v1.Variable(value, use_resource=True, trainable=False, name="replayed")
             variable = made[id(handle)]
             handles[name] = variable.handle
-            if id(handle) in trained and id(handle) not in self.owners.values():
-                variables[name], self.first[name], self.owners[name] = variable, value, id(handle)
+            mine = id(handle) in trained if trained is not None else value.dtype.kind == "f" and value.ndim >= 1
+            if mine and id(handle) not in self.owners.values():
+                variables[name], self.first[name] = variable, value
+                self.owners[name] = id(handle)
         return variables, handles
+
+    def feed_of(self, tensor: Any) -> Any:
+        """Where a tensor of the boundary is fed."""
+        return self.feeds[[t.name for t in self.forward.boundary].index(tensor.name)]
+
+    def before_head(self) -> Any:
+        """What enters the output's softmax, sigmoid or other activation; the prediction itself where there is none."""
+        op = self.output.op
+        while op.type in RESHAPING:
+            op = op.inputs[0].op
+        return op.inputs[0] if op.type in ACTIVATIONS else self.output
 
     def _tensor(self, tensor: Any) -> Any:
         return None if tensor is None else self.graph.get_tensor_by_name(tensor.name)
@@ -106,10 +122,12 @@ class Replay:
         batches: Sequence[Batch] | None = None,
         start: dict[str, np.ndarray] | None = None,
         probe: Batch | None = None,
+        sign: float = 1.0,
     ) -> "Curve":
         """Trains copies of the first weights; stops at the first loss that is not finite.
 
         batches: taken in turn; those of the training when there are none given. probe: its loss is measured too.
+        sign: -1 goes uphill.
         """
         weights = {name: value.copy() for name, value in (start or self.start).items()}
         batches = self.batches if batches is None else batches
@@ -121,7 +139,7 @@ class Replay:
             losses.append(float(loss))
             if not np.isfinite(loss):
                 break
-            optimizer.step(weights, gradients)
+            optimizer.step(weights, {name: sign * g for name, g in gradients.items()})
             if probe is not None:
                 self.put(weights)
                 probed.append(float(self.session.run(self.loss, self._feed(probe))))
