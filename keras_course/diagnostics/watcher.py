@@ -74,8 +74,9 @@ def examined(training: Training) -> Report:
     """The verdict on one training. Experiments are made on copies, and only where there is harm."""
     seen = training.close()
     harm = doctor.harm_of(seen)
-    if harm.degree >= SUSPICIOUS or harm.diverged:
-        seen.experiments |= experiments.run(training, seen)
+    harmed = harm.degree >= SUSPICIOUS or harm.diverged
+    if harmed or any(unit.activation == "linear" for unit in seen.units[:-1]):
+        seen.experiments |= experiments.run(training, seen, harmed=harmed)
     return doctor.examine(seen)
 
 
