@@ -34,7 +34,7 @@ def rules() -> dict[str, Rule]:
     """Every rule, by name."""
     found: dict[str, Rule] = {}
     for module in pkgutil.iter_modules(package.__path__):
-        found |= importlib.import_module(f"{package.__name__}.{module.name}").RULES
+        found |= getattr(importlib.import_module(f"{package.__name__}.{module.name}"), "RULES", {})
     return found
 
 
