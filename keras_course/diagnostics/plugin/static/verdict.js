@@ -11,7 +11,9 @@ export function headline(run) {
 
 export function state(run) {
   const steps = counted(run.step, 'step');
-  return run.finished ? `finished after ${steps}` : `still running, step ${run.step.toLocaleString('en')}`;
+  if (run.finished) return `finished after ${steps}`;
+  const at = `step ${run.step.toLocaleString('en')}`;
+  return run.quiet ? `not finished, no news since ${at}` : `still running, ${at}`;
 }
 
 // actions: {explain(cause), point(finding)}
