@@ -49,7 +49,7 @@ class Context:
     def __init__(self, recording: Recording | None) -> None:
         self.recording = recording
         self.noted: list[Noted] = []
-        self.models: list[tuple[keras.Model, bool | None]] = []
+        self.models: list[tuple[keras.Model, bool | None, Any]] = []  # with how each was called
 
 
 class Monitor:
@@ -86,8 +86,8 @@ class Monitor:
         self._stop(self.tapes.get(tape))
 
     def _stop(self, context: Context | None) -> None:
-        recording: Any = context.recording if context else None
-        if recording is not None and getattr(self.local, "recording", None) is recording:
+        recording = context.recording if context is not None else None
+        if recording is not None and getattr(self.local, "recording", None) == recording:
             recording.stop()
             self.local.recording = None
 
@@ -158,6 +158,8 @@ class Monitor:
             yield
         finally:
             self.fits.pop()
+            if not any(training.facts is facts for training in self.trainings):
+                self.trainings.append(Training([], facts=facts, site=facts["site"]))
             for training in self.trainings:
                 if training.facts is facts:
                     training.close()
@@ -174,9 +176,12 @@ class Monitor:
             if training.key == key and training.optimizer is None:
                 training.note_optimizer(optimizer)
 
-    def model(self, model: keras.Model, training: bool | None) -> None:
+    def model(self, model: keras.Model, training: bool | None, given: Any) -> None:
+        entering = (
+            tf.TensorSpec((None, *given.shape[1:]), given.dtype) if tf.is_tensor(given) and given.shape.rank else None
+        )
         for context in self.contexts:
-            context.models.append((model, training))
+            context.models.append((model, training, entering))
 
 
 def variable_of(source: Any) -> tf.Variable | None:
@@ -234,7 +239,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
     def call_layer(original: Callable) -> Callable:
         def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
             if isinstance(layer, keras.Model) and getattr(monitor.local, "stack", None):
-                monitor.model(layer, kwargs.get("training"))
+                monitor.model(layer, kwargs.get("training"), args[0] if args else None)
             return original(layer, *args, **kwargs)
 
         return quiet(called)

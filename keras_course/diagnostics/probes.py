@@ -95,6 +95,19 @@ class Recorder:
         self.changes.scatter_nd_update([[_place(step)]], [tf.stack(norms + cosines)])
         return True
 
+    def first_weights(self, step: tf.Tensor, store: dict[int, np.ndarray]) -> None:
+        """Keeps the weights before the first step, where they did not exist yet when it was traced."""
+        handles = [id(v.handle) for v in self.variables]
+
+        def host(*values: np.ndarray) -> np.int64:
+            store.update((handle, value.copy()) for handle, value in zip(handles, values, strict=True))
+            return np.int64(0)
+
+        def take() -> tf.Tensor:
+            return tf.numpy_function(host, [tf.convert_to_tensor(v) for v in self.variables], tf.int64)
+
+        tf.cond(step == 0, take, lambda: tf.constant(0, tf.int64))
+
     def look(self, step: tf.Tensor, forward: Forward, gradients: Sequence[Any]) -> None:
         """The closer look of a graph: batch, prediction and the units, where the step is one for it."""
         tf.cond(

@@ -57,8 +57,7 @@ def diagnose(
         if verify:
             from keras_course.diagnostics import intervene
 
-            trainings = [t for t in session.seen.monitor.trainings if t.count]
-            session.seen.reports = intervene.verified(trainings, session.seen.reports)
+            session.seen.reports = intervene.verified(session.seen.trainings, session.seen.reports)
     return Outcome(session.seen.reports if session.seen else [], status, session.stopped)
 
 

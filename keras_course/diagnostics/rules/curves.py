@@ -41,11 +41,14 @@ def overfitting(seen: Observation) -> list[Finding]:
 def too_few_steps(seen: Observation) -> list[Finding]:
     """Training ends while the loss still falls.
 
-    Threshold: the last third of the steps lies significantly below the third before (three standard errors and 2 %),
-    and what a simple model reaches is not reached. Source: taxonomy row 42.
+    Threshold: the last third of the steps lies significantly below the third before (three standard errors and 2 %), or
+    twenty further steps on copies gain a tenth of the loss, and what a simple model reaches is not reached.
+    Source: taxonomy row 42.
     """
     harm = harm_of(seen)
-    if not harm.still_falling or harm.diverged or harm.degree < 0.5:
+    e = seen.experiments
+    more = e.get("late_start", 0.0) - e.get("late_same", np.inf) > 0.1 * abs(e.get("late_start", 0.0))
+    if not (harm.still_falling or more) or harm.diverged or harm.degree < 0.5:
         return []
     return [
         Finding(cause="too_few_steps", confidence=0.35, tag="loss", evidence=f"the loss still falls: {harm.sentence}")

@@ -1,5 +1,6 @@
 """Rules on how the network is put together and how its step is written: rows 23 to 30, 38 and 39 of the taxonomy."""
 
+from keras_course.diagnostics.harm import penalty_shares
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
 
 import numpy as np
@@ -139,6 +140,9 @@ def frozen(seen: Observation) -> list[Finding]:
     Source: taxonomy row 26.
     """
     found = []
+    if seen.experiments.get("idle"):
+        text = "no weight of the model is trainable, so no step can change anything"
+        return [Finding(cause="frozen_or_disconnected", confidence=1.0, certain=True, evidence=text)]
     if seen.steps is not None and len(seen.steps.index):
         missing = np.all(np.isnan(seen.steps.gradient), axis=0)
         trained = [v for v in seen.variables if v.trainable][: len(missing)]
@@ -156,6 +160,7 @@ def frozen(seen: Observation) -> list[Finding]:
                     "the loss",
                 )
             )
+    found += _stuck(seen)
     pairs = kernels(seen)
     fixed = [(u, k) for u, k in pairs if not k.trainable]
     if fixed and pairs[-1] in fixed:
@@ -186,6 +191,34 @@ def frozen(seen: Observation) -> list[Finding]:
             )
         )
     return found
+
+
+def _stuck(seen: Observation) -> list[Finding]:
+    """Some weight matrices get a gradient and are never changed, while others are."""
+    steps = seen.steps
+    if steps is None or not len(steps.index):
+        return []
+    rows = np.all(np.isfinite(steps.update), axis=1)
+    if rows.sum() < 3 or not np.any(steps.update[rows] > 0):
+        return []
+    still = np.all(steps.update[rows] == 0, axis=0) & (np.nanmin(steps.gradient[rows], axis=0) > 0)
+    trained = [v for v in seen.variables if v.trainable]
+    left = [v for v, s in zip(trained, still, strict=False) if s and len(v.shape) >= 2]
+    if not left:
+        return []
+    return [
+        Finding(
+            cause="frozen_or_disconnected",
+            confidence=0.95,
+            layer=left[0].layer,
+            step=int(steps.index[0]),
+            tag=f"update_ratio/{left[0].layer}",
+            evidence=f"{len(left)} weight matrices, {left[0].name} first, have a gradient in every step and never "
+            "change, while others do: the optimiser is not given them",
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
 
 
 def not_applied(seen: Observation) -> list[Finding]:
@@ -271,22 +304,32 @@ def loss_broadcast(seen: Observation) -> list[Finding]:
 
 
 def input_ignored(seen: Observation) -> list[Finding]:
-    """The prediction is the same whatever the input.
+    """The prediction is the same whatever the input, or every input is the same.
 
-    Threshold: its spread over a batch is below 1e-6 of its size, for the final weights or in three closer looks.
-    Must not trigger: the first steps from a zero head. Source: taxonomy row 30.
+    Threshold: the spread of the prediction over a batch is below 1e-6 of its size in the last three closer looks; or
+    what enters is exactly the same for every example of every look, which is certain to teach nothing.
+    Must not trigger: the first steps from a zero head; a network whose only input is noise that it makes itself.
+    Source: taxonomy row 30.
     """
-    spreads = []
-    for probe in seen.probes[-3:]:
-        out, x = probe.output, probe.x
-        if (
-            out is not None
-            and out.ndim >= 1
-            and len(out) > 1
-            and (x is None or np.std(x.astype("float64"), axis=0).max() > 0)
-        ):
-            scale = max(float(np.max(np.abs(out.astype("float64")))), 1e-30)
-            spreads.append(float(np.max(np.std(out.astype("float64"), axis=0))) / scale)
+    entering = [
+        p.x for p in seen.probes if p.x is not None and p.x.ndim >= 2 and p.x.dtype.kind == "f" and len(p.x) > 1
+    ]
+    if len(entering) >= 3 and all(np.ptp(x, axis=0).max() == 0 for x in entering):
+        value = float(entering[0].reshape(-1)[0])
+        return [
+            Finding(
+                cause="input_ignored",
+                confidence=0.97,
+                certain=True,
+                layer=seen.units[0].name if seen.units else "",
+                step=seen.probes[0].step,
+                tag="inputs/spread",
+                evidence=f"what enters the first layer is the same for every example, {value:.3g} in front",
+            )
+        ]
+    spreads = [
+        _spread(p.output) for p in seen.probes[-3:] if p.output is not None and p.output.ndim and len(p.output) > 1
+    ]
     if len(spreads) < 3 or not max(spreads) <= 1e-6:
         return []
     return [
@@ -296,10 +339,15 @@ def input_ignored(seen: Observation) -> list[Finding]:
             layer=seen.units[-1].name if seen.units else "",
             step=seen.probes[-1].step,
             tag="outputs/spread_over_inputs",
-            evidence=f"the prediction varies by {max(spreads):.1g} of its size over a batch (below 1e-6 it is "
-            f"constant)",
+            evidence=f"the prediction varies by {max(spreads):.1g} of its size over a batch (constant below 1e-6)",
         )
     ]
+
+
+def _spread(output: np.ndarray) -> float:
+    """How much a prediction varies over its batch, against its size."""
+    out = output.astype("float64")
+    return float(np.max(np.std(out, axis=0))) / max(float(np.max(np.abs(out))), 1e-30)
 
 
 def _of_class(seen: Observation, *names: str) -> list[dict]:
@@ -361,7 +409,8 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
 def dropout_mode(seen: Observation) -> list[Finding]:
     """The model has dropout, and the training step draws nothing.
 
-    Certain: no random operation is among those that the loss is computed from, in a training that is not `fit`'s.
+    Certain: no random operation is among those that the loss is computed from. With harm: uniform draws are among those
+    that the prediction is computed from when the model is called with training=False.
     Must not trigger: a rate of 0; a model none of whose dropout layers is trainable.
     Source: taxonomy row 39.
     """
@@ -396,6 +445,7 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     """
     first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
     penalty = seen.experiments.get("penalty_start", 0.0)
+    shares = penalty_shares(seen)
     shrunk = [
         float(np.linalg.norm(k.final)) / max(float(np.linalg.norm(k.initial)), 1e-12)
         for _, k in kernels(seen)
@@ -404,6 +454,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     rate = max([float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout")], default=0.0)
     if penalty > 0.5 * first > 0:
         text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
+    elif len(shares) >= 3 and min(shares[-3:]) > 0.5:
+        text = f"{min(shares[-3:]):.0%} of the loss at the end is none of the data (more than half)"
     elif shrunk and max(shrunk) < 0.1:
         text = f"every weight matrix has shrunk to {max(shrunk):.2g} of its first norm or less (below 0.1)"
     elif rate >= 0.8:
