@@ -1,0 +1,25 @@
+from keras_course.check import Mutant
+from keras_course.diagnostics import grading
+
+test_cause, test_evidence, test_part, test_repaired = grading.properties(
+    "diagnostics/exploding_init", causes=["46528899"], parts=["94931da4"], bar=0.85
+)
+
+FILE = "assignments/diagnostics/exploding_init.py"
+MUTANTS = [
+    Mutant(
+        FILE,
+        'cause="init_scale"',
+        'cause="learning_rate_too_high"',
+        "test_cause",
+        "the rate is blamed for what is there before the first step",
+    ),
+    Mutant(
+        FILE,
+        'evidence="activation_spread/weights[7]"',
+        'evidence="dead_share/weights[0]"',
+        "test_evidence",
+        "units that died of it",
+    ),
+    Mutant(FILE, "initial=he)", "rate=settings.learning_rate / 100)", "test_repaired", "a lower rate only"),
+]
