@@ -30,7 +30,7 @@ def call(*argv, **environment):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["rum"], r"No command named 'rum'\. Did you mean 'run'\? There are: board, "),
+        (["rum"], r"No command named 'rum'\. Did you mean 'run'\? There are: arithmetic, "),
         (["run", "vision/dense"], r"No assignment named 'vision/dense'\. Did you mean 'vision/densenet'\? There are: "),
         (["run", NAME, "--epoch", "3"], r"No flag '--epoch'\. Did you mean '--epochs'\?"),
         (["run", NAME, "--epochs", "0"], r"`epochs` must be a whole number of at least 1\. Received: 0\."),

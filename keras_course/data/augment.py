@@ -48,7 +48,7 @@ class CropAndFlip:
 
     def __call__(self, stored: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The images `rows` (b,) of what `prepare` stored, cropped and flipped by `seed` (2,): float32 (b, h, w, c)."""
-        change = self._compiled if stored.shape[0] >= REPAID else self._change
+        change = self._compiled if (stored.shape[0] or 0) >= REPAID else self._change
         return change(stored, rows, seed)
 
     @cached_property

@@ -105,7 +105,7 @@ CAUSES: dict[str, Cause] = {
         15,
         "inputs and labels were shuffled apart",
         "zip first, then shuffle; with arrays one permutation for both",
-        (*CURVES, "input_ignored", "label_noise", *RATE),
+        (*DYNAMICS, *CURVES, "input_ignored", "label_noise", *RATE),
     ),
     "data_sorted": Cause(
         16,
@@ -182,7 +182,10 @@ CAUSES: dict[str, Cause] = {
         (*CURVES, "input_ignored", *RATE, "class_imbalance"),
     ),
     "input_ignored": Cause(
-        30, "the output does not depend on the input", "look where the path from the input is lost", CURVES
+        30,
+        "the output does not depend on the input",
+        "look where the path from the input is lost",
+        (*DYNAMICS, *CURVES),
     ),
     "learning_rate_too_high": Cause(
         31,
@@ -245,15 +248,23 @@ CAUSES: dict[str, Cause] = {
         39,
         "dropout is off in training or on in evaluation",
         "model(x, training=True) in the training step, training=False in evaluation",
-        ("overfitting",),
+        ("overfitting", "dead_units", *CURVES),
     ),
     "regularisation_overwhelms": Cause(
-        39, "the penalty is larger than what the data ask for", "a tenth of the penalty", CURVES
+        39,
+        "the penalty is larger than what the data ask for",
+        "a tenth of the penalty",
+        (*DYNAMICS, *CURVES, *RATE, "input_ignored"),
     ),
     "overfitting": Cause(
         40, "the network learns the training set by heart", "early stopping, augmentation, weight decay"
     ),
-    "underfitting_capacity": Cause(41, "the network is too small for the task", "more units or layers"),
+    "underfitting_capacity": Cause(
+        41,
+        "the network is too small for the task",
+        "more units or layers",
+        ("dead_units", "input_ignored", "learning_rate_too_low"),
+    ),
     "too_few_steps": Cause(42, "training stopped while the loss was still falling", "more epochs"),
     "oscillation": Cause(43, "the loss swings about a value", "a smaller rate, or a schedule that lowers it", CURVES),
     "loss_metric_inconsistent": Cause(
@@ -264,6 +275,6 @@ CAUSES: dict[str, Cause] = {
         46,
         "noise in the training inputs is larger than the signal",
         "less noise, or none: look at what enters the model",
-        (*CURVES, *RATE, "inputs_not_scaled", "train_val_preprocessing_mismatch"),
+        (*DYNAMICS, *CURVES, *RATE, "inputs_not_scaled", "train_val_preprocessing_mismatch", "labels_shuffled_apart"),
     ),
 }

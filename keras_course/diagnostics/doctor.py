@@ -16,7 +16,13 @@ from keras_course.diagnostics.harm import Harm, harm_of
 from keras_course.diagnostics.observation import Finding, Observation
 
 # Causes whose harm shows in validation or in what the result is worth, not in the training loss.
-ELSEWHERE = {"validation_split_sorted", "train_val_preprocessing_mismatch", "leakage_duplicates", "leakage_feature"}
+ELSEWHERE = {
+    "validation_split_sorted",
+    "train_val_preprocessing_mismatch",
+    "leakage_duplicates",
+    "leakage_feature",
+    "batchnorm_mode",
+}
 NAMED = 0.3  # of harm, from which on a mechanism is named; curves ask for more
 CURVES = {
     "too_few_steps": 0.6,
@@ -34,7 +40,7 @@ def rules() -> dict[str, Rule]:
     """Every rule, by name."""
     found: dict[str, Rule] = {}
     for module in pkgutil.iter_modules(package.__path__):
-        found |= importlib.import_module(f"{package.__name__}.{module.name}").RULES
+        found |= getattr(importlib.import_module(f"{package.__name__}.{module.name}"), "RULES", {})
     return found
 
 
@@ -65,8 +71,11 @@ def examine(seen: Observation) -> Report:
     """The verdict on what was seen of one training."""
     harm = harm_of(seen)
     found: list[Finding] = []
-    for rule in rules().values():
-        found += rule(seen)
+    for name, rule in rules().items():
+        try:
+            found += rule(seen)
+        except Exception as error:  # a mistake in one rule must not cost the verdict of the others
+            seen.unseen.append(f"The rule {name} failed: {type(error).__name__}: {str(error).splitlines()[0]:.120}")
     found = [dataclasses.replace(f, repair=f.repair or CAUSES[f.cause].repair) for f in found]
     judged = [_judged(f, harm) for f in _once(found)]
     return Report(observation=seen, harm=harm, findings=_explained(judged))

@@ -5,7 +5,6 @@ Each number goes into `Observation.experiments`, so that the rules stay function
 """
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from keras_course.diagnostics.observation import Observation
@@ -15,6 +14,7 @@ from keras_course.diagnostics.trainings import Training
 import numpy as np
 
 STEPS = 20
+FACTORS = {"same": 1.0, "tenth": 0.1, "ten": 10.0, "hundred": 100.0, "hundredth": 0.01, "thousandth": 0.001}
 SECONDS = 6.0  # after which no further experiment is begun
 
 
@@ -56,7 +56,7 @@ def run(training: Training, seen: Observation) -> dict[str, float]:
         return {}
     found: dict[str, float] = {}
     begun = time.monotonic()
-    for experiment in (rates, fresh, reach, superposition, outputs):
+    for experiment in (rates, late_rates, fresh, reach, superposition, outputs):
         if time.monotonic() - begun < SECONDS:
             try:
                 found |= experiment(replay, seen, training)
@@ -67,7 +67,7 @@ def run(training: Training, seen: Observation) -> dict[str, float]:
 
 
 def rates(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
-    """The first steps at the rate itself, at a tenth, ten and a hundred times of it."""
+    """The first steps at the rate itself, at a tenth (where it is not enough, less), ten and a hundred times of it."""
     rate = rate_of(seen)
     if not rate:
         return {}
@@ -75,14 +75,33 @@ def rates(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
     first = float(np.mean(replay.losses(replay.start, replay.batches[:4])))
     at_start = float(replay.losses(replay.start, [probe])[0])
     found = {"rate": rate, "first_loss": first, "probe_start": at_start}
-    for name, factor in (("same", 1.0), ("tenth", 0.1), ("ten", 10.0), ("hundred", 100.0)):
+    for name, factor in FACTORS.items():
+        if name in ("hundredth", "thousandth") and found["end_tenth"] < found["end_same"]:
+            continue
         optimizer = optimizer_of(seen.optimizer.name, rate * factor, seen.optimizer.momentum)
         curve = replay.train(optimizer, steps=STEPS, probe=probe)
         found[f"end_{name}"] = curve.end
-        probed = curve.probed[np.isfinite(curve.probed)]
-        found[f"probe_{name}"] = float(np.mean(probed[-3:])) if len(probed) == STEPS else float("inf")
+        whole = len(curve.probed) == STEPS and np.all(np.isfinite(curve.probed))
+        found[f"probe_{name}"] = float(np.mean(curve.probed[-3:])) if whole else float("inf")
         if name == "same":
-            found["probe_worst"] = float(np.max(curve.probed)) if len(probed) == STEPS else float("inf")
+            found["probe_worst"] = float(np.max(curve.probed)) if whole else float("inf")
+    return found
+
+
+def last_weights(replay: Replay, training: Training) -> dict[str, np.ndarray]:
+    final = {id(v.handle): v.numpy() for v in training.variables}
+    return {name: final[replay.owners[name]] for name in replay.start}
+
+
+def late_rates(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
+    """Twenty further steps from the last weights, at the rate itself, ten, a hundred and a thousand times of it."""
+    rate, weights = rate_of(seen), last_weights(replay, training)
+    if not rate or not all(np.all(np.isfinite(w)) for w in weights.values()):
+        return {}
+    found = {"late_start": float(np.mean(replay.losses(weights, replay.batches[:4])))}
+    for name, factor in (("same", 1.0), ("ten", 10.0), ("hundred", 100.0), ("thousand", 1000.0)):
+        optimizer = optimizer_of(seen.optimizer.name, rate * factor, seen.optimizer.momentum)
+        found[f"late_{name}"] = replay.train(optimizer, steps=STEPS, start=weights).end
     return found
 
 
@@ -154,15 +173,15 @@ def superposition(replay: Replay, seen: Observation, training: Training) -> dict
         return replay.session.run(fetch, replay._feed(batch)).astype("float64")
 
     both = f(a + b)
-    return {"superposition": float(np.linalg.norm(both - f(a) - f(b) + f(0 * a)) / max(np.linalg.norm(both), 1e-30))}
+    rest = float(np.linalg.norm(both - f(a) - f(b) + f(0 * a)))
+    return {"superposition": rest / max(float(np.linalg.norm(both)), 1e-30)}
 
 
 def outputs(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
     """How much the prediction of the trained network varies over the inputs, against its size."""
-    final = {id(v.handle): v.numpy() for v in training.variables}
-    weights = {name: final[handle] for name, handle in replay.owners.items()}
+    weights = last_weights(replay, training)
     values = replay.outputs(weights, replay.batches[0]) if replay.output is not None else np.zeros(0)
     if values.ndim < 1 or len(values) < 2:
         return {}
-    spread = np.max(np.std(values, axis=0)) / max(float(np.max(np.abs(values))), 1e-30)
+    spread = float(np.max(np.std(values, axis=0))) / max(float(np.max(np.abs(values))), 1e-30)
     return {"output_spread": float(spread)} if np.isfinite(spread) else {}

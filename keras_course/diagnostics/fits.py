@@ -35,7 +35,7 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
     train, validation = data_of(x, y, split)
     if given.get("validation_data") is not None:
         validation = validation_of(given["validation_data"])
-    trains = [base for base in type(model).__mro__ if "train_step" in vars(base)][0].__module__
+    trains = next(base for base in type(model).__mro__ if "train_step" in vars(base)).__module__
     return {
         "model": model,
         "site": site,
@@ -45,6 +45,7 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
         "validation": validation,
         "pipeline": _stages(x),
         "validation_pipeline": _stages(given.get("validation_data")),
+        "noise": noise_of(x),
         "loss": _loss_name(getattr(model, "loss", None)),
         "epochs": epochs,
         "callbacks": callbacks,
@@ -134,6 +135,18 @@ def validation_of(given: Any) -> Data | None:
     if isinstance(given, list | tuple) and len(given) >= 2:
         return rows_of(given[0], given[1])
     return None
+
+
+def noise_of(dataset: Any) -> float | None:
+    """The spread of what the maps of a pipeline draw anew for the same rows, against that of the rows; None without."""
+    if not isinstance(dataset, tf.data.Dataset):
+        return None
+    once, again = _source(dataset), _source(dataset)
+    if once is None or again is None or once.x.shape != again.x.shape or once.x.dtype.kind != "f":
+        return None
+    difference = float(np.std(once.x - again.x)) / np.sqrt(2)
+    signal = float(np.sqrt(max(np.var((once.x + again.x) / 2) - difference**2 / 2, 0.0)))
+    return difference / max(signal, 1e-12) if difference > 0 else None
 
 
 def split_of_loop(dataset: Any) -> tuple[Data | None, Data | None]:

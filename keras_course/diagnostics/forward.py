@@ -97,6 +97,7 @@ class Forward:
     noise: tuple[Any, Any] | None = None  # the signal and the sum where Gaussian noise is added to the inputs
     broadcast: bool = False  # targets and predictions differ in rank and were broadcast against each other
     rescued: bool = False  # the loss is computed from the logits behind the prediction
+    inner: str = ""  # the activation of what a cross-entropy on logits is really given
     draws: bool = False  # the loss depends on random numbers: dropout, noise, sampling
     moving: bool = False  # batch normalisation takes its moving averages, as in evaluation
 
@@ -348,10 +349,14 @@ def _loss(result: Forward, operations: Sequence[Any], kinds: dict[str, int], not
 def _loss_by_operation(op: Any, result: Forward, kinds: dict[str, int]) -> None:
     """Recognises cross-entropy on logits and differences of prediction and target."""
     known = result.prediction is not None
-    if op.type.endswith("SoftmaxCrossEntropyWithLogits") and not known:
-        sparse = "sparse_" if op.type.startswith("Sparse") else ""
-        result.name, result.from_logits = f"{sparse}categorical_crossentropy", True
-        result.prediction, result.targets = op.inputs[0], op.inputs[1]
+    if op.type.endswith("SoftmaxCrossEntropyWithLogits"):
+        result.inner = _head(op.inputs[0])
+        if not known:
+            sparse = "sparse_" if op.type.startswith("Sparse") else ""
+            result.name, result.from_logits = f"{sparse}categorical_crossentropy", True
+            result.prediction = op.inputs[0]
+        if result.targets is None:
+            result.targets = op.inputs[1]
     sides = _sides(op)
     if sides and {kinds[t.name] for t in sides} == {DATA, MIXED}:
         mixed, data = sorted(sides, key=lambda t: kinds[t.name] != MIXED)
@@ -364,6 +369,8 @@ def _loss_by_operation(op: Any, result: Forward, kinds: dict[str, int]) -> None:
             result.name = DIFFERENCES.get(op.type, "") or result.name
             if result.name:
                 result.prediction, result.targets = mixed, data
+        elif result.targets is None and op.type == "SquaredDifference":
+            result.targets = data
 
 
 def _sides(op: Any) -> list[Any]:
@@ -373,7 +380,7 @@ def _sides(op: Any) -> list[Any]:
 def _head(prediction: Any) -> str:
     """The activation that made a prediction; "" when something else did."""
     op = prediction.op
-    while op.type in RESHAPING:
+    while op.type in RESHAPING or (op.type == "Mul" and op.inputs[1].op.type == "Const"):
         op = op.inputs[0].op
     if op.type in ACTIVATIONS:
         return ACTIVATIONS[op.type]

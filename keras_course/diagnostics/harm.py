@@ -52,7 +52,12 @@ def harm_of(seen: Observation) -> Harm:
     best, reference = baseline_of(seen), None
     if best is not None and best > 0:
         reference = reference_of(seen)
-        low = min(reference if reference is not None else 0.0, 0.9 * best)
+        least = least_of(seen)
+        low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))
+        if end < 0 and seen.loss.name in CROSS:
+            return Harm(
+                degree=2.0, sentence=f"the loss ends at {end:.3g}, and a cross-entropy is never below 0", end=end
+            )
         degree = (end - low) / (best - low)
         words = f"the loss ends at {end:.3g}, the best constant gives {best:.3g}"
         if reference is not None:
@@ -66,6 +71,8 @@ def harm_of(seen: Observation) -> Harm:
             end=end,
             still_falling=falling,
         )
+    if end < 0 and seen.loss.name in CROSS:
+        return Harm(degree=2.0, sentence=f"the loss ends at {end:.3g}, and a cross-entropy is never below 0", end=end)
     # Without a known target only progress can be judged: none at all, or uphill, is harm.
     moved = (start - end) / max(abs(start), 1e-12)
     grew = end > start + 3 * error and moved < -0.2
@@ -116,6 +123,56 @@ def baseline_of(seen: Observation) -> float | None:
     if name == ABSOLUTE:
         flat = y.reshape(len(y), -1).astype("float64")
         return float(np.mean(np.abs(flat - np.median(flat, axis=0))))
+    return None
+
+
+def least_of(seen: Observation) -> float:
+    """The loss of a perfect prediction: above 0 for soft targets, whose own entropy a cross-entropy keeps."""
+    y = targets_of(seen)
+    if y is None or y.dtype.kind != "f" or y.min() < 0 or y.max() > 1:
+        return 0.0
+    p = np.clip(y.astype("float64"), 1e-12, 1 - 1e-12)
+    if seen.loss.name == "binary_crossentropy":
+        return float(np.mean(-p * np.log(p) - (1 - p) * np.log(1 - p)))
+    if seen.loss.name == "categorical_crossentropy" and y.ndim >= 2:
+        return float(np.mean(np.sum(-p * np.log(p), axis=-1)))
+    return 0.0
+
+
+def penalty_shares(seen: Observation) -> list[float]:
+    """The share of the loss that is not of the data, at each closer look of which all of a batch is known."""
+    if seen.steps is None:
+        return []
+    shares, first = [], seen.steps.count - len(seen.steps.all_losses)
+    for probe in seen.probes:
+        total = (
+            seen.steps.all_losses[probe.step - first]
+            if 0 <= probe.step - first < len(seen.steps.all_losses)
+            else np.nan
+        )
+        own = _data_loss(seen, probe.y, probe.output)
+        if own is not None and np.isfinite(total) and total > 1e-6:
+            shares.append(float((total - own) / total))
+    return shares
+
+
+def _data_loss(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) -> float | None:
+    """The loss of a batch by its definition, for the forms in which nothing is ambiguous."""
+    name, logits = seen.loss.name, seen.loss.from_logits
+    if y is None or output is None or len(y) != len(output) or not np.all(np.isfinite(output)):
+        return None
+    o, t = output.astype("float64"), y.astype("float64")
+    if name == SQUARED and o.size == t.size:
+        return float(np.mean((o.reshape(-1) - t.reshape(-1)) ** 2))
+    if name == ABSOLUTE and o.size == t.size:
+        return float(np.mean(np.abs(o.reshape(-1) - t.reshape(-1))))
+    if name == "binary_crossentropy" and o.size == t.size and not logits and o.min() >= 0 and o.max() <= 1:
+        p = np.clip(o.reshape(-1), 1e-7, 1 - 1e-7)
+        return float(np.mean(-t.reshape(-1) * np.log(p) - (1 - t.reshape(-1)) * np.log(1 - p)))
+    if name == "sparse_categorical_crossentropy" and o.ndim == 2 and t.size == len(o):
+        p = o if not logits else np.exp(o - o.max(1, keepdims=True))
+        own = p[np.arange(len(o)), t.reshape(-1).astype(int)] / p.sum(1)
+        return float(np.mean(-np.log(np.clip(own, 1e-7, 1))))
     return None
 
 

@@ -24,9 +24,18 @@ from tensorflow.python.eager import backprop
 from tensorflow.python.eager.polymorphic_function import polymorphic_function
 
 FUNCTIONAL = (
-    "sparse_categorical_crossentropy categorical_crossentropy binary_crossentropy mean_squared_error "
-    "mean_absolute_error huber hinge kl_divergence poisson binary_focal_crossentropy categorical_focal_crossentropy"
-).split()
+    "sparse_categorical_crossentropy",
+    "categorical_crossentropy",
+    "binary_crossentropy",
+    "mean_squared_error",
+    "mean_absolute_error",
+    "huber",
+    "hinge",
+    "kl_divergence",
+    "poisson",
+    "binary_focal_crossentropy",
+    "categorical_focal_crossentropy",
+)
 NN = {
     "sparse_softmax_cross_entropy_with_logits": "sparse_categorical_crossentropy",
     "softmax_cross_entropy_with_logits": "categorical_crossentropy",
@@ -40,7 +49,7 @@ class Context:
     def __init__(self, recording: Recording | None) -> None:
         self.recording = recording
         self.noted: list[Noted] = []
-        self.models: list[tuple[keras.Model, bool | None]] = []
+        self.models: list[tuple[keras.Model, bool | None, Any]] = []  # with how each was called
 
 
 class Monitor:
@@ -77,8 +86,9 @@ class Monitor:
         self._stop(self.tapes.get(tape))
 
     def _stop(self, context: Context | None) -> None:
-        if context and context.recording and getattr(self.local, "recording", None) is context.recording:
-            context.recording.stop()
+        recording = context.recording if context is not None else None
+        if recording is not None and getattr(self.local, "recording", None) == recording:
+            recording.stop()
             self.local.recording = None
 
     @property
@@ -148,6 +158,8 @@ class Monitor:
             yield
         finally:
             self.fits.pop()
+            if not any(training.facts is facts for training in self.trainings):
+                self.trainings.append(Training([], facts=facts, site=facts["site"]))
             for training in self.trainings:
                 if training.facts is facts:
                     training.close()
@@ -164,9 +176,12 @@ class Monitor:
             if training.key == key and training.optimizer is None:
                 training.note_optimizer(optimizer)
 
-    def model(self, model: keras.Model, training: bool | None) -> None:
+    def model(self, model: keras.Model, training: bool | None, given: Any) -> None:
+        entering = (
+            tf.TensorSpec((None, *given.shape[1:]), given.dtype) if tf.is_tensor(given) and given.shape.rank else None
+        )
         for context in self.contexts:
-            context.models.append((model, training))
+            context.models.append((model, training, entering))
 
 
 def variable_of(source: Any) -> tf.Variable | None:
@@ -190,19 +205,19 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
     quiet = tf.autograph.experimental.do_not_convert
 
     def enter(original: Callable) -> Callable:
-        def __enter__(tape: Any) -> Any:
+        def entered(tape: Any) -> Any:
             result = original(tape)
             monitor.enter(tape)
             return result
 
-        return quiet(__enter__)
+        return quiet(entered)
 
     def leave(original: Callable) -> Callable:
-        def __exit__(tape: Any, *error: Any) -> Any:
+        def left(tape: Any, *error: Any) -> Any:
             monitor.leave(tape)
             return original(tape, *error)
 
-        return quiet(__exit__)
+        return quiet(left)
 
     def gradient(original: Callable) -> Callable:
         def gradient(tape: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
@@ -211,7 +226,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         return quiet(gradient)
 
     def call_function(original: Callable) -> Callable:
-        def __call__(function: Any, *args: Any, **kwargs: Any) -> Any:
+        def called(function: Any, *args: Any, **kwargs: Any) -> Any:
             monitor.stack  # noqa: B018  # makes the lists of this thread
             monitor.local.functions.append(function)
             try:
@@ -219,25 +234,25 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
             finally:
                 monitor.local.functions.pop()
 
-        return quiet(__call__)
+        return quiet(called)
 
     def call_layer(original: Callable) -> Callable:
-        def __call__(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
             if isinstance(layer, keras.Model) and getattr(monitor.local, "stack", None):
-                monitor.model(layer, kwargs.get("training"))
+                monitor.model(layer, kwargs.get("training"), args[0] if args else None)
             return original(layer, *args, **kwargs)
 
-        return quiet(__call__)
+        return quiet(called)
 
     def call_loss(original: Callable) -> Callable:
-        def __call__(loss: Any, y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+        def called(loss: Any, y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
             function, own = getattr(loss, "fn", None), getattr(loss, "_fn_kwargs", {})
             name = getattr(function, "__name__", "")
             if name and not isinstance(y_true, list | tuple | dict):
                 monitor.note(name, own.get("from_logits", False), y_true, y_pred)
             return original(loss, y_true, y_pred, *args, **kwargs)
 
-        return quiet(__call__)
+        return quiet(called)
 
     def function_loss(name: str, original: Callable) -> Callable:
         def loss(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
@@ -268,11 +283,11 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         return quiet(apply)
 
     def iterate(original: Callable) -> Callable:
-        def __iter__(dataset: Any) -> Any:
+        def iterated(dataset: Any) -> Any:
             monitor.datasets[:] = [*monitor.datasets[-3:], dataset]
             return original(dataset)
 
-        return quiet(__iter__)
+        return quiet(iterated)
 
     def fit(original: Callable) -> Callable:
         from keras_course.diagnostics.fits import facts_of

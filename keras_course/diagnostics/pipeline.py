@@ -5,10 +5,11 @@ attributes of the objects (TensorFlow 2.21), the rows from the arrays at its sou
 maps where these neither write to a variable nor call Python nor read a file.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from keras_course.diagnostics.observation import Data, Stage
+from keras_course.diagnostics.seen import flat
 
 import numpy as np
 import tensorflow as tf
@@ -51,14 +52,6 @@ def stages(dataset: Any) -> list[Stage]:
     if stage.kind == "zip":
         stage.detail["apart"] = _apart(inputs, stage.detail["legs"])
     return [stage]
-
-
-def flat(pipeline: list[Stage]) -> Iterator[Stage]:
-    """All stages, those of legs before the stage that joins them."""
-    for stage in pipeline:
-        for leg in stage.detail.get("legs", ()):
-            yield from flat(leg)
-        yield stage
 
 
 def _class(dataset: Any) -> str:

@@ -59,10 +59,10 @@ def dynamics(seen: Observation, start: int = 0) -> Iterator[Point]:
             yield from _dynamics(seen.steps, int(row), columns, name)
 
 
-def activations(seen: Observation) -> Iterator[Point]:
-    """What the probes measured of each unit: see `PER_UNIT`."""
+def activations(seen: Observation, start: int = 0) -> Iterator[Point]:
+    """What the probes from step `start` on measured of each unit: see `PER_UNIT`."""
     names = list(groups(seen))[: len(seen.units)]
-    for probe in seen.probes:
+    for probe in _from(start, seen):
         for tag, (field, optional) in PER_UNIT.items():
             values = getattr(probe, field)
             for name, value in zip(names, () if values is None else values, strict=False):
@@ -70,15 +70,15 @@ def activations(seen: Observation) -> Iterator[Point]:
                     yield f"{tag}/{name}", probe.step, float(value)
 
 
-def ranges(seen: Observation) -> Iterator[Point]:
-    """`inputs/...`, `outputs/...` and `labels/entropy` of the probed batches, and `epoch/<metric>`."""
-    for probe in seen.probes:
-        for name, value in (_inputs(probe) | _outputs(probe)).items():
+def ranges(seen: Observation, start: int = 0) -> Iterator[Point]:
+    """`inputs/...`, `outputs/...` and `labels/entropy` of the batches probed from step `start` on."""
+    for probe in _from(start, seen):
+        for name, value in (_inputs(probe) | _outputs(probe) | _labels(probe)).items():
             yield name, probe.step, value
-    batches = list(enumerate(seen.stream)) or [(p.step, p.y) for p in seen.probes if p.y is not None]
-    for step, labels in batches:
-        if (entropy := label_entropy(labels)) is not None:
-            yield "labels/entropy", step, entropy
+
+
+def epochs(seen: Observation) -> Iterator[Point]:
+    """`epoch/<metric>`, with the number of the epoch as its step."""
     for epoch, logs in enumerate(seen.epochs):
         for name, value in logs.items():
             yield f"epoch/{name}", epoch, float(value)
@@ -144,6 +144,15 @@ def _dynamics(steps: Steps, row: int, columns: list[int], name: str) -> Iterator
     change = float(np.sqrt(np.square(update).sum()))
     if norm and not (np.isnan(change) and np.isfinite(norm)):  # NaN after finite weights: the next step did not come
         yield f"update_ratio/{name}", step, change / norm
+
+
+def _from(start: int, seen: Observation) -> list[Probe]:
+    return [probe for probe in seen.probes if probe.step >= start]
+
+
+def _labels(probe: Probe) -> dict[str, float]:
+    entropy = None if probe.y is None else label_entropy(probe.y)
+    return {} if entropy is None else {"labels/entropy": entropy}
 
 
 def _inputs(probe: Probe) -> dict[str, float]:

@@ -95,6 +95,19 @@ class Recorder:
         self.changes.scatter_nd_update([[_place(step)]], [tf.stack(norms + cosines)])
         return True
 
+    def first_weights(self, step: tf.Tensor, store: dict[int, np.ndarray]) -> None:
+        """Keeps the weights before the first step, where they did not exist yet when it was traced."""
+        handles = [id(v.handle) for v in self.variables]
+
+        def host(*values: np.ndarray) -> np.int64:
+            store.update((handle, value.copy()) for handle, value in zip(handles, values, strict=True))
+            return np.int64(0)
+
+        def take() -> tf.Tensor:
+            return tf.numpy_function(host, [tf.convert_to_tensor(v) for v in self.variables], tf.int64)
+
+        tf.cond(step == 0, take, lambda: tf.constant(0, tf.int64))
+
     def look(self, step: tf.Tensor, forward: Forward, gradients: Sequence[Any]) -> None:
         """The closer look of a graph: batch, prediction and the units, where the step is one for it."""
         tf.cond(
@@ -137,7 +150,7 @@ class Recorder:
                 y=_few(y, 4096),
                 output=_few(output, 4096),
                 **{name: column.copy() for name, column in zip(COLUMNS, table.T, strict=True)} | {"dead": silent},
-                noise=_ratio(*noise) if len(noise) == 2 else None,
+                noise=_ratio(noise[0], noise[1]) if len(noise) == 2 else None,
             )
         )
         size = sum(array.nbytes for array in boundary)
@@ -237,6 +250,6 @@ def _few(array: np.ndarray | None, rows: int = FEW) -> np.ndarray | None:
     return None if array is None else np.array(array[:rows] if np.ndim(array) else array)
 
 
-def _ratio(signal: np.ndarray, noisy: np.ndarray) -> float:
+def _ratio(signal: Any, noisy: Any) -> float:
     """Standard deviation of the noise against that of the signal."""
     return float(np.std(noisy - signal) / max(float(np.std(signal)), 1e-12))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_course.diagnostics.eager import Recording
-from keras_course.diagnostics.forward import Forward
+from keras_course.diagnostics.forward import ACTIVATIONS, RESHAPING, Forward
 from keras_course.scratch import optimizers
 
 import numpy as np
@@ -23,8 +23,9 @@ Rewrite = Callable[[Any], None]  # changes a GraphDef in place
 class Replay:
     """The forward pass of a training, ready to be run with other weights and batches.
 
-    batches: of the first steps, each with one array per tensor of `forward.boundary`. initial: id of a variable's handle
-    -> its first value. trained: id of the handles of trained variables. rewrite: changes the graph before it is used.
+    batches: of the first steps, each with one array per tensor of `forward.boundary`. initial: id of a variable's
+    handle -> its first value. trained: id of the handles of trained variables. rewrite: changes the graph before it is
+    used.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Replay:
         trained: Sequence[int],
         rewrite: Rewrite | None = None,
         loss: Callable[["Replay"], Any] | None = None,
+        everything: bool = False,
     ) -> None:
         self.forward, self.batches, self.initial = forward, list(batches), initial
         definition, captures = graph_of(forward)
@@ -42,15 +44,16 @@ class Replay:
             rewrite(definition)
         self.graph = tf.Graph()
         with self.graph.as_default():
-            self.variables, handles = self._variables(captures, trained)
-            v1.import_graph_def(definition, input_map=handles, name="")
+            self.variables, handles = self._variables(captures, None if everything else trained)
+            self.feeds = [v1.placeholder(t.dtype, _any_batch(t.shape)) for t in forward.boundary]
+            cut = {t.name: feed for t, feed in zip(forward.boundary, self.feeds, strict=True)}
+            v1.import_graph_def(definition, input_map=handles | cut, name="")
             self.output = self._tensor(forward.prediction)
             self.loss = loss(self) if loss else v1.reduce_mean(self._tensor(forward.loss))
             found = tf.gradients(self.loss, list(self.variables.values()))
             self.gradients = {
                 k: tf.convert_to_tensor(g) for k, g in zip(self.variables, found, strict=True) if g is not None
             }
-            self.feeds = [self._tensor(t) for t in forward.boundary]
             self.values = {name: v1.placeholder(v.dtype, v.shape) for name, v in self.variables.items()}
             self.assign = [v1.assign(v, self.values[name]) for name, v in self.variables.items()]
             self.session = v1.Session(graph=self.graph)
@@ -60,7 +63,9 @@ class Replay:
     def close(self) -> None:
         self.session.close()
 
-    def _variables(self, captures: dict[str, Any], trained: Sequence[int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _variables(
+        self, captures: dict[str, Any], trained: Sequence[int] | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """A variable for each handle that the graph captures, and where it is put in."""
         variables: dict[str, Any] = {}
         handles, made = {}, {}
@@ -74,9 +79,22 @@ class Replay:
                 made[id(handle)] = v1.Variable(value, use_resource=True, trainable=False, name="replayed")
             variable = made[id(handle)]
             handles[name] = variable.handle
-            if id(handle) in trained and id(handle) not in self.owners.values():
-                variables[name], self.first[name], self.owners[name] = variable, value, id(handle)
+            mine = id(handle) in trained if trained is not None else value.dtype.kind == "f" and value.ndim >= 1
+            if mine and id(handle) not in self.owners.values():
+                variables[name], self.first[name] = variable, value
+                self.owners[name] = id(handle)
         return variables, handles
+
+    def feed_of(self, tensor: Any) -> Any:
+        """Where a tensor of the boundary is fed."""
+        return self.feeds[[t.name for t in self.forward.boundary].index(tensor.name)]
+
+    def before_head(self) -> Any:
+        """What enters the output's softmax, sigmoid or other activation; the prediction itself where there is none."""
+        op = self.output.op
+        while op.type in RESHAPING:
+            op = op.inputs[0].op
+        return op.inputs[0] if op.type in ACTIVATIONS else self.output
 
     def _tensor(self, tensor: Any) -> Any:
         return None if tensor is None else self.graph.get_tensor_by_name(tensor.name)
@@ -104,10 +122,12 @@ class Replay:
         batches: Sequence[Batch] | None = None,
         start: dict[str, np.ndarray] | None = None,
         probe: Batch | None = None,
+        sign: float = 1.0,
     ) -> "Curve":
         """Trains copies of the first weights; stops at the first loss that is not finite.
 
         batches: taken in turn; those of the training when there are none given. probe: its loss is measured too.
+        sign: -1 goes uphill.
         """
         weights = {name: value.copy() for name, value in (start or self.start).items()}
         batches = self.batches if batches is None else batches
@@ -119,11 +139,16 @@ class Replay:
             losses.append(float(loss))
             if not np.isfinite(loss):
                 break
-            optimizer.step(weights, gradients)
+            optimizer.step(weights, {name: sign * g for name, g in gradients.items()})
             if probe is not None:
                 self.put(weights)
                 probed.append(float(self.session.run(self.loss, self._feed(probe))))
         return Curve(np.array(losses), np.array(probed), weights)
+
+
+def _any_batch(shape: tf.TensorShape) -> tf.TensorShape:
+    """The shape, for batches of any size."""
+    return shape if not shape.rank else tf.TensorShape([None, *shape.as_list()[1:]])
 
 
 class Curve:
@@ -183,7 +208,7 @@ def _rebuilt(forward: Forward) -> tuple[Any, dict[str, Any]]:
                 elif given.name not in boundary:
                     made[given.name] = tf.constant(given.value.numpy(), dtype=given.dtype, name=op.name)
                 else:
-                    made[given.name] = v1.placeholder(given.dtype, None, name=op.name)
+                    made[given.name] = v1.placeholder(given.dtype, _any_batch(given.shape), name=op.name)
             else:
                 outputs = _apply(op, [made[t.name] for t in op.inputs])
                 made.update((t.name, o) for t, o in zip(op.outputs, outputs, strict=True))

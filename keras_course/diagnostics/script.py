@@ -57,7 +57,7 @@ def diagnose(
         if verify:
             from keras_course.diagnostics import intervene
 
-            session.seen.reports = intervene.verified(session.seen)
+            session.seen.reports = intervene.verified(session.seen.trainings, session.seen.reports)
     return Outcome(session.seen.reports if session.seen else [], status, session.stopped)
 
 

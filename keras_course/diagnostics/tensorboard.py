@@ -37,6 +37,7 @@ class Writer:
         self._file: Path | None = None
         self._last: dict[str, int] = {}  # tag -> the last step written
         self._row = 0  # the last kept step
+        self._probe = 0  # the first step whose probe was not seen
         self._said = ""  # the last verdict
 
     def update(self, seen: Observation, findings: list[Finding] | None, *, finished: bool) -> None:
@@ -56,12 +57,13 @@ class Writer:
             self._append(values)
 
     def _values(self, seen: Observation) -> list[tuple[int, Any]]:
-        start, row = self._last.get("loss", -1) + 1, self._row
+        start, row, probe = self._last.get("loss", -1) + 1, self._row, self._probe
+        self._probe = max([probe, *(found.step + 1 for found in seen.probes)])
         if seen.steps is not None and len(seen.steps.index):
             self._row = int(seen.steps.index[-1])  # looked at again: what its update was, the next step says
-        values = [(step, _scalar(tag, value)) for tag, step, value in self._new(_scalars(seen, start, row))]
+        values = [(step, _scalar(tag, value)) for tag, step, value in self._new(_scalars(seen, start, row, probe))]
         values += [(step, _histogram(tag, value)) for tag, step, value in self._new(_weights(seen))]
-        return values + [(step, _images(tag, value)) for tag, step, value in self._new(_pictures(seen))]
+        return values + [(step, _images(tag, value)) for tag, step, value in self._new(_pictures(seen, probe))]
 
     def _new(self, found: Iterator[tuple[str, int, Any]]) -> list[tuple[str, int, Any]]:
         """Those later than what was written under their tag."""
@@ -138,11 +140,13 @@ def _decoded(value: np.ndarray) -> np.ndarray:
     return np.stack([np.atleast_3d(np.asarray(Image.open(io.BytesIO(png)))) for png in value[2:]])
 
 
-def _scalars(seen: Observation, start: int, rows: int) -> Iterator[points.Point]:
-    yield from points.losses(seen, start)
-    yield from points.dynamics(seen, rows)
-    yield from points.activations(seen)
-    yield from points.ranges(seen)
+def _scalars(seen: Observation, loss: int, row: int, probe: int) -> Iterator[points.Point]:
+    """The numbers of the steps from these on, of all epochs."""
+    yield from points.losses(seen, loss)
+    yield from points.dynamics(seen, row)
+    yield from points.activations(seen, probe)
+    yield from points.ranges(seen, probe)
+    yield from points.epochs(seen)
 
 
 def _weights(seen: Observation) -> Iterator[tuple[str, int, np.ndarray]]:
@@ -155,8 +159,13 @@ def _weights(seen: Observation) -> Iterator[tuple[str, int, np.ndarray]]:
                 yield tag, step, value[np.isfinite(value)]
 
 
-def _pictures(seen: Observation) -> Iterator[tuple[str, int, np.ndarray]]:
+def _pictures(seen: Observation, start: int) -> Iterator[tuple[str, int, np.ndarray]]:
+    """Of the batches probed at steps 0, 1, 2, 4, 8, ..., or the first one behind each: a long run has few of them."""
+    due = 1 << (start - 1).bit_length() if start else 0
     for probe in seen.probes:
+        if probe.step < due:
+            continue
+        due = 1 << probe.step.bit_length()
         images = None if probe.x is None else points.as_images(probe.x)
         if images is not None and len(images):
             yield "inputs/images", probe.step, images[:IMAGES]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_course.diagnostics import forward as graphs
-from keras_course.diagnostics.fits import plan_of_loop, schedule_of, split_of_loop
+from keras_course.diagnostics.fits import noise_of, plan_of_loop, schedule_of, split_of_loop
 from keras_course.diagnostics.forward import Forward
 from keras_course.diagnostics.names import names_of
 from keras_course.diagnostics.observation import Loss, Observation, Optimizer, Variable
@@ -34,6 +34,7 @@ class Training:
         self.rate: float | None = None
         self.dataset: Any = None
         self.model: keras.Model | None = facts["model"] if facts else None
+        self.entering: tf.TensorSpec | None = None  # what the model was called with
         self.evaluating = False  # the model was called with training=False, or not told
         self.unseen: list[str] = []
         self.closed: Observation | None = None
@@ -117,14 +118,14 @@ class Training:
             self._remember(forward.reads.values())
         return forward
 
-    def _note_models(self, models: Sequence[tuple[keras.Model, bool | None]]) -> None:
+    def _note_models(self, models: Sequence[tuple[keras.Model, bool | None, Any]]) -> None:
         if models and self.model is None:
-            mine = [m for m, _ in models if {id(v.value) for v in m.trainable_variables} & self.key]
+            mine = [m for m, *_ in models if {id(v.value) for v in m.trainable_variables} & self.key]
             self.model = mine[0] if mine else None
             self.names = names_of(self.variables, self.model)
-        for model, training in models:
+        for model, training, entering in models:
             if model is self.model:
-                self.evaluating = not training
+                self.evaluating, self.entering = not training, entering
                 break
 
     def _remember(self, handles: Any) -> None:
@@ -139,8 +140,10 @@ class Training:
                     continue
                 dtype = dtypes.get(id(handle)) or _dtype(handle)
                 try:
-                    self.initial[id(handle)] = tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype).numpy()
-                    self.keep_alive.append(handle)
+                    value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype).numpy()
+                    if value.size or id(handle) not in dtypes:  # empty: it gets its value when the graph first runs
+                        self.initial[id(handle)] = value
+                        self.keep_alive.append(handle)
                 except (tf.errors.OpError, TypeError, ValueError):
                     continue
 
@@ -158,6 +161,8 @@ class Training:
             self.say_unseen("Activations are not looked at inside a function compiled by XLA.")
         else:
             self.recorder.look(step, forward, slopes)
+            if self.recorder.copies and any(id(v.handle) not in self.initial for v in self.variables):
+                self.recorder.first_weights(step, self.initial)
 
     def _look_eagerly(self, step: int, forward: Forward, slopes: Sequence[Any]) -> None:
         assert self.recorder
@@ -177,6 +182,11 @@ class Training:
             self.closed = self.observe()
             self.closed.finished = True
         return self.closed
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is a call of `fit` in which nothing can be trained."""
+        return self.facts is not None and not self.variables and not self.facts["model"].trainable_variables
 
     @property
     def count(self) -> int:
@@ -228,14 +238,29 @@ class Training:
                 "broadcast": float(forward.broadcast),
                 "draws": float(forward.draws),
                 "moving": float(forward.moving),
-                "rescued": float(forward.rescued),
+                "rescued": float(forward.rescued and forward.inner not in ("softmax", "sigmoid")),
                 "evaluating": float(self.evaluating),
             }
+        found["idle"] = float(self.idle)
         found["penalty_start"] = self._penalty()
         noise = [p.noise for p in (self.recorder.looks if self.recorder else []) if p.noise is not None]
-        if noise:
-            found["noise"] = float(np.median(noise))
+        drawn = self.facts.get("noise") if self.facts else noise_of(self.dataset)
+        if noise or drawn:
+            found["noise"] = max(float(np.median(noise or [0.0])), drawn or 0.0)
+        found["draws_in_evaluation"] = float(self._draws_in_evaluation())
         return found
+
+    def _draws_in_evaluation(self) -> bool:
+        """Whether the model, called with training=False, draws uniform numbers: dropout that is always on."""
+        if self.model is None or self.entering is None:
+            return False
+        try:
+            traced = tf.function(lambda x: self.model(x, training=False)).get_concrete_function(self.entering)
+            outputs = [t for t in tf.nest.flatten(traced.structured_outputs) if tf.is_tensor(t)]
+            kinds = {op.type for t in outputs for op in graphs.ancestors(traced.graph.get_tensor_by_name(t.name))}
+        except Exception:  # a model that cannot be called so says nothing
+            return False
+        return any("RandomUniform" in kind for kind in kinds)
 
     def _penalty(self) -> float:
         """What the regularizers of the model ask for its first weights."""

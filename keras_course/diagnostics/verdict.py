@@ -15,7 +15,7 @@ PLUGIN = "keras_course"  # the name under which TensorBoard knows the tab's data
 def as_json(seen: Observation, findings: list[Finding], *, finished: bool) -> str:
     """What the tab shows beside the scalars: the run, its units, and the findings with causes first.
 
-    Keys: name, interface, file, line, finished, step, epochs (how many), optimizer, rate, units (tag, kind, activation,
+    Keys: name, interface, file, line, finished, step, steps_per_epoch, optimizer, rate, units (tag, kind, activation,
     file, line), and findings (cause, what, kind, confidence, ..., repair) by falling confidence.
     """
     about = {
@@ -25,7 +25,7 @@ def as_json(seen: Observation, findings: list[Finding], *, finished: bool) -> st
         "line": seen.line,
         "finished": finished,
         "step": seen.steps.count if seen.steps is not None else 0,
-        "epochs": len(seen.epochs),
+        "steps_per_epoch": _steps_per_epoch(seen, finished),
         "optimizer": seen.optimizer.name,
         "rate": _finite(seen.optimizer.rate),
         "units": _units(seen),
@@ -82,6 +82,12 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "confirmed": finding.confirmed,
     }
+
+
+def _steps_per_epoch(seen: Observation, finished: bool) -> int | None:
+    if seen.plan.steps_per_epoch or not (finished and seen.epochs and seen.steps is not None):
+        return seen.plan.steps_per_epoch
+    return seen.steps.count // len(seen.epochs)
 
 
 def _repair(finding: Finding) -> str:

@@ -35,10 +35,15 @@ class Watch:
     def healthy(self) -> bool:
         return all(report.healthy for report in self.reports)
 
+    @property
+    def trainings(self) -> list[Training]:
+        """Those of which something is to be said."""
+        return [training for training in self.monitor.trainings if training.count or training.idle]
+
     def judge(self) -> list[Report]:
         """The verdict on every training, with experiments where there is harm. The last thing that is done."""
-        self.reports = [examined(training) for training in self.monitor.trainings if training.count]
-        for training, report in zip(filter(_counted, self.monitor.trainings), self.reports, strict=True):
+        self.reports = [examined(training) for training in self.trainings]
+        for training, report in zip(self.trainings, self.reports, strict=True):
             self._write(training, report, finished=True)
         return self.reports
 
@@ -63,10 +68,6 @@ class Watch:
 
     def __str__(self) -> str:
         return printed.as_text(self.reports)
-
-
-def _counted(training: Training) -> int:
-    return training.count
 
 
 def examined(training: Training) -> Report:

@@ -107,9 +107,9 @@ class LSTM(Layer):
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Maps x (n, time, inputs) to all states h (n, time, units)."""
-        kernel, recurrent = self.parameters["kernel"], self.parameters["recurrent_kernel"]
-        require_shape("x", x, (None, None, len(kernel)))
-        projected = x @ kernel + self.parameters["bias"]  # (n, time, 4 units)
+        require_shape("x", x, (None, None, len(self.parameters["kernel"])))
+        projected = x @ self.parameters["kernel"] + self.parameters["bias"]  # (n, time, 4 units)
+        recurrent = self.parameters["recurrent_kernel"]
         h = np.zeros_like(projected[:, 0, : self.units])
         c, self.x, self.steps = np.zeros_like(h), x, []
         outputs = []

@@ -155,14 +155,14 @@ def test_resizing_is_that_of_pillow(tmp_path, size):
 def test_a_crop_is_the_window_of_the_whole_image(tmp_path, ending, draws):
     path = tmp_path / f"a{ending}"
     path.write_bytes(encoded(picture(60, 40), ending))
-    top, left, height, width = files.window(60, 40, SIZE, draws)
+    top, left, height, width = map(int, files.window(60, 40, SIZE, draws))
     assert 0 <= top <= 60 - height
     assert 0 <= left <= 40 - width
     assert height / width == pytest.approx(13 / 9, rel=0.05)
     share = files.LEAST_AREA + (1 - files.LEAST_AREA) * draws[0]
     assert height * width == pytest.approx(share * 40 * 40 * 13 / 9, rel=0.05)  # of the greatest window, 40 wide
     cut = decoded(path)[top : top + height, left : left + width]
-    expected = np.rint(tf.image.resize(cut, SIZE, antialias=True))
+    expected = np.rint(tf.image.resize(cut, SIZE, antialias=True).numpy())
     apart = np.abs(files.read_image(str(path), size=SIZE, draws=draws) - expected)
     # without the pixels beyond the edge of the window the colour of its last column is a little another; moved by one
     # pixel, the mean would be above 1

@@ -26,7 +26,7 @@ def test_every_number_is_read_back_under_its_tag(tmp_path):
     seen = observation(5)
     found = written(tmp_path, (seen, [FINDING], True))
     expected = {}
-    for generator in (points.losses, points.dynamics, points.activations, points.ranges):
+    for generator in (points.losses, points.dynamics, points.activations, points.ranges, points.epochs):
         for tag, step, value in generator(seen):
             expected.setdefault(tag, []).append((step, value))
     assert len(expected) > 15
@@ -41,9 +41,10 @@ def test_in_parts_is_the_same_as_at_once(tmp_path):
     parts = written(tmp_path / "parts", *[(observation(n), [], False) for n in (1, 2, 5)], (observation(7), [], True))
     whole = written(tmp_path / "whole", (observation(7), [], True))
     assert parts.keys() == whole.keys()
-    for tag in whole.keys() - set(SNAPSHOTS) - {"inputs/images"}:
+    for tag in whole.keys() - set(SNAPSHOTS):
         np.testing.assert_array_equal(parts[tag][0], whole[tag][0], err_msg=tag)
-        np.testing.assert_array_equal(parts[tag][1], whole[tag][1], err_msg=tag)
+        for ours, theirs in zip(parts[tag][1], whole[tag][1], strict=True):
+            np.testing.assert_array_equal(ours, theirs, err_msg=tag)
     for tag in SNAPSHOTS:
         np.testing.assert_array_equal(parts[tag][1][-1], whole[tag][1][-1], err_msg=tag)
 
@@ -72,6 +73,13 @@ def test_images_are_read_back_to_the_pixel(tmp_path):
     assert steps.tolist() == [0, 2]
     assert values[1].shape == (2, 8, 9, 1)
     np.testing.assert_array_equal(values[1], np.round(seen.probes[1].x * 255))
+
+
+def test_a_long_run_has_few_images(tmp_path):
+    expected = [0, 2, 4, 8, 16, 32, 64]
+    parts = written(tmp_path / "parts", *[(observation(n), [], False) for n in (1, 2, 9, 17, 18, 40, 41, 99)])
+    assert parts["inputs/images"][0].tolist() == expected
+    assert written(tmp_path / "whole", (observation(99), [], True))["inputs/images"][0].tolist() == expected
 
 
 @pytest.mark.parametrize(

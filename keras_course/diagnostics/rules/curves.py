@@ -9,8 +9,9 @@ import numpy as np
 def overfitting(seen: Observation) -> list[Finding]:
     """The validation loss turns and climbs while the training loss still falls.
 
-    Threshold: the mean of its last three epochs lies above its best by more than three robust standard deviations of its
-    own changes and by at least a quarter of it, at least three epochs after it, with a training loss below half of it.
+    Threshold: the mean of its last three epochs lies above its best by more than three robust standard deviations of
+    its own changes and by at least a quarter of it, at least three epochs after it, with a training loss below half of
+    it.
     Must not trigger: a validation loss that wiggles about its floor. Source: taxonomy row 40; Prechelt (1998).
     """
     rows = [(r["loss"], r["val_loss"]) for r in seen.epochs if "loss" in r and "val_loss" in r]
@@ -30,7 +31,8 @@ def overfitting(seen: Observation) -> list[Finding]:
             step=best,
             tag="epoch/val_loss",
             certain=climbed > val[best] and train[-1] < 0.2 * end,
-            evidence=f"the validation loss is lowest in epoch {best + 1} with {val[best]:.3g} and ends at {end:.3g}, while the "
+            evidence=f"the validation loss is lowest in epoch {best + 1} with {val[best]:.3g} and ends at "
+            f"{end:.3g}, while the "
             f"training loss falls to {train[-1]:.3g}",
         )
     ]
@@ -39,11 +41,14 @@ def overfitting(seen: Observation) -> list[Finding]:
 def too_few_steps(seen: Observation) -> list[Finding]:
     """Training ends while the loss still falls.
 
-    Threshold: the last third of the steps lies significantly below the third before (three standard errors and 2 %), and
-    what a simple model reaches is not reached. Source: taxonomy row 42.
+    Threshold: the last third of the steps lies significantly below the third before (three standard errors and 2 %), or
+    twenty further steps on copies gain a tenth of the loss, and what a simple model reaches is not reached.
+    Source: taxonomy row 42.
     """
     harm = harm_of(seen)
-    if not harm.still_falling or harm.diverged or harm.degree < 0.5:
+    e = seen.experiments
+    more = e.get("late_start", 0.0) - e.get("late_same", np.inf) > 0.1 * abs(e.get("late_start", 0.0))
+    if not (harm.still_falling or more) or harm.diverged or harm.degree < 0.5:
         return []
     return [
         Finding(cause="too_few_steps", confidence=0.35, tag="loss", evidence=f"the loss still falls: {harm.sentence}")

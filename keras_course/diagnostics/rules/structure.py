@@ -1,5 +1,6 @@
 """Rules on how the network is put together and how its step is written: rows 23 to 30, 38 and 39 of the taxonomy."""
 
+from keras_course.diagnostics.harm import penalty_shares
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
 
 import numpy as np
@@ -67,8 +68,9 @@ def init_scale(seen: Observation) -> list[Finding]:
     """The first weights blow the signal up, or let it fade, on its way through the layers.
 
     Threshold: the product of the gains of all hidden layers is above 8 or below 1/8 where nothing normalises; a gain is
-    the weights' root mean square against He's (Glorot's where there is no rectifier). Glorot under ReLU loses √2 a layer
-    at most, so layers within a factor of 1.5 of their own rule count as 1. A blown-up signal must also show in a first
+    the weights' root mean square against He's (Glorot's where there is no rectifier). Glorot under ReLU loses √2 a
+    layer at most, so layers within a factor of 1.5 of their own rule count as 1. A blown-up signal must also show in a
+    first
     loss of at least twice that of a constant, or in what a fresh initialisation repairs.
     Must not trigger: nets with normalisation; a single wide layer; a net that has been trained before.
     Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2.
@@ -93,7 +95,8 @@ def init_scale(seen: Observation) -> list[Finding]:
             layer=unit.name,
             step=0,
             tag=f"weights/{kernel.name}",
-            evidence=f"the first weights of {len(off)} layers multiply the signal by {total:.3g} in all (within 1/8 and 8 "
+            evidence=f"the first weights of {len(off)} layers multiply the signal by {total:.3g} in all (within "
+            f"1/8 and 8 "
             f"is sound), most {unit.name} with {gain:.3g} times the spread that keeps its size",
             file=unit.file,
             line=unit.line,
@@ -120,7 +123,8 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
             layer=linear[0].name,
             step=0,
             tag=f"activation_spread/{linear[0].name}",
-            evidence=f"superposition holds to {error:.1g} over {len(seen.units)} layers (a net that bends: above 0.03), so "
+            evidence=f"superposition holds to {error:.1g} over {len(seen.units)} layers (a net that bends: "
+            f"above 0.03), so "
             "they are one linear layer",
             file=linear[0].file,
             line=linear[0].line,
@@ -136,6 +140,9 @@ def frozen(seen: Observation) -> list[Finding]:
     Source: taxonomy row 26.
     """
     found = []
+    if seen.experiments.get("idle"):
+        text = "no weight of the model is trainable, so no step can change anything"
+        return [Finding(cause="frozen_or_disconnected", confidence=1.0, certain=True, evidence=text)]
     if seen.steps is not None and len(seen.steps.index):
         missing = np.all(np.isnan(seen.steps.gradient), axis=0)
         trained = [v for v in seen.variables if v.trainable][: len(missing)]
@@ -148,10 +155,12 @@ def frozen(seen: Observation) -> list[Finding]:
                     layer=names[0].layer,
                     step=0,
                     tag=f"gradient_norm/{names[0].layer}",
-                    evidence=f"{names[0].name} got no gradient in any of {seen.steps.count} steps: no path leads from it to "
+                    evidence=f"{names[0].name} got no gradient in any of {seen.steps.count} steps: no path "
+                    f"leads from it to "
                     "the loss",
                 )
             )
+    found += _stuck(seen)
     pairs = kernels(seen)
     fixed = [(u, k) for u, k in pairs if not k.trainable]
     if fixed and pairs[-1] in fixed:
@@ -182,6 +191,34 @@ def frozen(seen: Observation) -> list[Finding]:
             )
         )
     return found
+
+
+def _stuck(seen: Observation) -> list[Finding]:
+    """Some weight matrices get a gradient and are never changed, while others are."""
+    steps = seen.steps
+    if steps is None or not len(steps.index):
+        return []
+    rows = np.all(np.isfinite(steps.update), axis=1)
+    if rows.sum() < 3 or not np.any(steps.update[rows] > 0):
+        return []
+    still = np.all(steps.update[rows] == 0, axis=0) & (np.nanmin(steps.gradient[rows], axis=0) > 0)
+    trained = [v for v in seen.variables if v.trainable]
+    left = [v for v, s in zip(trained, still, strict=False) if s and len(v.shape) >= 2]
+    if not left:
+        return []
+    return [
+        Finding(
+            cause="frozen_or_disconnected",
+            confidence=0.95,
+            layer=left[0].layer,
+            step=int(steps.index[0]),
+            tag=f"update_ratio/{left[0].layer}",
+            evidence=f"{len(left)} weight matrices, {left[0].name} first, have a gradient in every step and never "
+            "change, while others do: the optimiser is not given them",
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
 
 
 def not_applied(seen: Observation) -> list[Finding]:
@@ -236,7 +273,8 @@ def sign_flipped(seen: Observation) -> list[Finding]:
             confidence=0.97,
             step=int(steps.index[0]),
             tag="loss",
-            evidence=f"{np.mean(product[use] > 0):.0%} of the first {use.sum()} steps went uphill, with a mean cosine of "
+            evidence=f"{np.mean(product[use] > 0):.0%} of the first {use.sum()} steps went uphill, with a mean "
+            f"cosine of "
             f"{np.mean(product[use] / size[use]):.2f} to the gradient (downhill is negative)",
             file=seen.file,
             line=seen.line,
@@ -266,22 +304,32 @@ def loss_broadcast(seen: Observation) -> list[Finding]:
 
 
 def input_ignored(seen: Observation) -> list[Finding]:
-    """The prediction is the same whatever the input.
+    """The prediction is the same whatever the input, or every input is the same.
 
-    Threshold: its spread over a batch is below 1e-6 of its size, for the final weights or in three closer looks.
-    Must not trigger: the first steps from a zero head. Source: taxonomy row 30.
+    Threshold: the spread of the prediction over a batch is below 1e-6 of its size in the last three closer looks; or
+    what enters is exactly the same for every example of every look, which is certain to teach nothing.
+    Must not trigger: the first steps from a zero head; a network whose only input is noise that it makes itself.
+    Source: taxonomy row 30.
     """
-    spreads = []
-    for probe in seen.probes[-3:]:
-        out, x = probe.output, probe.x
-        if (
-            out is not None
-            and out.ndim >= 1
-            and len(out) > 1
-            and (x is None or np.std(x.astype("float64"), axis=0).max() > 0)
-        ):
-            scale = max(float(np.max(np.abs(out.astype("float64")))), 1e-30)
-            spreads.append(float(np.max(np.std(out.astype("float64"), axis=0))) / scale)
+    entering = [
+        p.x for p in seen.probes if p.x is not None and p.x.ndim >= 2 and p.x.dtype.kind == "f" and len(p.x) > 1
+    ]
+    if len(entering) >= 3 and all(np.ptp(x, axis=0).max() == 0 for x in entering):
+        value = float(entering[0].reshape(-1)[0])
+        return [
+            Finding(
+                cause="input_ignored",
+                confidence=0.97,
+                certain=True,
+                layer=seen.units[0].name if seen.units else "",
+                step=seen.probes[0].step,
+                tag="inputs/spread",
+                evidence=f"what enters the first layer is the same for every example, {value:.3g} in front",
+            )
+        ]
+    spreads = [
+        _spread(p.output) for p in seen.probes[-3:] if p.output is not None and p.output.ndim and len(p.output) > 1
+    ]
     if len(spreads) < 3 or not max(spreads) <= 1e-6:
         return []
     return [
@@ -291,9 +339,15 @@ def input_ignored(seen: Observation) -> list[Finding]:
             layer=seen.units[-1].name if seen.units else "",
             step=seen.probes[-1].step,
             tag="outputs/spread_over_inputs",
-            evidence=f"the prediction varies by {max(spreads):.1g} of its size over a batch (below 1e-6 it is constant)",
+            evidence=f"the prediction varies by {max(spreads):.1g} of its size over a batch (constant below 1e-6)",
         )
     ]
+
+
+def _spread(output: np.ndarray) -> float:
+    """How much a prediction varies over its batch, against its size."""
+    out = output.astype("float64")
+    return float(np.max(np.std(out, axis=0))) / max(float(np.max(np.abs(out))), 1e-30)
 
 
 def _of_class(seen: Observation, *names: str) -> list[dict]:
@@ -303,18 +357,18 @@ def _of_class(seen: Observation, *names: str) -> list[dict]:
 def batchnorm_mode(seen: Observation) -> list[Finding]:
     """Batch normalisation trains with its moving averages, or evaluates with averages that have not arrived.
 
-    Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the momentum
-    leaves more than half of the first values in the averages at the end, 0.5 < momentum^steps, which is arithmetic.
+    Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the
+    momentum leaves more than half of the first values in the averages at the end, 0.5 < momentum^steps, which is
+    arithmetic.
     Must not trigger: a frozen, pretrained trunk, whose layers are not trainable or whose averages are not 0 and 1.
     Source: taxonomy row 38; Ioffe and Szegedy (2015), section 3.1.
     """
     layers = [layer for layer in _of_class(seen, "BatchNormalization") if layer["trainable"]]
     if not layers or seen.steps is None:
         return []
-    averages = [
-        v for v in seen.variables if v.name.endswith("moving_mean") and v.initial is not None and v.final is not None
-    ]
-    untouched = [v for v in averages if np.array_equal(v.initial, v.final) and not np.any(v.initial)]
+    averages = [v for v in seen.variables if v.name.endswith("moving_mean")]
+    known = [(v, v.initial, v.final) for v in averages if v.initial is not None and v.final is not None]
+    untouched = [v for v, first, last in known if not np.any(first) and not np.any(last)]
     if seen.experiments.get("moving") and untouched and seen.steps.count >= 20:
         return [
             Finding(
@@ -355,7 +409,8 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
 def dropout_mode(seen: Observation) -> list[Finding]:
     """The model has dropout, and the training step draws nothing.
 
-    Certain: no random operation is among those that the loss is computed from, in a training that is not `fit`'s.
+    Certain: no random operation is among those that the loss is computed from. With harm: uniform draws are among those
+    that the prediction is computed from when the model is called with training=False.
     Must not trigger: a rate of 0; a model none of whose dropout layers is trainable.
     Source: taxonomy row 39.
     """
@@ -383,21 +438,24 @@ def dropout_mode(seen: Observation) -> list[Finding]:
 def overwhelming_penalty(seen: Observation) -> list[Finding]:
     """The penalty on the weights outweighs the loss on the data.
 
-    Threshold: the penalty is more than half of the first loss, or every kernel has shrunk below a tenth of its first norm,
-    or dropout takes four fifths of a layer or more. Each is named only where the training is harmed.
+    Threshold: the penalty is more than half of the first loss, or every kernel has shrunk below a tenth of its first
+    norm, or dropout takes four fifths of a layer or more. Each is named only where the training is harmed.
     Must not trigger: the weight decay that keeps a trained net small (its penalty is a few per cent).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules.
     """
     first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
     penalty = seen.experiments.get("penalty_start", 0.0)
+    shares = penalty_shares(seen)
     shrunk = [
-        np.linalg.norm(k.final) / max(np.linalg.norm(k.initial), 1e-12)
+        float(np.linalg.norm(k.final)) / max(float(np.linalg.norm(k.initial)), 1e-12)
         for _, k in kernels(seen)
         if k.trainable and k.initial is not None and k.final is not None and np.any(k.initial)
     ]
     rate = max([float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout")], default=0.0)
     if penalty > 0.5 * first > 0:
         text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
+    elif len(shares) >= 3 and min(shares[-3:]) > 0.5:
+        text = f"{min(shares[-3:]):.0%} of the loss at the end is none of the data (more than half)"
     elif shrunk and max(shrunk) < 0.1:
         text = f"every weight matrix has shrunk to {max(shrunk):.2g} of its first norm or less (below 0.1)"
     elif rate >= 0.8:

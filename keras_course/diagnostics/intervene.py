@@ -1,0 +1,323 @@
+"""Repairs as code: the first steps of a training once more, as they were and with the repair, side by side.
+
+Each repair of `REPAIRS` maps a `Case` to what is changed: the optimiser, the first weights, the batches, an operation
+of the graph, the loss. Both arms start from the same weights and see the same examples, and the loss of all of these
+examples at the end decides: a repair is confirmed when it is a tenth lower and beyond the noise between batches.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keras_course.diagnostics.experiments import fresh_start, rate_of, replay_of
+from keras_course.diagnostics.observation import Finding, Observation
+from keras_course.diagnostics.replay import Batch, Replay, optimizer_of
+from keras_course.diagnostics.trainings import Training
+
+import numpy as np
+import tensorflow as tf
+
+STEPS = 60
+BETTER = 0.9  # of the loss without the repair
+
+
+@dataclasses.dataclass
+class Case:
+    """A training, what was seen of it, and its steps without a change."""
+
+    training: Training
+    seen: Observation
+    replay: Replay
+    rate: float
+
+    def place(self, tensor: Any) -> int | None:
+        """Where a tensor stands in the batches."""
+        names = [t.name for t in self.replay.forward.boundary]
+        return names.index(tensor.name) if tensor is not None and tensor.name in names else None
+
+
+@dataclasses.dataclass(kw_only=True)
+class Repair:
+    """What is changed. None: as it was.
+
+    rate: a factor. start: weights. batches: what is fed instead. rewrite, loss: as in `Replay`; with a `loss` both arms
+    are judged by it. unit: what a loss is divided by in the repaired arm, where targets are scaled. uphill: the arm
+    without the repair goes along the gradient. still: it stands still.
+    """
+
+    rate: float = 1.0
+    start: Callable[[Replay], dict[str, np.ndarray]] | None = None
+    batches: list[Batch] | None = None
+    rewrite: Callable[[Any], None] | None = None
+    loss: Callable[[Replay], Any] | None = None
+    units: tuple[float, float] = (1.0, 1.0)
+    sign: float = 1.0
+    still: bool = False
+    everything: bool = False
+
+
+@dataclasses.dataclass(kw_only=True)
+class Trial:
+    """The loss of the same examples behind the same number of steps: first, without and with the repair."""
+
+    first: float
+    without: float
+    repaired: float
+    noise: float
+
+    @property
+    def confirmed(self) -> bool:
+        if not np.isfinite(self.repaired):
+            return False
+        if not np.isfinite(self.without):
+            return self.repaired < self.first
+        return self.repaired < min(BETTER * self.without, self.without - 2 * self.noise)
+
+    def __str__(self) -> str:
+        return (
+            f"{STEPS} steps from the same start end at {self.repaired:.3g} with the repair, "
+            f"at {self.without:.3g} without it (first {self.first:.3g})"
+        )
+
+
+# Repairs
+
+
+def slower(case: Case) -> list[Repair]:
+    return [Repair(rate=0.1), Repair(rate=0.01), Repair(rate=0.001)]
+
+
+def faster(case: Case) -> list[Repair]:
+    return [Repair(rate=10.0**power) for power in (1, 2, 3, 4)]
+
+
+def drawn_anew(case: Case) -> list[Repair]:
+    return [Repair(start=lambda replay: fresh_start(replay, case.seen, case.training))]
+
+
+def rectified(case: Case) -> list[Repair]:
+    """ReLU for sigmoid and tanh inside, with He's weights."""
+    inside = {f.leaving.op.name for f in case.replay.forward.found[:-1] if f.unit.activation in ("sigmoid", "tanh")}
+
+    def rewrite(definition: Any) -> None:
+        for node in definition.node:
+            if node.name in inside and node.op in ("Sigmoid", "Tanh"):
+                node.op = "Relu"
+
+    def start(replay: Replay) -> dict[str, np.ndarray]:
+        units = [dataclasses.replace(u, activation="relu") for u in case.seen.units[:-1]]
+        return fresh_start(replay, dataclasses.replace(case.seen, units=[*units, *case.seen.units[-1:]]), case.training)
+
+    return [Repair(rewrite=rewrite, start=start), *drawn_anew(case)] if inside else drawn_anew(case)
+
+
+def bent(case: Case) -> list[Repair]:
+    """ReLU behind every hidden unit that has no activation."""
+    flat = {f.leaving.name: f.leaving for f in case.replay.forward.found[:-1] if f.unit.activation == "linear"}
+
+    def rewrite(definition: Any) -> None:
+        for number, tensor in enumerate(flat.values()):
+            own, new = tensor.op.name, f"bent_{number}"
+            for node in definition.node:
+                node.input[:] = [new if name in (own, f"{own}:0") else name for name in node.input]
+            node = definition.node.add(name=new, op="Relu", input=[own])
+            node.attr["T"].type = tensor.dtype.as_datatype_enum
+
+    return [Repair(rewrite=rewrite)] if flat else []
+
+
+def _changed(case: Case, place: int | None, change: Callable[[np.ndarray], np.ndarray]) -> list[Batch]:
+    """The batches with one of their arrays changed."""
+    return [[change(a) if i == place else a for i, a in enumerate(batch)] for batch in case.replay.batches]
+
+
+def standard_inputs(case: Case) -> list[Repair]:
+    place = case.place(case.replay.forward.found[0].entering if case.replay.forward.found else None)
+    if place is None or case.replay.batches[0][place].dtype.kind != "f":
+        return []
+    rows = np.concatenate([b[place].reshape(-1, b[place].shape[-1]) for b in case.replay.batches]).astype("float64")
+    mean, spread = rows.mean(0), rows.std(0)
+    spread = np.where(spread > 1e-6 * spread.max(), spread, spread.max() + 1e-12)
+    return [Repair(batches=_changed(case, place, lambda a: ((a - mean) / spread).astype(a.dtype)))]
+
+
+def without_gaps(case: Case) -> list[Repair]:
+    """Zero where a value is no number."""
+    clean = [
+        [np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0) if a.dtype.kind == "f" else a for a in batch]
+        for batch in (case.training.recorder.batches if case.training.recorder else [])
+    ]
+    return [Repair(batches=clean)] if clean else []
+
+
+def standard_targets(case: Case) -> list[Repair]:
+    place = case.place(case.replay.forward.targets)
+    if place is None or case.replay.batches[0][place].dtype.kind != "f":
+        return []
+    rows = np.concatenate([b[place].reshape(-1) for b in case.replay.batches]).astype("float64")
+    mean, spread = rows.mean(), max(float(rows.std()), 1e-12)
+    power = 1.0 if case.seen.loss.name == "mean_absolute_error" else 2.0
+    changed = _changed(case, place, lambda a: ((a - mean) / spread).astype(a.dtype))
+    return [Repair(batches=changed, units=(spread**power, 1.0))]
+
+
+def mixed(case: Case) -> list[Repair]:
+    """The same examples in a random order."""
+    batches, rng = case.replay.batches, np.random.default_rng(0)
+    whole = [b for b in batches if {a.shape[0] if a.ndim else 0 for a in b} == {batches[0][0].shape[0]}]
+    if len(whole) < 2:
+        return []
+    columns = [np.concatenate(arrays) for arrays in zip(*whole, strict=True)]
+    order = rng.permutation(len(columns[0]))
+    cut = len(whole)
+    return [
+        Repair(batches=[list(part) for part in zip(*(np.array_split(c[order], cut) for c in columns), strict=True)])
+    ]
+
+
+def _labels(replay: Replay) -> Any:
+    return replay.feed_of(replay.forward.targets)
+
+
+def logits_loss(case: Case) -> list[Repair]:
+    """The cross-entropy of the prediction taken as logits, or of what entered its softmax or sigmoid."""
+    name, targets = case.seen.loss.name, case.replay.forward.targets
+    if case.place(targets) is None or case.replay.forward.prediction is None:
+        return []
+
+    def loss(replay: Replay) -> Any:
+        logits, labels = replay.before_head(), _labels(replay)
+        if name == "sparse_categorical_crossentropy":
+            flat = tf.reshape(tf.cast(labels, tf.int32), (-1,))
+            each = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                labels=flat, logits=tf.reshape(logits, (-1, logits.shape[-1]))
+            )
+        elif name == "binary_crossentropy":
+            labels = tf.reshape(tf.cast(labels, logits.dtype), tf.shape(logits))
+            each = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+        else:
+            each = tf.nn.softmax_cross_entropy_with_logits(labels=tf.cast(labels, logits.dtype), logits=logits)
+        return tf.reduce_mean(each)
+
+    return [Repair(loss=loss)]
+
+
+def linear_output(case: Case) -> list[Repair]:
+    """The squared error of what enters the output's activation, with a rate that its size asks for."""
+    if case.place(case.replay.forward.targets) is None or case.replay.forward.prediction is None:
+        return []
+
+    def loss(replay: Replay) -> Any:
+        output, labels = replay.before_head(), _labels(replay)
+        return tf.reduce_mean(tf.square(tf.reshape(output, (-1,)) - tf.reshape(tf.cast(labels, output.dtype), (-1,))))
+
+    return [Repair(loss=loss), Repair(loss=loss, rate=10.0), Repair(loss=loss, rate=100.0)]
+
+
+def same_shape(case: Case) -> list[Repair]:
+    """The squared error of prediction and target as vectors of one length."""
+    return linear_output(case)[:1]
+
+
+REPAIRS: dict[str, Callable[[Case], list[Repair]]] = {
+    "learning_rate_too_high": slower,
+    "learning_rate_too_low": faster,
+    "oscillation": slower,
+    "exploding_gradient": slower,
+    "init_scale": drawn_anew,
+    "symmetric_or_zero_init": drawn_anew,
+    "dead_units": drawn_anew,
+    "saturated_units": rectified,
+    "vanishing_gradient": rectified,
+    "missing_nonlinearity": bent,
+    "inputs_not_scaled": standard_inputs,
+    "inputs_scaled_twice": standard_inputs,
+    "targets_not_scaled": standard_targets,
+    "nan_or_inf_in_data": without_gaps,
+    "data_sorted": mixed,
+    "shuffle_buffer_too_small": mixed,
+    "pipeline_order": mixed,
+    "softmax_on_single_unit": logits_loss,
+    "logits_to_probability_loss": logits_loss,
+    "probabilities_to_logits_loss": logits_loss,
+    "output_range_cannot_reach_targets": linear_output,
+    "loss_broadcast": same_shape,
+    "gradient_sign_flipped": lambda case: [Repair(sign=-1.0)],
+    "optimiser_not_applied": lambda case: [Repair(still=True), Repair(still=True, rate=10.0)],
+    "frozen_or_disconnected": lambda case: [Repair(everything=True)],
+}
+
+
+# Trials
+
+
+def try_repair(case: Case, repair: Repair) -> Trial:
+    """Both arms of one repair."""
+    build = {"rewrite": repair.rewrite, "loss": repair.loss, "everything": repair.everything}
+    changed = any(build.values())
+    repaired = replay_of(case.training, **build) if changed else case.replay
+    assert repaired is not None
+    judge = repaired if repair.loss else case.replay
+    fed = repair.batches or case.replay.batches
+    with_repair = repaired.train(
+        _optimizer(case, case.rate * repair.rate),
+        steps=STEPS,
+        batches=fed,
+        start=repair.start(repaired) if repair.start else None,
+    ).weights
+    without = _without(case, repair)
+    before = judge.losses(case.replay.start, case.replay.batches) / repair.units[0]
+    last = judge.losses(without, case.replay.batches) / repair.units[0]
+    mended = repaired.losses(with_repair, fed) / repair.units[1]
+    if changed:
+        repaired.close()
+    noise = float(np.std(last - mended[: len(last)]) / np.sqrt(len(last))) if len(last) == len(mended) else 0.0
+    values = [float(np.mean(v)) if np.all(np.isfinite(v)) else float("inf") for v in (before, last, mended)]
+    return Trial(first=values[0], without=values[1], repaired=values[2], noise=noise if np.isfinite(noise) else 0.0)
+
+
+def _optimizer(case: Case, rate: float) -> Any:
+    return optimizer_of(case.seen.optimizer.name, rate, case.seen.optimizer.momentum)
+
+
+def _without(case: Case, repair: Repair) -> dict[str, np.ndarray]:
+    """The weights behind the steps as they were."""
+    if repair.still:
+        return case.replay.start
+    return case.replay.train(_optimizer(case, case.rate), steps=STEPS, sign=repair.sign).weights
+
+
+def confirmed(training: Training, seen: Observation, finding: Finding) -> Finding:
+    """The finding with what the trial of its repair showed; unchanged where there is none to try."""
+    make = REPAIRS.get(finding.cause)
+    if make is None:
+        return finding
+    try:
+        replay = replay_of(training)
+        if replay is None:
+            return finding
+        case = Case(training, seen, replay, abs(rate_of(seen) or 0.0) or 0.01)
+        trials = [try_repair(case, repair) for repair in make(case)]
+        replay.close()
+    except Exception as error:
+        seen.unseen.append(f"The repair of {finding.cause} could not be tried: {str(error).splitlines()[0]:.120}")
+        return finding
+    if not trials:
+        return finding
+    best = min(trials, key=lambda t: (not t.confirmed, t.repaired))
+    sure = min(1.0, finding.confidence + 0.05) if best.confirmed else max(0.05, finding.confidence - 0.3)
+    if finding.certain:
+        sure = finding.confidence
+    return dataclasses.replace(
+        finding, confirmed=best.confirmed, confidence=sure, evidence=f"{finding.evidence}; {best}"
+    )
+
+
+def verified(trainings: Sequence[Training], reports: Sequence[Any]) -> list[Any]:
+    """The reports with the repair of each named cause tried, most confident first."""
+    result = []
+    for training, report in zip(trainings, reports, strict=True):
+        tried = [confirmed(training, report.observation, f) if f.kind == "named" else f for f in report.findings]
+        named = sorted((f for f in tried if f.kind == "named"), key=lambda f: (f.confirmed is False, -f.confidence))
+        result.append(dataclasses.replace(report, findings=[*named, *(f for f in tried if f.kind != "named")]))
+    return result

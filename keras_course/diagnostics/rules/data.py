@@ -1,0 +1,417 @@
+"""Rules on inputs and targets as they are: rows 8 to 15, 45 and 46 of the table of causes."""
+
+from keras_course.diagnostics.observation import Finding, Observation, Probe
+from keras_course.diagnostics.seen import (
+    BINARY,
+    CATEGORICAL,
+    DIFFERENCES,
+    SPARSE,
+    classes_seen,
+    flat_rows,
+    joined,
+    rows_of,
+    takes_turns,
+    targets_of,
+)
+from keras_course.diagnostics.statistics import (
+    MANY,
+    classes_of,
+    form_of,
+    keys,
+    mislabelled,
+    neighbour_correlation,
+    pairing,
+    scales,
+    share_interval,
+)
+
+import numpy as np
+
+LARGE, FAR, APART = 20.0, 10.0, 100.0  # spread of a feature; its centre in spreads; largest spread against smallest
+IGNORED = (-1, -100, 255)  # class numbers that by custom mark places without a label
+
+
+def label_encoding(seen: Observation) -> list[Finding]:
+    """Row 8: labels are not what the loss takes for labels.
+
+    Certain: class numbers outside 0 to K - 1 for K outputs, or broken ones, with a sparse loss; two classes that are
+    not called 0 and 1 with a binary cross-entropy. Named when there is harm: more than 1 % of the rows of one-hot
+    labels without a 1. Must stay silent: hinge losses, whose labels are -1 and 1; -1, -100 or 255 on places of a
+    sequence or an image, which mark what has no label. Source: row 8 of the taxonomy.
+    """
+    y, width, name = targets_of(seen), seen.classes, seen.loss.name
+    if y is None or not np.isfinite(y).all():
+        return []
+    values = np.unique(y[:20000])
+    evidence, certain = "", True
+    if name in SPARSE and form_of(y) == "real" and len(values) <= MANY:
+        evidence = f"class numbers must be whole, and there are {len(values)} others, such as {values[0]:g}"
+    elif name in SPARSE and width and width > 1 and form_of(y) in ("ids", "one_hot", "multi_hot"):
+        marks = IGNORED if y.ndim > 2 or (y.ndim == 2 and y.shape[1] > 1) else ()
+        outside = [v for v in values if not 0 <= v < width and v not in marks]
+        evidence = f"labels reach from {values[0]:g} to {values[-1]:g}, and {width} outputs take 0 to {width - 1}"
+        evidence = evidence if outside else ""
+    elif name in BINARY and len(values) == 2 and (values[0] < 0 or values[1] > 1):
+        evidence = f"the labels are {values[0]:g} and {values[1]:g}, and binary cross-entropy takes 0 and 1"
+    elif name in CATEGORICAL and form_of(y) == "multi_hot" and y.ndim == 2 and np.mean(y.sum(1) == 0) > 0.01:
+        evidence, certain = f"{np.mean(y.sum(1) == 0):.0%} of the one-hot labels have no 1", False
+    if not evidence:
+        return []
+    return [Finding(cause="label_encoding", confidence=0.97, certain=certain, evidence=evidence, tag="labels/entropy")]
+
+
+def constant_labels(seen: Observation) -> list[Finding]:
+    """Row 9: all labels are the same.
+
+    Threshold: one value in at least 200 targets of a known loss. Certain where `fit` trains a whole model for several
+    epochs on it. A note otherwise: discriminators and generators are trained on ones and zeros in turn, and losses that
+    look at inputs alone take any label. Source: row 9 of the taxonomy, rule of three.
+    """
+    y = seen.train.y if seen.train is not None and seen.train.y is not None else targets_of(seen)
+    if y is None or y.dtype.kind not in "iufb" or len(y) < 200:
+        return []
+    if seen.loss.name not in CATEGORICAL + BINARY + DIFFERENCES or np.any(y != y[:1]):
+        return []
+    alone = seen.interface != "loop" and (seen.plan.epochs or 1) > 1 and all(v.trainable for v in seen.variables)
+    return [
+        Finding(
+            cause="constant_labels",
+            kind="named" if alone else "note",
+            confidence=0.95 if alone else 0.4,
+            certain=alone and seen.loss.name not in DIFFERENCES,
+            evidence=f"all {len(y)} labels looked at are {np.ravel(y[0])[:4].tolist()}",
+            tag="labels/entropy",
+        )
+    ]
+
+
+def missing_class(seen: Observation) -> list[Finding]:
+    """Row 9: a class never occurs in training.
+
+    A note for an output that no label asks for, when at least 50 labels for each output were looked at (a class as
+    frequent as 3 in n is seen with 95 %) and there are at most 100 outputs. Certain when validation has the class: at
+    least 5 rows of it and 2 % of its rows, by the lower exact bound, in none of at least 200 of training. Must stay
+    silent: vocabularies; validation by other classes altogether, which is row 19.
+    """
+    labels, width = classes_seen(seen), seen.classes
+    if labels is None or seen.loss.name not in CATEGORICAL + BINARY or len(labels) < 200:
+        return []
+    other = classes_of(seen.validation.y) if seen.validation is not None and seen.validation.y is not None else None
+    other = np.zeros(0, int) if other is None else other
+    gone = [int(c) for c in np.setdiff1d(other, labels)]
+    for one in gone:
+        hits = int(np.sum(other == one))
+        if hits >= 5 and share_interval(hits, len(other))[0] > 0.02 and len(gone) < len(np.unique(other)):
+            text = f"class {one} has {hits} of {len(other)} rows of validation and none of {len(labels)} of training"
+            return [Finding(cause="missing_class", confidence=0.9, certain=True, evidence=text)]
+    if width is None or not 2 <= width <= 100 or len(labels) < 50 * width or len(np.unique(labels)) < 2:
+        return []
+    absent = sorted(set(range(width)) - set(np.unique(labels).tolist()))
+    if not absent:
+        return []
+    text = f"class {absent[0]} of {width} occurs in none of {len(labels)} labels"
+    return [Finding(cause="missing_class", kind="note", confidence=0.5, evidence=text)]
+
+
+def class_imbalance(seen: Observation) -> list[Finding]:
+    """Row 10: a rare class, and a network that does not name it.
+
+    Threshold: a share below 0.1 / K; of the last looks, at least 5 rows of it with an upper exact 95 % bound of its
+    recall below half of the mean recall of the others, while the most frequent class is named more often than it
+    occurs. Must stay silent: imbalanced data whose rare class is found. Source: cleanlab's 0.1 / K for the share.
+    """
+    labels = classes_seen(seen)
+    looks = [(p.y, p.output) for p in seen.probes[-32:] if p.y is not None and p.output is not None]
+    if labels is None or seen.loss.name not in CATEGORICAL + BINARY or not looks:
+        return []
+    names, counts = np.unique(labels, return_counts=True)
+    if len(names) < 2 or counts.min() / counts.sum() >= 0.1 / len(names):
+        return []
+    true, said = _decisions(looks, seen)
+    rare, common = names[counts.argmin()], names[counts.argmax()]
+    n = int(np.sum(true == rare))
+    if n < 5:
+        return []
+    others = [float(np.mean(said[true == name] == name)) for name in names if np.any(true == name) and name != rare]
+    high = share_interval(int(np.sum(said[true == rare] == rare)), n)[1]
+    if not others or high >= 0.5 * np.mean(others) or np.mean(said == common) <= counts.max() / counts.sum():
+        return []
+    text = (
+        f"class {rare} has {counts.min() / counts.sum():.1%} of the labels, and at most {high:.0%} of its rows are "
+        f"found (of the other classes {np.mean(others):.0%})"
+    )
+    return [Finding(cause="class_imbalance", confidence=0.6, evidence=text, tag="labels/entropy")]
+
+
+def _decisions(looks: list, seen: Observation) -> tuple[np.ndarray, np.ndarray]:
+    """Class and decision of each row of the looks."""
+    true, said = [], []
+    middle = 0.0 if seen.loss.from_logits and seen.head == "linear" else 0.5
+    for y, output in looks:
+        rows, target = flat_rows(output), classes_of(np.asarray(y))
+        if target is not None and len(target) == len(rows):
+            true.append(target)
+            said.append(rows.argmax(1) if rows.shape[1] > 1 else (rows[:, 0] > middle).astype(int))
+    return (np.concatenate(true), np.concatenate(said)) if true else (np.zeros(0, int), np.zeros(0, int))
+
+
+def first_inputs(seen: Observation) -> np.ndarray | None:
+    """What entered the first linear operation in the first looks; None for what is looked up instead of weighed."""
+    if seen.units and seen.units[0].kind == "embedding":
+        return None
+    x = joined([probe.x for probe in seen.probes[:16]])
+    if x is None or x.dtype.kind != "f" or x.ndim < 2 or len(x) < 32 or not np.isfinite(x).all():
+        return None
+    return x
+
+
+def inputs_not_scaled(seen: Observation) -> list[Finding]:
+    """Row 11: what enters the first weights is far from a scale of 1.
+
+    Threshold: a spread above 20, or a centre further than 10 spreads and 10 from 0, for more than 20 % of the features;
+    or spreads a hundredfold apart of which the largest is above 20; or examples that lie closer than 0.2 to their mean.
+    It is named when there is harm: with Adam and batch normalisation such a network often learns. Judged behind
+    Rescaling, Normalization and the like. Must stay silent: embeddings, codes of zeros and ones, bags of words, rows of
+    length 1, constant features. Source: UMLAUT and TheDeepChecker ask for [-1, 1] or a spread of exactly 1, and alarm
+    on half of the healthy runs of the base; hence the wide band.
+    """
+    x = first_inputs(seen)
+    if x is None or scales(x).sparse:
+        return []
+    found = scales(x)
+    varies = found.spread > 1e-12
+    if not varies.any():
+        return []
+    spread, center = found.spread[varies], np.abs(found.center[varies])
+    large = float(np.mean(spread > LARGE))
+    far = float(np.mean((center > FAR * spread) & (center > FAR)))
+    apart = float(spread.max() / spread.min())
+    text = ""
+    if large > 0.2:
+        text = f"{large:.0%} of the inputs spread by more than {LARGE:g}, the widest by {spread.max():.3g}"
+    elif far > 0.2:
+        text = f"{far:.0%} of the inputs lie further than {FAR:g} spreads from 0, the furthest at {center.max():.3g}"
+    elif apart > APART and spread.max() > LARGE:
+        text = f"the spreads of the inputs reach from {spread.min():.2g} to {spread.max():.3g}"
+    elif found.row < 0.2:
+        text = f"inputs differ from their mean by {found.row:.2g} in the median"
+    if not text or (found.row < 0.2 and inputs_scaled_twice(seen)):
+        return []
+    sure = 0.6 + 0.1 * (spread.max() > 100) + 0.1 * (seen.optimizer.name == "SGD")
+    return [Finding(cause="inputs_not_scaled", confidence=sure, evidence=text, tag="inputs/spread")]
+
+
+def inputs_scaled_twice(seen: Observation) -> list[Finding]:
+    """Row 12: pixels that were divided by 255 twice.
+
+    Threshold: all inputs in [0, 1.01 / 255], with a spread above 0 within the examples. Must stay silent: blank images.
+    Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
+    """
+    x = first_inputs(seen)
+    if x is None or x.min() < 0 or x.max() * 255 > 1.01 or x.max() <= 0:
+        return []
+    if np.median(x.reshape(len(x), -1).std(1)) <= 0:
+        return []
+    text = f"inputs reach from 0 to {x.max():.2g}, which is 1 / {1 / x.max():.0f}: pixels divided by 255 reach 1"
+    return [Finding(cause="inputs_scaled_twice", confidence=0.9, evidence=text, tag="inputs/max")]
+
+
+def targets_not_scaled(seen: Observation) -> list[Finding]:
+    """Row 13: targets further away than the output layer can move, or than a squared error bears.
+
+    Threshold: mean or spread of the targets above 10 with a squared or absolute error. With Adam, whose steps are about
+    as long as the rate, they are out of reach when their size exceeds rate x steps x (1 + sum of the last activations):
+    then it is the surer. Named when there is harm, since with time and a high enough rate it is no fault. Must stay
+    silent: outputs scaled back inside the model. Source: row 13 of the taxonomy.
+    """
+    y = targets_of(seen)
+    if y is None or seen.loss.name not in DIFFERENCES or not np.isfinite(y).all():
+        return []
+    center, spread = abs(float(y.mean())), float(y.std())
+    if max(center, spread) <= FAR:
+        return []
+    text, sure = f"targets have mean {y.mean():.3g} and spread {spread:.3g}; {FAR:g} is bearable", 0.6
+    reach = _reach(seen)
+    if reach is not None and center + spread > reach:
+        text, sure = f"{text}; {seen.optimizer.name} could move the output by about {reach:.3g}", 0.85
+    return [Finding(cause="targets_not_scaled", confidence=sure, evidence=text, tag="outputs/max")]
+
+
+def _reach(seen: Observation) -> float | None:
+    """How far the steps seen can move the output with an optimizer whose steps are as long as its rate."""
+    rate, last = seen.optimizer.rate, seen.probes[0] if seen.probes else None
+    if rate is None or seen.optimizer.name in ("", "SGD") or seen.steps is None or last is None:
+        return None
+    kernels = [v for v in seen.variables if seen.units and v.layer == seen.units[-1].name and len(v.shape) == 2]
+    if not kernels or last.mean is None or len(last.mean) < 2:
+        return None
+    return float(rate * seen.steps.count * (1 + kernels[-1].shape[0] * abs(last.mean[-2])))
+
+
+def nan_or_inf_in_data(seen: Observation) -> list[Finding]:
+    """Row 14: inputs or targets are not finite.
+
+    Certain when the loss is not finite either and the weights were finite before the step at which it showed; a note
+    while the loss is finite, since a mask or an imputing layer takes care of it. Must stay silent: inputs that became
+    so behind weights that already were. Source: UMLAUT's u1.
+    """
+    losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
+    broken = not np.isfinite(losses).all()
+    for where, values in _places(seen):
+        if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
+            share = float(np.mean(~np.isfinite(values)))
+            return [
+                Finding(
+                    cause="nan_or_inf_in_data",
+                    kind="named" if broken or not len(losses) else "note",
+                    confidence=1.0 if broken else 0.5,
+                    certain=broken,
+                    evidence=f"{share:.2g} of the values of {where} are not finite",
+                    tag="inputs/max",
+                )
+            ]
+    return []
+
+
+def _places(seen: Observation) -> list[tuple[str, np.ndarray | None]]:
+    found: list[tuple[str, np.ndarray | None]] = []
+    if seen.train is not None:
+        found += [("the training inputs", seen.train.x), ("the training targets", seen.train.y)]
+    for probe in seen.probes:
+        if _sound(seen, probe):
+            found += [(f"the inputs at step {probe.step}", probe.x), (f"the targets at step {probe.step}", probe.y)]
+    return found
+
+
+def _sound(seen: Observation, probe: Probe) -> bool:
+    """Whether all weights were finite before the step of `probe`."""
+    if probe.step == 0 or seen.steps is None:
+        return True
+    row = np.flatnonzero(seen.steps.index == probe.step)
+    return bool(len(row) and np.isfinite(seen.steps.weight[row[0]]).all())
+
+
+def labels_shuffled_apart(seen: Observation) -> list[Finding]:
+    """Row 15: inputs and targets do not belong together.
+
+    (b) Inputs that come again with another label: at least 30 repeats, and by the lower exact 95 % bound half of the
+    conflicts that dealing out the labels would give. (c) Neighbours agree on their target no more than under 200
+    permutations of it (p > 0.05) on at least 200 rows, and no linear model does either, while the loss keeps at least
+    70 % of its first value. Both are named when there is harm: memorising is a task too. The data set whose legs are
+    shuffled apart is `labels_from_another_leg`. Must stay silent: inputs that are looked up, targets that are sequences
+    or the inputs themselves. Source: row 15; on 1,024 digits true pairs agree .96 (p .005), pairs shuffled apart .10 (p
+    .31 to .58).
+    """
+    if seen.units and seen.units[0].kind == "embedding":
+        return []
+    parts = [np.ravel(batch) for batch in seen.stream if np.ndim(batch) == 1 or np.shape(batch)[1:] == (1,)]
+    if takes_turns(parts):
+        return []  # at the end of adversarial training nothing tells one kind from the other
+    repeats, conflicts, chance = _repeats(seen)
+    if repeats >= 30 and share_interval(conflicts, repeats)[0] > 0.5 * chance > 0.1:
+        text = f"of {repeats} inputs that came again {conflicts} had another label"
+        return [_apart(text, 0.85)]
+    data = None if _falls(seen) else rows_of(seen)
+    if data is None or data.y is None or len(data.x) < 200 or data.x.dtype.kind not in "iuf" or data.x[0].size > 4096:
+        return []
+    if not np.isfinite(data.x).all() or data.y.dtype.kind not in "iufb" or not np.isfinite(data.y).all():
+        return []
+    y = classes_of(data.y)
+    if y is None and form_of(data.y) in ("real", "ids") and data.y[0].size == 1:
+        y = data.y.reshape(-1).astype("float64")
+    if y is None or len(np.unique(y)) < 2 or scales(data.x).sparse:
+        return []
+    found = pairing(data.x, y)
+    if found.p <= 0.05:
+        return []
+    text = f"neighbours agree on the target by {found.agreement:.2f}, by chance {found.chance:.2f} (p = {found.p:.2f})"
+    return [_apart(text, 0.6)]
+
+
+def _falls(seen: Observation) -> bool:
+    """Whether the loss has lost 30 % of its first value: something is learned."""
+    losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
+    few = max(len(losses) // 20, 1)
+    return len(losses) > 0 and bool(np.mean(losses[-few:]) < 0.7 * np.mean(losses[:few]))
+
+
+def _apart(text: str, confidence: float) -> Finding:
+    return Finding(cause="labels_shuffled_apart", confidence=confidence, evidence=text, tag="inputs/images")
+
+
+def _repeats(seen: Observation) -> tuple[int, int, float]:
+    """How many inputs of the looks had come before, how many of these with another class, and how many by chance."""
+    known: dict[int, int] = {}
+    repeats = conflicts = 0
+    for probe in seen.probes:
+        y = None if probe.y is None or not np.ndim(probe.y) else classes_of(np.asarray(probe.y))
+        if probe.x is None or y is None or probe.x.dtype.kind != "f" or len(y) < len(probe.x) or probe.x[0].size < 4:
+            continue
+        for key, label in zip(keys(probe.x).tolist(), y.tolist(), strict=False):
+            repeats += key in known
+            conflicts += known.setdefault(key, label) != label
+    counts = np.unique(list(known.values()), return_counts=True)[1] if known else np.ones(1)
+    return repeats, conflicts, float(1 - np.sum((counts / counts.sum()) ** 2))
+
+
+def label_noise(seen: Observation) -> list[Finding]:
+    """Row 45: labels that contradict what like inputs say.
+
+    A note: more than 3 % of the rows, by the lower exact 95 % bound, are suspects of confident learning, while
+    neighbours do agree on the class as a whole. Must stay silent: pairs shuffled apart; classes that overlap, up to 15
+    % of the rows, in two-class data. Source: Northcutt, Jiang, Chuang (2021).
+    """
+    data = seen.train
+    if data is None or data.y is None or len(data.x) < 200 or data.x.dtype.kind not in "iuf" or data.x[0].size > 4096:
+        return []
+    y = classes_of(data.y)
+    if y is None or len(np.unique(y)) < 2 or (seen.units and seen.units[0].kind == "embedding"):
+        return []
+    rows = np.linspace(0, len(y) - 1, min(len(y), 1000)).astype(int)
+    suspects = mislabelled(data.x[rows], y[rows])
+    low = share_interval(len(suspects), len(rows))[0]
+    if low <= 0.03:
+        return []
+    text = f"{len(suspects)} of {len(rows)} labels contradict those of their neighbours (at least {low:.1%})"
+    return [Finding(cause="label_noise", kind="note", confidence=0.5, evidence=text, tag="labels/entropy")]
+
+
+def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
+    """Row 46: noise that the script adds to its inputs is larger than they are.
+
+    Threshold: the noise seen in the graph has a spread of more than 1.8 times that of the inputs, a signal-to-noise
+    ratio below 0.3; or neighbouring pixels of what enters correlate below .2, where those of the stored images
+    correlate above .6. Only for classes: networks that remove noise are given more. Must stay silent: augmentation and
+    dropout on inputs, which keep the ratio above 1. Source: row 46 of the taxonomy.
+    """
+    y = targets_of(seen)
+    if y is None or classes_of(y) is None:
+        return []
+    noise, text = seen.experiments.get("noise", 0.0), ""
+    if noise > 1.8:
+        text = f"noise of {noise:.2g} times the spread of the inputs: signal to noise {noise**-2:.2g}, below 0.3"
+    x = joined([probe.x for probe in seen.probes[:16]])
+    stored = seen.train.x if seen.train is not None else None
+    if not text and x is not None and stored is not None and x.ndim == 4 and x.shape[1:] == stored.shape[1:]:
+        here, there = neighbour_correlation(x), neighbour_correlation(stored)
+        if here < 0.2 and there > 0.6:
+            text = f"neighbouring pixels correlate by {here:.2f} where they enter, and by {there:.2f} as stored"
+    if not text:
+        return []
+    tag = "inputs/neighbour_correlation"
+    return [Finding(cause="inputs_drowned_in_noise", confidence=0.9, evidence=text, tag=tag)]
+
+
+RULES = {
+    "label_encoding": label_encoding,
+    "constant_labels": constant_labels,
+    "missing_class": missing_class,
+    "class_imbalance": class_imbalance,
+    "inputs_not_scaled": inputs_not_scaled,
+    "inputs_scaled_twice": inputs_scaled_twice,
+    "targets_not_scaled": targets_not_scaled,
+    "nan_or_inf_in_data": nan_or_inf_in_data,
+    "labels_shuffled_apart": labels_shuffled_apart,
+    "label_noise": label_noise,
+    "inputs_drowned_in_noise": inputs_drowned_in_noise,
+}

@@ -1,0 +1,368 @@
+"""Rules on how head, loss and labels fit: rows 1 to 7 and 44 of the table of causes.
+
+On TensorFlow every cross-entropy of Keras 3 takes the logits behind the last softmax or sigmoid, whichever of the two
+it was, when nothing stands between activation and loss; `experiments["rescued"]` says so. What the pairs then come to,
+measured with Keras 3.15.1 on three blobs, six epochs (accuracy of chance: .68 for two classes, .33 for three):
+
+    head              loss                              loss, first -> last     accuracy   verdict
+    Dense(1) softmax  binary_crossentropy               0.129 -> 0.012          .32        fatal: 1 is predicted for all
+      with a Reshape behind it                          10.84 -> 10.84          .32        fatal
+    Dense(1) softmax  mse                               0.68  -> 0.68           .32        fatal
+    Dense(1) sigmoid  binary_crossentropy               0.129 -> 0.012          .997       right
+    Dense(1) linear   binary_crossentropy               0.44  -> 0.046          .997       no probabilities
+    Dense(1) sigmoid  the same, from_logits             0.129 -> 0.012          .997       rescued
+      with a Reshape behind it                          0.61  -> 0.57           -          sigmoid twice
+    Dense(3) softmax  categorical, from_logits          0.509 -> 0.044          -          rescued
+      with a Reshape behind it                          0.81  -> 0.57           .985       softmax twice
+    Dense(3) sigmoid  categorical_crossentropy          0.509 -> 0.044          .987       rows not of sum 1
+    Dense(3) linear   categorical_crossentropy          2.29  -> 6.9            .18        fatal
+    Dense(3) relu     categorical_crossentropy          NaN                     .32        fatal
+    Dense(3) linear   sparse_categorical_crossentropy   2.22  -> 0.98           .81        fatal
+    Dense(3) relu     sparse_categorical_crossentropy   2.22  -> 0.98           .41        fatal
+    Dense(3) softmax  binary_crossentropy               0.359 -> 0.031          .983       right
+    Dense(3) softmax  mse                               0.099 -> 0.008          .989       right
+"""
+
+import math
+
+from keras_course.diagnostics.observation import Finding, Observation
+from keras_course.diagnostics.seen import (
+    BINARY,
+    CATEGORICAL,
+    DIFFERENCES,
+    SPARSE,
+    classes_seen,
+    flat_rows,
+    last_outputs,
+    outputs_of,
+    targets_of,
+)
+from keras_course.diagnostics.statistics import MANY, entropy, form_of, share_interval
+
+import numpy as np
+
+ROWS = 3  # that must contradict: one can be a rounding error
+RANGES = {
+    "sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, math.inf),
+    "relu6": (0.0, 6.0),
+    "softplus": (0.0, math.inf),
+    "softsign": (-1.0, 1.0),
+}
+ACCURACY = ("acc", "accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")
+
+
+def softmax_on_single_unit(seen: Observation) -> list[Finding]:
+    """Row 1: a softmax over an axis of length 1 is 1 for every input.
+
+    Certain: no data are needed. Outputs that are not all 1 contradict it: that softmax runs over another axis, as in
+    attention over time steps. Source: UMLAUT, NeuraLint; what Keras 3 makes of it is in the table above.
+    """
+    if seen.head != "softmax" or seen.classes != 1:
+        return []
+    outputs = [output for _, output in outputs_of(seen)]
+    if not outputs or any(np.any(np.abs(output - 1) > 1e-6) for output in outputs):
+        return []
+    return [
+        Finding(
+            cause="softmax_on_single_unit",
+            confidence=1.0,
+            certain=True,
+            evidence=f"the output is 1 for all {sum(len(o) for o in outputs)} inputs looked at: softmax over one unit",
+            layer=seen.units[-1].name if seen.units else "",
+            tag="outputs/spread_over_inputs",
+        )
+    ]
+
+
+def logits_to_probability_loss(seen: Observation) -> list[Finding]:
+    """Row 2: a cross-entropy that expects probabilities is given other numbers.
+
+    Threshold: in each step looked at, at least 3 predictions below 0 or, for classes, rows whose sum is off 1 by more
+    than .05. A softmax or sigmoid in front, or logits that Keras found behind one, end it. For classes it is certain:
+    no probabilities look like that. With one unit Keras clips, and the network often learns all the same: named when
+    there is harm. Must stay silent: hinge and squared errors, any head whose rows add up to 1, divided by their sum or
+    by softmax. Source: the table above.
+    """
+    loss = seen.loss
+    if loss.name not in CATEGORICAL + BINARY or loss.from_logits is not False or rescued(seen):
+        return []
+    if seen.head in ("softmax", "sigmoid") or not (looks := outputs_of(seen)):
+        return []
+    off, example = [], 0.0
+    for _, output in looks:
+        rows = flat_rows(output)
+        wrong = (rows < -1e-6).any(1) | (rows > 1 + 1e-6).any(1)
+        if loss.name in CATEGORICAL and rows.shape[1] > 1:
+            wrong |= np.abs(rows.sum(1) - 1) > 0.05
+        off.append(int(wrong.sum()))
+        example = float(rows[wrong].min()) if wrong.any() else example
+    if min(off[:3]) < ROWS:
+        return []
+    return [
+        Finding(
+            cause="logits_to_probability_loss",
+            confidence=0.95,
+            certain=loss.name in CATEGORICAL,
+            evidence=f"{loss.name} expects probabilities, and {off[0]} of the predictions of step {looks[0][0]} are "
+            f"none (such as {example:.3g}; {ROWS} are enough)",
+            layer=seen.units[-1].name if seen.units else "",
+            step=looks[0][0],
+            tag="outputs/row_sum",
+        )
+    ]
+
+
+def probabilities_to_logits_loss(seen: Observation) -> list[Finding]:
+    """Row 3: a softmax or sigmoid in the network, and another one in the loss.
+
+    Threshold: all predictions in [0, 1] and, for classes, rows that add up to 1 within 1e-4, on at least 16 rows. The
+    loss then cannot fall below ln(1 + (K - 1) / e) for K classes, 1.461 for 10, and ln(1 + 1 / e) = 0.313 for one unit.
+    A note where Keras took the logits behind the activation: nothing is lost. Source: the table above.
+    """
+    if not seen.loss.from_logits or seen.head not in ("softmax", "sigmoid"):
+        return []
+    if seen.loss.name not in CATEGORICAL + BINARY or not (looks := outputs_of(seen)):
+        return []
+    rows = np.concatenate([flat_rows(output) for _, output in looks[:4]])
+    if len(rows) < 16 or rows.min() < 0 or rows.max() > 1:
+        return []
+    categorical = seen.loss.name in CATEGORICAL
+    if categorical and (rows.shape[1] < 2 or np.any(np.abs(rows.sum(1) - 1) > 1e-4)) and seen.head == "softmax":
+        return []
+    floor = math.log(1 + (rows.shape[1] - 1) / math.e) if categorical else math.log(1 + 1 / math.e)
+    return [
+        Finding(
+            cause="probabilities_to_logits_loss",
+            kind="note" if rescued(seen) else "named",
+            confidence=0.5 if rescued(seen) else 0.97,
+            certain=not rescued(seen),
+            evidence=f"{seen.head} stands before a loss that applies it again"
+            + (
+                ", and Keras used the logits behind it"
+                if rescued(seen)
+                else f": the loss cannot fall below {floor:.3f}"
+            ),
+            layer=seen.units[-1].name if seen.units else "",
+            tag="outputs/row_sum",
+        )
+    ]
+
+
+def wrong_head_for_labels(seen: Observation) -> list[Finding]:
+    """Row 4: form of the labels, width of the output and loss contradict each other.
+
+    Certain: a cross-entropy over classes on one unit (its loss is 0); class numbers that are compared with each of
+    several outputs as if they were the target of all; more than two classes as whole numbers with a binary
+    cross-entropy on one unit. Named when there is harm: a ReLU before logits, of which one output is 0 on all rows of
+    the last look. Notes: sigmoids with a loss over classes; several ones in a row of labels with a softmax.
+    Must stay silent: softmax with binary cross-entropy or squared error on one-hot labels, which train well; masks of
+    pixels; rows of advantages, as policy gradients have them. Source: the table above; UMLAUT.
+    """
+    y, name, width = targets_of(seen), seen.loss.name, seen.classes
+    if y is None or width is None or name not in CATEGORICAL + BINARY:
+        return []
+    form, last = form_of(y), y.shape[-1] if y.ndim > 1 else 1
+    output = last_outputs(seen)
+    rank = 2 if output is None else output.ndim
+    found = []
+    if width == 1 and name in CATEGORICAL and rank > 1:
+        found.append(_head(seen, f"{name} over a single output is 0 whatever the label"))
+    elif width > 1 and name not in SPARSE and form == "ids" and last == 1 and y.max(initial=0) > 1:
+        found.append(_head(seen, f"class numbers up to {y.max():g} are compared with each of {width} outputs"))
+    elif width == 1 and name in BINARY and form == "ids" and y.ndim <= 2 and last == 1 and len(np.unique(y)) > 2:
+        found.append(_head(seen, f"labels of {len(np.unique(y))} classes, {y.min():g} to {y.max():g}, for one output"))
+    elif name in CATEGORICAL and name not in SPARSE and form == "multi_hot" and np.mean(y.sum(-1) > 1) > 0.05:
+        share = float(np.mean(y.sum(-1) > 1))
+        found.append(_head(seen, f"{share:.0%} of the labels hold several ones, and softmax shares 1", kind="note"))
+    elif name in CATEGORICAL and seen.head == "sigmoid" and width > 1:
+        found.append(_head(seen, "the outputs of sigmoids do not add up to 1 over the classes", kind="note"))
+    return found + _dead_logit(seen)
+
+
+def _head(seen: Observation, evidence: str, kind: str = "named", certain: bool = True) -> Finding:
+    sure = kind == "named" and certain
+    return Finding(
+        cause="wrong_head_for_labels",
+        kind=kind,
+        confidence=0.95 if sure else 0.5,
+        certain=sure,
+        evidence=evidence,
+        layer=seen.units[-1].name if seen.units else "",
+        tag="outputs/spread_over_inputs",
+    )
+
+
+def _dead_logit(seen: Observation) -> list[Finding]:
+    """A ReLU on logits: a class whose logit is 0 for every input cannot be learned any more."""
+    output = last_outputs(seen)
+    if seen.head not in ("relu", "relu6") or not seen.loss.from_logits or output is None or output.ndim != 2:
+        return []
+    dead = int(np.sum((output <= 0).all(0))) if len(output) >= 32 else 0
+    if not dead:
+        return []
+    return [_head(seen, f"ReLU keeps the logits of {dead} of {output.shape[1]} outputs at 0", certain=False)]
+
+
+def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
+    """Row 5: targets outside of what the activation of the output can give.
+
+    Threshold: at least 3 different targets outside, and a floor of the loss, E[(y - clip(y))²], of more than 5 % of the
+    variance of the targets; below it a note. Certain from half of the variance on: no training repairs it. A ReLU
+    before a binary cross-entropy on logits says p >= 1/2 always. Must stay silent: targets on the boundary; a few
+    outliers. Source: TheDeepChecker's t7, made quantitative.
+    """
+    if seen.head in ("relu", "relu6", "softplus") and seen.loss.name in BINARY and seen.loss.from_logits:
+        low = _finding_range(seen, "logits that cannot be negative give no probability below one half", 0.9, True)
+        return [low] if (y := targets_of(seen)) is not None and np.mean(y < 0.5) > 0.05 else []
+    y = targets_of(seen)
+    if (
+        seen.head not in RANGES
+        or seen.loss.name not in DIFFERENCES
+        or y is None
+        or seen.classes == 1 == len(np.unique(y))
+    ):
+        return []
+    if seen.head == "softmax" and seen.classes == 1:
+        return []  # row 1
+    low_end, high_end = RANGES[seen.head]
+    values = y[np.isfinite(y)].astype("float64")
+    rest = values - np.clip(values, low_end, high_end)
+    outside = np.abs(rest) > 1e-6
+    if len(np.unique(values[outside])) < ROWS and not (outside.mean() > 0.2):
+        return []
+    variance = max(float(np.var(values)), 1e-12)
+    floor = float(np.mean(rest**2))
+    share = share_interval(int(outside.sum()), len(values), 0.99)[0]
+    text = (
+        f"{outside.mean():.0%} of the targets lie outside [{low_end:g}, {high_end:g}], the range of {seen.head}: the "
+        f"mean squared error cannot fall below {floor:.3g}, and a constant reaches {variance:.3g}"
+    )
+    if share <= 0 or floor < 0.05 * variance:
+        return [_finding_range(seen, text, 0.3, False, kind="note")] if share > 0 else []
+    return [_finding_range(seen, text, 0.95 if floor > 0.5 * variance else 0.85, floor > 0.5 * variance)]
+
+
+def _finding_range(seen: Observation, evidence: str, confidence: float, certain: bool, kind: str = "named") -> Finding:
+    return Finding(
+        cause="output_range_cannot_reach_targets",
+        kind=kind,
+        confidence=confidence,
+        certain=certain,
+        evidence=evidence,
+        layer=seen.units[-1].name if seen.units else "",
+        tag="outputs/max",
+    )
+
+
+def wrong_loss_for_task(seen: Observation) -> list[Finding]:
+    """Row 6: measurements with a cross-entropy, or class numbers with a squared error.
+
+    Certain: more than 20 different targets that are no whole numbers with a loss over class numbers; more than 5 % of
+    such targets outside [0, 1] with a binary cross-entropy, which then has no minimum. Named when there is harm: 3 to
+    20 whole numbers 0 to K - 1 with a squared or absolute error on one linear output, the surer when accuracy is asked
+    for: counts and grades are regressions of the same form. Must stay silent: intensities in [0, 1] with a binary
+    cross-entropy (autoencoders), one action weighted by its advantage in each row (policy gradients), soft labels.
+    Source: taxonomy of faults, Humbatova et al. (2020).
+    """
+    y, name = targets_of(seen), seen.loss.name
+    if y is None or not name:
+        return []
+    form, values = form_of(y), y[np.isfinite(y)]
+    distinct = len(np.unique(values[:20000]))
+    outside = float(np.mean((values < -1e-6) | (values > 1 + 1e-6))) if len(values) else 0.0
+    if name in SPARSE and form == "real" and distinct > MANY:
+        return [_loss(f"{name} takes class numbers, and the targets are {distinct} different numbers, none whole")]
+    if name in BINARY and form == "real" and distinct > MANY and outside > 0.05:
+        return [_loss(f"{outside:.0%} of the targets lie outside [0, 1], where binary cross-entropy has no minimum")]
+    if name in CATEGORICAL and name not in SPARSE and form == "real" and y.ndim > 1 and y.shape[-1] > 1:
+        several = float(np.mean(np.sum(y != 0, axis=-1) > 1))
+        if several > 0.5 and outside > 0.05:
+            return [_loss(f"{outside:.0%} of the targets lie outside [0, 1], and {name} takes shares", 0.8, False)]
+    if name in DIFFERENCES and form == "ids" and seen.classes == 1 and seen.head in ("linear", ""):
+        ids = np.unique(values)
+        if 3 <= len(ids) <= MANY and np.array_equal(ids, np.arange(len(ids))):
+            asked = any(metric in ACCURACY for metric in seen.plan.metrics)
+            return [_loss(f"{name} on the {len(ids)} whole numbers 0 to {len(ids) - 1}", 0.8 if asked else 0.4, False)]
+    return []
+
+
+def _loss(evidence: str, confidence: float = 0.97, certain: bool = True) -> Finding:
+    return Finding(
+        cause="wrong_loss_for_task", confidence=confidence, certain=certain, evidence=evidence, tag="labels/entropy"
+    )
+
+
+def wrong_metric(seen: Observation) -> list[Finding]:
+    """Row 7: accuracy of measurements, or accuracy that cuts logits at one half.
+
+    A note, since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent:
+    accuracy of classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
+    """
+    y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
+    if y is None or not asked:
+        return []
+    text = ""
+    if seen.loss.name in DIFFERENCES and form_of(y) == "real" and len(np.unique(y[:20000])) > MANY:
+        text = f"{asked[0]} counts exact hits, and the targets are measurements"
+    elif seen.loss.name in BINARY and seen.loss.from_logits and seen.classes == 1 and seen.head == "linear":
+        text = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0"
+    monitored = [name for name in seen.plan.monitored if "acc" in name]
+    if not text:
+        return []
+    kind = "named" if monitored else "note"
+    text += f"; a callback goes by {monitored[0]}" if monitored else ""
+    return [Finding(cause="wrong_metric", kind=kind, confidence=0.9, certain=bool(monitored), evidence=text)]
+
+
+def loss_metric_inconsistent(seen: Observation) -> list[Finding]:
+    """Row 44: the loss says that the classes are told apart, and the accuracy that they are not.
+
+    Threshold: the last loss below half of the entropy of the labels, while the exact 95 % interval of the accuracy of
+    that epoch holds the share of a single class. It is the sign that Keras 3 gives of a softmax over one unit. Must
+    stay silent: labels of which more than 80 % are of one class, where both can be true. Source: row 44 of the
+    taxonomy.
+    """
+    labels = classes_seen(seen)
+    if labels is None or not seen.epochs or seen.loss.name not in CATEGORICAL + BINARY:
+        return []
+    last = seen.epochs[-1]
+    accuracy = next((last[name] for name in ACCURACY if name in last), None)
+    counts = np.unique(labels, return_counts=True)[1]
+    shares, n = counts / counts.sum(), (seen.train.n if seen.train and seen.train.n else len(labels))
+    loss = last.get("loss", math.inf)
+    if accuracy is None or shares.max() > 0.8 or len(shares) < 2 or not loss < 0.5 * entropy(counts):
+        return []
+    low, high = share_interval(round(accuracy * n), n)
+    room = 2 * math.sqrt(0.25 / len(labels))  # the shares are themselves estimates
+    if not any(low - room <= share <= high + room for share in shares) or accuracy > 0.9:
+        return []
+    return [
+        Finding(
+            cause="loss_metric_inconsistent",
+            confidence=0.7,
+            certain=True,
+            evidence=f"the loss is {loss:.3g} against {entropy(counts):.3g} for guessing, and the accuracy "
+            f"{accuracy:.3g} is that of naming one class",
+            tag="epoch/accuracy",
+        )
+    ]
+
+
+def rescued(seen: Observation) -> bool:
+    """Whether Keras computed the loss from the logits behind the activation of the output."""
+    return bool(seen.experiments.get("rescued"))
+
+
+RULES = {
+    "softmax_on_single_unit": softmax_on_single_unit,
+    "logits_to_probability_loss": logits_to_probability_loss,
+    "probabilities_to_logits_loss": probabilities_to_logits_loss,
+    "wrong_head_for_labels": wrong_head_for_labels,
+    "output_range_cannot_reach_targets": output_range_cannot_reach_targets,
+    "wrong_loss_for_task": wrong_loss_for_task,
+    "wrong_metric": wrong_metric,
+    "loss_metric_inconsistent": loss_metric_inconsistent,
+}

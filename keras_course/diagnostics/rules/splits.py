@@ -1,0 +1,131 @@
+"""Rules on training against validation: rows 19 to 22 of the table of causes."""
+
+from keras_course.diagnostics.observation import Data, Finding, Observation
+from keras_course.diagnostics.statistics import (
+    Shift,
+    classes_of,
+    label_drift,
+    shared_rows,
+    shift,
+    telling_feature,
+)
+
+import numpy as np
+
+
+def _both(seen: Observation) -> tuple[Data, Data] | None:
+    """Training and validation rows, when both were seen and are numbers of one form."""
+    a, b = seen.train, seen.validation
+    if a is None or b is None or a.x.dtype.kind not in "iuf" or b.x.dtype.kind not in "iuf":
+        return None
+    return (a, b) if a.x.shape[1:] == b.x.shape[1:] and min(len(a.x), len(b.x)) >= 10 else None
+
+
+def validation_split_sorted(seen: Observation) -> list[Finding]:
+    """Row 19: training and validation have other classes.
+
+    Threshold: total variation of the shares of the classes above 0.3 with p < 1e-6 of the chi-squared test. Certain
+    when no class is in both. `validation_split` takes the last rows, so that sorted data give this. Must stay silent:
+    small validation sets, by the test; real targets, which drift with time. Source: row 19 of the taxonomy.
+    """
+    if (both := _both(seen)) is None or both[0].y is None or both[1].y is None:
+        return []
+    a, b = classes_of(both[0].y), classes_of(both[1].y)
+    if a is None or b is None or min(len(a), len(b)) < 20:
+        return []
+    drift = label_drift(a, b)
+    apart = not np.intersect1d(a, b).size
+    if drift.distance <= 0.3 or drift.p >= 1e-6:
+        return []
+    split = seen.plan.validation_split
+    text = f"the shares of the classes differ by {drift.distance:.2f} between training and validation (0.3 is much)"
+    text += f"; validation_split={split:g} takes the last rows" if split else ""
+    return [
+        Finding(
+            cause="validation_split_sorted",
+            confidence=0.97 if apart else 0.9,
+            certain=apart or bool(split),
+            evidence=text + (", and no class is in both" if apart else ""),
+            tag="labels/entropy",
+        )
+    ]
+
+
+def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
+    """Row 20: validation inputs are prepared otherwise than training inputs.
+
+    Threshold: more than 20 % of the features with spreads threefold apart or means 3 spreads apart, each with p < 1e-6
+    of the Kolmogorov-Smirnov test. Rows drawn alike do not do that. Must stay silent: inputs that are looked up; series
+    that drift, seen by halves of the training rows that differ half as much. Source: row 20 of the taxonomy.
+    """
+    both = _both(seen)
+    if both is None or (seen.units and seen.units[0].kind == "embedding") or both[0].x[0].size > 20000:
+        return []
+    found = shift(both[0].x, both[1].x)
+    if found.share <= 0.2 or _drifts(both[0].x, found):
+        return []
+    return [
+        Finding(
+            cause="train_val_preprocessing_mismatch",
+            confidence=0.9,
+            certain=True,
+            evidence=f"{found.share:.0%} of the features differ between training and validation: spreads by a factor "
+            f"of {found.factor:.3g}, means by {found.distance:.3g} spreads (p < 1e-6 each)",
+            tag="inputs/spread",
+        )
+    ]
+
+
+def _drifts(x: np.ndarray, found: Shift) -> bool:
+    """Whether the rows of training differ among themselves, early from late, half as much."""
+    half = len(x) // 2
+    own = shift(x[:half], x[half:], ratio=1.7, distance=1.5)
+    return own.share > 0.5 * found.share
+
+
+def leakage_duplicates(seen: Observation) -> list[Finding]:
+    """Row 21: rows of validation stand in training too.
+
+    Threshold: at least 5 rows, and by the lower exact 95 % bound more than 1 % and more than three times what repeats
+    inside the training rows let expect. At most 2,048 rows of training are looked at, so that fewer are found than
+    there are. Must stay silent: discrete data of few columns, which repeat by chance; inputs that are looked up.
+    Source: deepchecks' duplicates of train and test, with a bound.
+    """
+    both = _both(seen)
+    if both is None or (seen.units and seen.units[0].kind == "embedding") or both[0].x[0].size < 2:
+        return []
+    found = shared_rows(both[0].x, both[1].x)
+    if found.hits < 5 or found.low <= max(0.01, 3 * found.expected):
+        return []
+    text = f"{found.hits} of {found.n} validation rows stand among the training rows (at least {found.low:.1%})"
+    return [Finding(cause="leakage_duplicates", confidence=0.95, certain=True, evidence=text, tag="epoch/val_loss")]
+
+
+def leakage_feature(seen: Observation) -> list[Finding]:
+    """Row 22: one column tells the class.
+
+    A note: some columns are known beforehand and really say it. Threshold: a tree on this column alone is right on more
+    than 98 % of the rows it was not fitted on, by the lower exact 99 % bound, and leaves less than a tenth of the
+    errors of naming the most frequent class. Must stay silent: images, and tables of one column. Source: deepchecks'
+    single-feature check.
+    """
+    data = seen.train
+    if data is None or data.y is None or data.x.ndim != 2 or data.x.dtype.kind not in "iuf" or data.x.shape[1] < 2:
+        return []
+    y = classes_of(data.y)
+    if y is None or len(y) < 200 or not np.isfinite(data.x).all():
+        return []
+    column, low = telling_feature(data.x, y)
+    common = np.unique(y, return_counts=True)[1].max() / len(y)
+    if low <= max(0.98, 1 - 0.1 * (1 - common)):
+        return []
+    text = f"column {column} alone tells the class in more than {low:.1%} of the rows"
+    return [Finding(cause="leakage_feature", kind="note", confidence=0.6, evidence=text)]
+
+
+RULES = {
+    "validation_split_sorted": validation_split_sorted,
+    "train_val_preprocessing_mismatch": train_val_preprocessing_mismatch,
+    "leakage_duplicates": leakage_duplicates,
+    "leakage_feature": leakage_feature,
+}

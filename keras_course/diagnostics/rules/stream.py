@@ -1,0 +1,210 @@
+"""Rules on the order in which examples come: rows 15 (a) to 18 of the table of causes, and splits that leak by order.
+
+The labels of the first 32 batches are held against batches drawn at random from the labels of the data. The pipeline
+then says why they are not mixed: no shuffle, a short one, or one at the wrong place.
+"""
+
+from collections.abc import Sequence
+
+from keras_course.diagnostics.observation import Finding, Observation, Stage
+from keras_course.diagnostics.seen import flat, joined, takes_turns
+from keras_course.diagnostics.statistics import Mixing, binned, classes_of, form_of, mixing, run_z
+
+import numpy as np
+
+RATIO, Z = 0.8, -5.0  # of the entropy within a batch: the effect that harms, and the chance that is left
+SHORT = 0.5  # of the examples: a longer buffer mixes well enough
+
+
+def _labels(seen: Observation) -> tuple[list[np.ndarray], np.ndarray, bool] | None:
+    """Class numbers of each of the first batches, of the data, and whether they are classes or bins of real targets."""
+    batches = [np.asarray(batch) for batch in seen.stream if np.ndim(batch) and len(batch) > 1]
+    stored = seen.train.y if seen.train is not None else None
+    whole = joined([stored]) if stored is not None else joined([*batches, *(p.y for p in seen.probes)])
+    if len(batches) < 3 or whole is None or any(b.shape[1:] != batches[0].shape[1:] for b in batches):
+        return None
+    if whole.shape[1:] != batches[0].shape[1:]:
+        whole = joined([*batches, *(p.y for p in seen.probes)])
+    together = None if whole is None else joined([whole, *batches])
+    if together is None or whole is None or len(together) != len(whole) + sum(map(len, batches)):
+        return None
+    numbers, classes = classes_of(together), True
+    if numbers is None and form_of(together) in ("real", "ids") and together[0].size == 1:
+        numbers, classes = binned(together.reshape(-1).astype("float64")), False
+    if numbers is None or len(np.unique(numbers)) < 2:
+        return None
+    cuts = np.cumsum([len(whole), *map(len, batches)])[:-1]
+    first, *rest = np.split(numbers, cuts)
+    return list(rest), first, classes
+
+
+def _mixing(seen: Observation) -> tuple[Mixing, bool] | None:
+    """How well the first batches are mixed when they are not; None when they are, or when nobody knows."""
+    if (found := _labels(seen)) is None:
+        return None
+    batches, whole, classes = found
+    result = mixing(batches, whole)
+    if result.ratio >= RATIO or result.z >= Z or takes_turns(batches):
+        return None
+    return result, classes
+
+
+def _text(found: Mixing) -> str:
+    return f"labels vary within a batch by {found.ratio:.0%} of chance, below {RATIO:.0%} (z = {found.z:.0f})"
+
+
+def data_sorted(seen: Observation) -> list[Finding]:
+    """Row 16: examples come sorted by label, and no shuffle is there to change that.
+
+    Threshold: the entropy of the labels within the first batches is below 0.8 of that of batches drawn at random, and
+    more than 5 standard deviations of chance below. On 1,797 sorted digits in batches of 32: no shuffle .04, a buffer
+    of 10 .06, of 100 .32, of 500 .75, of 900 .90, a full shuffle 1.01. A note for real targets unless they only rise or
+    only fall: series in order are meant so. Must stay silent: batches of one kind in turn, as adversarial training has
+    them; `fit` on arrays, which shuffles. Source: row 16 of the taxonomy.
+    """
+    found = _mixing(seen)
+    if found is None or _shuffles(seen):
+        return []
+    result, classes = found
+    named = classes or _monotone(seen)
+    return [
+        Finding(
+            cause="data_sorted",
+            kind="named" if named else "note",
+            confidence=0.9 if classes else 0.5,
+            evidence=_text(result) + ", and nothing shuffles them",
+            tag="labels/entropy",
+        )
+    ]
+
+
+def _monotone(seen: Observation) -> bool:
+    y = joined(seen.stream)
+    steps = np.diff(y.reshape(-1)) if y is not None else np.zeros(1)
+    return bool(max(np.mean(steps >= 0), np.mean(steps <= 0)) > 0.98)
+
+
+def _shuffles(seen: Observation) -> list[Stage]:
+    return [stage for stage in flat(seen.pipeline) if stage.kind == "shuffle" and (stage.detail.get("buffer") or 0) > 1]
+
+
+def shuffle_buffer_too_small(seen: Observation) -> list[Finding]:
+    """Row 17: a shuffle that reaches over a small part of a sorted source.
+
+    Threshold: a buffer of less than half of what enters it, and batches as badly mixed as in `data_sorted`; where no
+    batch was seen, less than a tenth, and a source with more equal neighbours than chance has, by 5 standard
+    deviations. A note where the source is in random order. Must stay silent: sources whose length is not known and
+    whose batches are mixed; shuffles of batches, which are row 18. Source: row 17; `data_sorted` has what buffers do.
+    """
+    short = [
+        stage.detail
+        for stage in _shuffles(seen)
+        if stage.detail.get("of") is None or stage.detail["buffer"] < SHORT * stage.detail["of"]
+    ]
+    if not short or _batched_before(seen):
+        return []
+    stage = min(short, key=lambda detail: detail["buffer"])
+    of = stage.get("of") or (seen.train.n if seen.train is not None else None)
+    if of is not None and stage["buffer"] >= SHORT * of:
+        return []
+    text = f"a buffer of {stage['buffer']} for {of if of else 'an unknown number of'} examples"
+    if (found := _mixing(seen)) is not None:
+        return [_small(f"{text}: {_text(found[0])}", "named" if found[1] else "note", 0.95)]
+    if of is None or stage["buffer"] >= 0.1 * of:
+        return []
+    if not seen.stream and _source_sorted(seen):
+        return [_small(f"{text} of a sorted source", "named", 0.8)]
+    return [_small(f"{text}, whose order is not sorted by label", "note", 0.3)] if seen.stream else []
+
+
+def _small(text: str, kind: str, confidence: float) -> Finding:
+    return Finding(
+        cause="shuffle_buffer_too_small", kind=kind, confidence=confidence, evidence=text, tag="labels/entropy"
+    )
+
+
+def _source_sorted(seen: Observation) -> bool:
+    y = classes_of(seen.train.y) if seen.train is not None and seen.train.y is not None else None
+    return y is not None and run_z(y) > 5
+
+
+def _batched_before(seen: Observation) -> bool:
+    """Whether batches are shuffled that were made in the order of the source."""
+    kinds = [stage.kind for stage in flat(seen.pipeline)]
+    before = kinds[: kinds.index("shuffle")] if "shuffle" in kinds else []
+    return "batch" in before and "unbatch" not in before
+
+
+def pipeline_order(seen: Observation) -> list[Finding]:
+    """Row 18: stages in an order that spoils the shuffle or the augmentation.
+
+    Batches that are shuffled instead of examples: named with batches as badly mixed as in `data_sorted`, a note
+    otherwise. A random map before a cache gives each example one random version for good: named when there is harm.
+    Notes: repeat before shuffle, which blends epochs; an order that is the same each epoch. Must stay silent: cache
+    before a random map; shuffle before batch before another shuffle. Source: row 18; TensorFlow guide "tf.data".
+    """
+    kinds = [stage.kind for stage in flat(seen.pipeline)]
+    found = []
+    if _batched_before(seen):
+        bad = _mixing(seen)
+        text = "batch stands before shuffle: the same examples meet in every epoch"
+        found.append(_order(f"{text}; {_text(bad[0])}" if bad else text, bool(bad), 0.95 if bad else 0.4))
+    stages = flat(seen.pipeline)
+    random = [i for i, stage in enumerate(stages) if stage.kind == "map" and stage.detail.get("random")]
+    if random and "cache" in kinds[random[0] :]:
+        found.append(_order("a random map stands before cache: each example is changed once, for good", True, 0.7))
+    if "shuffle" in kinds and "repeat" in kinds[: kinds.index("shuffle")]:
+        found.append(_order("repeat stands before shuffle: an epoch holds some examples twice", False, 0.3))
+    fixed = [s for s in stages if s.kind == "shuffle" and s.detail.get("reshuffle") is False]
+    if fixed and not {"take", "skip", "cache"} & set(kinds):
+        found.append(_order("reshuffle_each_iteration=False: every epoch has the same order", False, 0.3))
+    return found
+
+
+def _order(text: str, named: bool, confidence: float) -> Finding:
+    kind = "named" if named else "note"
+    return Finding(cause="pipeline_order", kind=kind, confidence=confidence, evidence=text, tag="labels/entropy")
+
+
+def labels_from_another_leg(seen: Observation) -> list[Finding]:
+    """Row 15 (a): a `zip` of inputs and labels of which one is shuffled otherwise than the other.
+
+    Certain, since no data are needed. Must stay silent: legs with one seed and one buffer; pictures of two domains;
+    pairs zipped with pairs; counters and seeds. `pipeline.stages` decides that. Source: row 15 of the taxonomy.
+    """
+    if not any(stage.kind == "zip" and stage.detail.get("apart") for stage in flat(seen.pipeline)):
+        return []
+    text = "the pipeline zips inputs and labels after one of them was shuffled by itself"
+    return [Finding(cause="labels_shuffled_apart", confidence=1.0, certain=True, evidence=text, tag="inputs/images")]
+
+
+def split_below_a_shuffle(seen: Observation) -> list[Finding]:
+    """Row 21: `take` and `skip` cut a data set whose order is drawn anew for each of them and in each epoch.
+
+    Certain when both training and validation have a part of a source behind a shuffle with reshuffle_each_iteration:
+    each epoch draws its own parts, so that validation rows are trained on. Must stay silent: the cut before the
+    shuffle; reshuffle_each_iteration=False with a seed. Source: TensorFlow's documentation of `shuffle`.
+    """
+    if not _cut_of_shuffle(seen.pipeline) or not _cut_of_shuffle(seen.validation_pipeline):
+        return []
+    text = "take and skip stand behind a shuffle that draws a new order each time: every epoch has other parts"
+    return [Finding(cause="leakage_duplicates", confidence=0.95, certain=True, evidence=text, tag="epoch/val_loss")]
+
+
+def _cut_of_shuffle(pipeline: Sequence[Stage] | None) -> bool:
+    moving = False
+    for stage in flat(pipeline):
+        moving |= stage.kind == "shuffle" and stage.detail.get("reshuffle") is not False
+        moving &= stage.kind != "cache"  # the order of the first time is kept
+        if moving and stage.kind in ("take", "skip") and (stage.detail.get("count") or 0) > 0:
+            return True
+    return False
+
+
+RULES = {
+    "data_sorted": data_sorted,
+    "shuffle_buffer_too_small": shuffle_buffer_too_small,
+    "pipeline_order": pipeline_order,
+    "labels_from_another_leg": labels_from_another_leg,
+    "split_below_a_shuffle": split_below_a_shuffle,
+}

@@ -1,0 +1,80 @@
+"""What several rules ask of an observation: its targets, its classes, its outputs, its rows."""
+
+from collections.abc import Iterable, Sequence
+
+from keras_course.diagnostics.observation import Data, Observation, Stage
+from keras_course.diagnostics.statistics import classes_of
+
+import numpy as np
+
+SPARSE = ("sparse_categorical_crossentropy",)
+CATEGORICAL = (*SPARSE, "categorical_crossentropy", "categorical_focal_crossentropy")
+BINARY = ("binary_crossentropy", "binary_focal_crossentropy")
+DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber")
+
+
+def outputs_of(seen: Observation) -> list[tuple[int, np.ndarray]]:
+    """Steps and their predictions, where these are numbers."""
+    found = [(p.step, p.output) for p in seen.probes if p.output is not None and p.output.size]
+    return [(step, output) for step, output in found if np.isfinite(output).all()]
+
+
+def last_outputs(seen: Observation) -> np.ndarray | None:
+    looks = outputs_of(seen)
+    return looks[-1][1] if looks else None
+
+
+def flat_rows(output: np.ndarray) -> np.ndarray:
+    """(predictions, outputs): places of a sequence or an image are predictions of their own."""
+    return output.reshape(-1, output.shape[-1] if output.ndim > 1 else 1)
+
+
+def joined(parts: Iterable[np.ndarray | None]) -> np.ndarray | None:
+    """The parts of equal shape in one array, rows first; None without any."""
+    found = [np.asarray(part) for part in parts if part is not None and np.ndim(part) and np.size(part)]
+    found = [part for part in found if part.dtype.kind in "iufb" and part.shape[1:] == found[0].shape[1:]]
+    return np.concatenate(found) if found else None
+
+
+def targets_of(seen: Observation) -> np.ndarray | None:
+    """The targets that the loss saw, of all looks; else those of the data. None when there are none, or no numbers."""
+    y = joined([probe.y for probe in seen.probes])
+    if y is None and seen.train is not None and seen.train.y is not None:
+        y = joined([seen.train.y])
+    return None if y is None or y.dtype.kind not in "iufb" else y
+
+
+def classes_seen(seen: Observation) -> np.ndarray | None:
+    """(n,) class numbers of the data, else of the looks."""
+    y = seen.train.y if seen.train is not None and seen.train.y is not None else joined([p.y for p in seen.probes])
+    return None if y is None else classes_of(y)
+
+
+def rows_of(seen: Observation) -> Data | None:
+    """Examples with their targets: of the data; else of the looks, as they entered the first unit."""
+    if seen.train is not None and seen.train.y is not None and len(seen.train.x) == len(seen.train.y):
+        return seen.train
+    pairs = [
+        (p.x, p.y[: len(p.x)])
+        for p in seen.probes
+        if p.x is not None and p.y is not None and np.ndim(p.x) and np.ndim(p.y) and len(p.y) >= len(p.x)
+    ]
+    x, y = joined([x for x, _ in pairs]), joined([y for _, y in pairs])
+    return None if x is None or y is None or len(x) != len(y) else Data(x=x, y=y)
+
+
+def flat(pipeline: Sequence[Stage] | None) -> list[Stage]:
+    """All stages from the sources on; those of legs come before the stage that joins them."""
+    found: list[Stage] = []
+    for stage in pipeline or ():
+        for leg in stage.detail.get("legs", ()):
+            found += flat(leg)
+        found.append(stage)
+    return found
+
+
+def takes_turns(batches: Sequence[np.ndarray]) -> bool:
+    """Batches of a single class that changes from each to the next: real and made examples, in turn, on purpose."""
+    pure = [int(batch[0]) for batch in batches if np.all(batch == batch[0])]
+    changes = np.mean(np.diff(pure) != 0) if len(pure) > 2 else 0.0
+    return len(pure) > 0.8 * len(batches) and changes > 0.5 and len(set(pure)) <= 3

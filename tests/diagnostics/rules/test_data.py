@@ -1,0 +1,203 @@
+from keras_course.diagnostics.observation import Data, Plan, Variable
+from keras_course.diagnostics.rules import data
+from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, named, softmax, steps, training
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS = (DIGITS / 16).astype("float32")
+IMAGES = DIGITS.reshape(-1, 8, 8, 1)
+WINE, CULTIVAR = load_wine(return_X_y=True)
+CELLS, BENIGN = load_breast_cancer(return_X_y=True)
+PATIENTS, PROGRESS = load_diabetes(return_X_y=True)
+STUCK = (2.3, 2.31, 2.3)
+
+
+def only(seen, cause):
+    found = [f for rule in data.RULES.values() for f in rule(seen) if f.kind == "named"]
+    assert [f.cause for f in found] == [cause]
+    return found[0]
+
+
+def causes(seen):
+    return named(data.RULES, seen)
+
+
+def one(rows):
+    return RNG.normal(size=(len(rows), 1)).astype("float32")
+
+
+@pytest.mark.parametrize("shift", [1, -1])
+def test_class_numbers_that_no_output_has_are_certain(shift):
+    found = only(training(DIGITS, LABELS + shift), "label_encoding")
+    assert found.certain
+    assert "0 to 9" in found.evidence
+
+
+def test_marks_of_places_without_a_label_are_no_classes():
+    y = np.where(RNG.random((400, 6)) < 0.2, -1, RNG.integers(0, 10, (400, 6)))
+    seen = training(
+        RNG.normal(size=(400, 6, 3)).astype("float32"), y, output=lambda r: RNG.normal(size=(len(r), 6, 10))
+    )
+    assert causes(seen) == (set(), set())
+    assert only(training(DIGITS, np.where(LABELS == 3, -1, LABELS)), "label_encoding").certain
+
+
+@pytest.mark.parametrize("pair", [(-1, 1), (1, 2), (0, 255)])
+def test_two_classes_are_called_0_and_1(pair):
+    y = np.array(pair)[BENIGN]
+    x = (CELLS - CELLS.mean(0)) / CELLS.std(0)
+    assert only(training(x, y, loss=BINARY, classes=1, output=one), "label_encoding").certain
+    assert causes(training(x, y, loss="hinge", classes=1, output=one)) == (set(), set())
+
+
+def test_rows_of_one_hot_labels_without_a_one():
+    y = np.eye(10, dtype="float32")[LABELS]
+    y[::20] = 0
+    seen = training(
+        DIGITS, y, loss=CROSS, head="softmax", logits=False, output=lambda r: softmax(RNG.normal(size=(len(r), 10)))
+    )
+    assert not only(seen, "label_encoding").certain
+
+
+def test_constant_labels_are_named_where_fit_trains_a_whole_model_on_them():
+    y = np.ones(len(DIGITS), "int64")
+    seen = training(DIGITS, y, loss=BINARY, classes=1, output=one)
+    assert only(seen, "constant_labels").certain
+    seen.variables = [Variable(name="critic/kernel", shape=(3, 1), trainable=False)]  # a generator in front of it
+    assert causes(seen) == (set(), {"constant_labels"})
+
+
+def test_a_class_that_only_validation_has():
+    rest = np.flatnonzero(LABELS[:1200] != 7)
+    seen = training(DIGITS[rest], LABELS[rest])
+    seen.validation = Data(x=DIGITS[1200:], y=LABELS[1200:])
+    found = only(seen, "missing_class")
+    assert found.certain
+    assert "class 7" in found.evidence
+    seen.validation = None
+    assert causes(seen) == (set(), {"missing_class"})
+
+
+def test_a_rare_class_that_is_never_named():
+    rare = np.flatnonzero((LABELS != 3) | (np.arange(len(LABELS)) % 8 == 0))
+    x, y = DIGITS[rare], (LABELS[rare] == 3).astype("int64")
+    blind = lambda rows: np.full((len(rows), 1), 0.05, "float32")  # noqa: E731 - one expression
+    seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=blind, looks=60)
+    assert "class 1" in only(seen, "class_imbalance").evidence
+    sees = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - one expression
+    seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=sees, looks=60)
+    assert causes(seen) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "classes"),
+    [(255 * DIGITS, LABELS, 10), (WINE, CULTIVAR, 3), (CELLS, BENIGN, 2), (DIGITS + 50, LABELS, 10)],
+    ids=["pixels", "wine", "cells", "far"],
+)
+def test_inputs_of_another_scale(x, y, classes):
+    assert not only(training(x.astype("float32"), y, classes=classes), "inputs_not_scaled").certain
+
+
+@pytest.mark.parametrize("x", [DIGITS, 16 * DIGITS, 2 * DIGITS - 1, (WINE - WINE.mean(0)) / WINE.std(0)])
+def test_inputs_of_a_bearable_scale(x):
+    y = LABELS if len(x) == len(LABELS) else CULTIVAR
+    assert data.inputs_not_scaled(training(x.astype("float32"), y)) == []
+
+
+def test_integers_that_are_looked_up_have_no_scale():
+    x = RNG.integers(0, 9000, (1000, 12))
+    assert causes(training(x, RNG.integers(0, 2, 1000), classes=2, kind="embedding", stored=False))[0] == set()
+
+
+def test_pixels_divided_twice():
+    found = only(training(DIGITS / 255, LABELS), "inputs_scaled_twice")
+    assert "1 / 255" in found.evidence
+
+
+def test_targets_far_away():
+    x = (PATIENTS / PATIENTS.std(0)).astype("float32")
+    found = only(training(x, PROGRESS, loss=SQUARED, classes=1, output=one), "targets_not_scaled")
+    assert "152" in found.evidence  # the mean of the published data
+    assert not found.certain
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("where", ["x", "y"])
+def test_values_that_are_not_finite_are_certain_when_the_loss_is_lost(value, where):
+    x, y = (PATIENTS / PATIENTS.std(0)).astype("float32"), (PROGRESS / 100).astype("float32")
+    (x[:, 3] if where == "x" else y)[40] = value
+    assert only(training(x, y, loss=SQUARED, classes=1, output=one, losses=(1, np.nan)), "nan_or_inf_in_data").certain
+    seen = training(x, y, loss=SQUARED, classes=1, output=one)
+    assert data.nan_or_inf_in_data(seen)[0].kind == "note"
+
+
+def test_inputs_behind_weights_that_are_lost_are_not_to_blame():
+    seen = training(DIGITS, LABELS, losses=[2.0] + [np.nan] * 23, stored=False)
+    seen.steps = steps([2.0] + [np.nan] * 23)
+    seen.steps.weight[5:] = np.nan
+    for probe in seen.probes[6:]:
+        probe.x = probe.x * np.nan
+    assert data.nan_or_inf_in_data(seen) == []
+    seen.probes[3].x = seen.probes[3].x * np.nan
+    assert data.nan_or_inf_in_data(seen)[0].certain
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("stored", [True, False])
+def test_pairs_shuffled_apart(seed, stored):
+    y = np.random.default_rng(seed).permutation(LABELS)
+    found = only(training(DIGITS, y, losses=STUCK, stored=stored), "labels_shuffled_apart")
+    assert not found.certain
+    assert causes(training(DIGITS, LABELS, losses=STUCK, stored=stored))[0] == set()
+
+
+def test_targets_of_a_regression_shuffled_apart():
+    y = ((PROGRESS - 152) / 77).astype("float32")
+    x = (PATIENTS / PATIENTS.std(0)).astype("float32")
+    for seed in range(3):
+        mixed = np.random.default_rng(seed).permutation(y)
+        seen = training(x, mixed, loss=SQUARED, classes=1, output=one, losses=STUCK)
+        assert only(seen, "labels_shuffled_apart").confidence < 0.8
+    assert causes(training(x, y, loss=SQUARED, classes=1, output=one, losses=STUCK)) == (set(), set())
+
+
+def test_inputs_that_come_again_with_another_label():
+    seen = training(DIGITS[:200], LABELS[:200], looks=40, stored=False)
+    assert causes(seen)[0] == set()
+    for probe in seen.probes:
+        probe.y = RNG.permutation(probe.y)
+    found = data.labels_shuffled_apart(seen)[0]
+    assert "came again" in found.evidence
+
+
+def test_labels_that_contradict_their_neighbours_are_a_note():
+    y = LABELS.copy()
+    wrong = RNG.permutation(len(y))[:180]
+    y[wrong] = (y[wrong] + 1 + RNG.integers(0, 9, 180)) % 10
+    assert causes(training(DIGITS, y)) == (set(), {"label_noise"})
+    assert causes(training(DIGITS, LABELS)) == (set(), set())
+
+
+def test_noise_louder_than_the_inputs():
+    seen = training(IMAGES, LABELS)
+    seen.experiments["noise"] = 4.0
+    assert "0.062" in only(seen, "inputs_drowned_in_noise").evidence
+    seen.experiments["noise"] = 0.5
+    assert causes(seen) == (set(), set())
+
+
+def test_pixels_that_arrive_without_their_neighbours():
+    pictures = np.repeat(np.repeat(IMAGES, 3, 1), 3, 2)
+    mixed = RNG.permuted(pictures.reshape(len(pictures), -1), axis=1).reshape(pictures.shape)
+    assert (
+        only(training(pictures, LABELS, entering=mixed), "inputs_drowned_in_noise").tag
+        == "inputs/neighbour_correlation"
+    )
+    assert causes(training(pictures, LABELS)) == (set(), set())
+
+
+def test_the_plan_alone_says_nothing():
+    assert causes(training(DIGITS, LABELS, plan=Plan(epochs=3), loss=SPARSE)) == (set(), set())

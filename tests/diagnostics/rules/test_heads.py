@@ -1,0 +1,197 @@
+import math
+
+from keras_course.diagnostics.observation import Plan
+from keras_course.diagnostics.rules import heads
+from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, named, softmax, training
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS = (DIGITS / 16).astype("float32")
+HOT = np.eye(10, dtype="float32")[LABELS]
+CELLS, BENIGN = load_breast_cancer(return_X_y=True)
+PATIENTS, PROGRESS = load_diabetes(return_X_y=True)
+PROGRESS = PROGRESS + 0.25  # measurements, which need not be whole
+
+
+def ones(rows):
+    return np.ones((len(rows), 1), "float32")
+
+
+def numbers(rows):
+    return RNG.normal(size=(len(rows), 10)).astype("float32")
+
+
+def rectified(rows):
+    return np.maximum(numbers(rows), 0)
+
+
+def shares(rows):
+    return softmax(numbers(rows))
+
+
+def one(rows):
+    return RNG.normal(size=(len(rows), 1)).astype("float32")
+
+
+def causes(seen):
+    return named(heads.RULES, seen)
+
+
+def only(seen, cause):
+    found = [f for rule in heads.RULES.values() for f in rule(seen) if f.kind == "named"]
+    assert [f.cause for f in found] == [cause]
+    return found[0]
+
+
+@pytest.mark.parametrize("loss", [BINARY, SQUARED])
+def test_a_softmax_over_one_unit_is_certain_whatever_the_loss(loss):
+    seen = training(CELLS, BENIGN, loss=loss, head="softmax", classes=1, output=ones, logits=False)
+    assert heads.softmax_on_single_unit(seen)[0].certain
+
+
+def test_a_softmax_over_another_axis_of_one_unit_is_right():
+    over_time = lambda rows: softmax(RNG.normal(size=(len(rows), 7))).reshape(-1, 7, 1)  # noqa: E731
+    seen = training(CELLS, BENIGN, loss=BINARY, head="softmax", classes=1, output=over_time, logits=False)
+    assert heads.softmax_on_single_unit(seen) == []
+
+
+@pytest.mark.parametrize(("loss", "y"), [(SPARSE, LABELS), (CROSS, HOT)])
+@pytest.mark.parametrize("output", [numbers, rectified])
+def test_logits_in_a_loss_of_probabilities_over_classes_are_certain(loss, y, output):
+    head = "relu" if output is rectified else "linear"
+    found = only(training(DIGITS, y, loss=loss, head=head, output=output, logits=False), "logits_to_probability_loss")
+    assert found.certain
+    assert "of the predictions of step 0 are none" in found.evidence
+
+
+def test_logits_in_a_binary_loss_need_harm():
+    found = only(
+        training(CELLS, BENIGN, loss=BINARY, classes=1, output=one, logits=False), "logits_to_probability_loss"
+    )
+    assert not found.certain
+
+
+def test_outputs_divided_by_their_sum_are_probabilities():
+    divided = lambda rows: (e := np.abs(numbers(rows)) + 0.1) / e.sum(1, keepdims=True)  # noqa: E731
+    assert causes(training(DIGITS, LABELS, output=divided, logits=False, head="")) == (set(), set())
+
+
+@pytest.mark.parametrize(("loss", "y"), [(SPARSE, LABELS), (CROSS, HOT)])
+def test_softmax_twice_is_certain_and_its_floor_is_said(loss, y):
+    found = only(
+        training(DIGITS, y, loss=loss, head="softmax", logits=True, output=shares), "probabilities_to_logits_loss"
+    )
+    assert found.certain
+    assert f"{math.log(1 + 9 / math.e):.3f}" in found.evidence  # softmax of one 1 and nine 0
+    assert "1.461" in found.evidence
+
+
+def test_the_floor_of_softmax_twice_is_the_loss_of_a_perfect_prediction():
+    perfect = softmax(np.eye(10)[[3]])[0, 3]
+    assert -math.log(perfect) == pytest.approx(math.log(1 + 9 / math.e), rel=1e-6)
+
+
+def test_sigmoid_twice_is_named_and_what_keras_rescues_is_a_note():
+    sigmoid = lambda rows: 1 / (1 + np.exp(-one(rows)))  # noqa: E731 - one expression
+    seen = training(CELLS, BENIGN, loss=BINARY, head="sigmoid", classes=1, logits=True, output=sigmoid)
+    assert only(seen, "probabilities_to_logits_loss").certain
+    seen.experiments["rescued"] = 1.0
+    assert causes(seen) == (set(), {"probabilities_to_logits_loss"})
+
+
+def test_one_output_cannot_tell_ten_classes():
+    for loss, y in ((SPARSE, LABELS), (CROSS, LABELS[:, None]), (BINARY, LABELS)):
+        seen = training(DIGITS, y, loss=loss, classes=1, output=one)
+        assert only(seen, "wrong_head_for_labels").certain
+
+
+def test_class_numbers_are_no_targets_of_ten_outputs():
+    seen = training(DIGITS, LABELS[:, None], loss=BINARY, head="sigmoid", logits=False, output=shares)
+    assert only(seen, "wrong_head_for_labels").certain
+
+
+def test_several_ones_under_a_softmax_are_a_note():
+    tags = (RNG.random((1000, 10)) < 0.3).astype("float32")
+    seen = training(DIGITS[:1000], tags, loss=CROSS, head="softmax", logits=False, output=shares)
+    assert causes(seen) == (set(), {"wrong_head_for_labels"})
+
+
+def test_a_mask_of_pixels_with_one_output_is_right():
+    images = RNG.normal(size=(64, 6, 6, 1)).astype("float32")
+    masks = (images > 0).astype("float32")
+    seen = training(images, masks, loss=BINARY, classes=1, output=lambda rows: images[rows])
+    assert causes(seen) == (set(), set())
+
+
+def test_a_logit_that_relu_keeps_at_zero_is_named_when_there_is_harm():
+    dead = lambda rows: rectified(rows) * (np.arange(10) != 4)  # noqa: E731 - one expression
+    found = only(training(DIGITS, LABELS, head="relu", logits=True, output=dead), "wrong_head_for_labels")
+    assert not found.certain
+    assert "1 of 10" in found.evidence
+    assert causes(training(DIGITS, LABELS, head="relu", logits=True, output=rectified)) == (set(), set())
+
+
+@pytest.mark.parametrize(("head", "certain"), [("sigmoid", True), ("tanh", True), ("relu", None)])
+def test_targets_out_of_reach(head, certain):
+    seen = training(PATIENTS, PROGRESS, loss=SQUARED, head=head, classes=1, output=ones)
+    if certain is None:
+        assert causes(seen) == (set(), set())
+    else:
+        assert only(seen, "output_range_cannot_reach_targets").certain
+
+
+def test_the_floor_of_targets_out_of_reach_is_that_of_the_best_clipped_prediction():
+    y = np.array([-2.0, -1.5, -1.0, 0.0, 0.5, 1.0, 3.0, 2.5] * 40, "float32")
+    seen = training(np.zeros((320, 3), "float32"), y, loss=SQUARED, head="sigmoid", classes=1, output=ones, looks=10)
+    floor = np.mean([4, 2.25, 1, 0, 0, 0, 4, 2.25])
+    assert f"{floor:.3g}" in only(seen, "output_range_cannot_reach_targets").evidence
+
+
+def test_standardised_targets_under_tanh_are_named_without_certainty():
+    y = (PROGRESS - PROGRESS.mean()) / PROGRESS.std()
+    seen = training(PATIENTS, y, loss=SQUARED, head="tanh", classes=1, output=ones)
+    assert not only(seen, "output_range_cannot_reach_targets").certain
+
+
+def test_targets_on_the_boundary_are_reached():
+    seen = training(DIGITS, HOT, loss=SQUARED, head="sigmoid", output=shares)
+    assert causes(seen) == (set(), set())
+
+
+def test_measurements_with_a_cross_entropy():
+    assert only(training(PATIENTS, PROGRESS, loss=SPARSE, output=numbers), "wrong_loss_for_task").certain
+    seen = training(PATIENTS, PROGRESS, loss=BINARY, head="sigmoid", logits=False, classes=1, output=ones)
+    assert only(seen, "wrong_loss_for_task").certain
+
+
+def test_class_numbers_with_a_squared_error_need_harm_and_are_surer_with_accuracy():
+    seen = training(DIGITS, LABELS, loss=SQUARED, classes=1, output=one)
+    plain = only(seen, "wrong_loss_for_task")
+    seen.plan = Plan(metrics=("accuracy",))
+    asked = heads.wrong_loss_for_task(seen)[0]
+    assert not plain.certain
+    assert not asked.certain
+    assert plain.confidence < 0.5 < asked.confidence
+
+
+def test_accuracy_of_measurements_is_a_note_unless_training_stops_by_it():
+    seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one, plan=Plan(metrics=("accuracy",)))
+    assert causes(seen) == (set(), {"wrong_metric"})
+    seen.plan = Plan(metrics=("accuracy",), monitored=("val_accuracy",))
+    assert only(seen, "wrong_metric").certain
+    seen.plan = Plan(metrics=("mean_absolute_error",), monitored=("val_loss",))
+    assert causes(seen) == (set(), set())
+
+
+def test_a_low_loss_at_the_accuracy_of_one_class_is_inconsistent():
+    sigmoid = lambda rows: 1 / (1 + np.exp(-one(rows)))  # noqa: E731 - one expression
+    seen = training(CELLS, BENIGN, loss=BINARY, head="sigmoid", classes=1, logits=False, output=sigmoid)
+    share = float(np.mean(BENIGN))
+    seen.epochs = [{"loss": 0.1, "accuracy": share}]
+    assert only(seen, "loss_metric_inconsistent").certain
+    for loss, accuracy in ((0.1, 0.97), (0.6, share)):
+        seen.epochs = [{"loss": loss, "accuracy": accuracy}]
+        assert causes(seen) == (set(), set())

@@ -1,0 +1,91 @@
+from keras_course.diagnostics.observation import Data, Plan
+from keras_course.diagnostics.rules import splits
+from tests.diagnostics.typed import RNG, SQUARED, named, training
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_digits
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS = (DIGITS / 16).astype("float32")
+CELLS, BENIGN = load_breast_cancer(return_X_y=True)
+CELLS = ((CELLS - CELLS.mean(0)) / CELLS.std(0)).astype("float32")
+
+
+def divided(x, y, train, validation, **more):
+    seen = training(x[train], y[train], classes=int(np.max(y)) + 1 if y.dtype.kind == "i" else 1, **more)
+    seen.validation = Data(x=x[validation], y=y[validation], n=len(y[validation]))
+    return seen
+
+
+def halves(n=1797, seed=0):
+    order = np.random.default_rng(seed).permutation(n)
+    return order[: 2 * n // 3], order[2 * n // 3 :]
+
+
+def only(seen, cause):
+    found = [f for rule in splits.RULES.values() for f in rule(seen) if f.kind == "named"]
+    assert [f.cause for f in found] == [cause]
+    return found[0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_random_split_is_not_named(seed):
+    assert named(splits.RULES, divided(DIGITS, LABELS, *halves(seed=seed))) == (set(), set())
+    assert named(splits.RULES, divided(CELLS, BENIGN, *halves(569, seed))) == (set(), set())
+
+
+def test_the_last_rows_of_sorted_data_are_other_classes():
+    order = np.argsort(LABELS, kind="stable")
+    seen = divided(DIGITS, LABELS, order[:1440], order[1440:], plan=Plan(validation_split=0.2))
+    found = only(seen, "validation_split_sorted")
+    assert found.certain
+    assert "takes the last rows" in found.evidence
+
+
+def test_a_small_validation_set_may_differ():
+    order = np.random.default_rng(0).permutation(len(DIGITS))
+    assert named(splits.RULES, divided(DIGITS, LABELS, order[:1700], order[1700:1725])) == (set(), set())
+
+
+@pytest.mark.parametrize("change", [lambda x: 255 * x, lambda x: x / 255, lambda x: (x - 0.3) / 0.06, lambda x: x + 5])
+def test_validation_prepared_otherwise(change):
+    train, validation = halves()
+    seen = divided(DIGITS, LABELS, train, validation)
+    seen.validation.x = change(seen.validation.x).astype("float32")
+    assert only(seen, "train_val_preprocessing_mismatch").certain
+
+
+def test_pictures_are_compared_by_channel():
+    train, validation = halves()
+    seen = divided(np.repeat(DIGITS.reshape(-1, 8, 8, 1), 3, 3), LABELS, train, validation)
+    assert named(splits.RULES, seen) == (set(), set())
+    seen.validation.x = seen.validation.x * 255
+    assert "100%" in only(seen, "train_val_preprocessing_mismatch").evidence
+
+
+def test_a_series_that_drifts_is_not_prepared_otherwise():
+    x = (np.arange(1500) ** 2 / 1e5)[:, None] * np.ones(4) + RNG.normal(size=(1500, 4))
+    seen = divided(x.astype("float32"), x[:, 0].astype("float32"), np.arange(1000), np.arange(1000, 1500), loss=SQUARED)
+    assert named(splits.RULES, seen) == (set(), set())
+
+
+def test_rows_of_both_splits():
+    train, validation = halves()
+    seen = divided(DIGITS, LABELS, train, np.concatenate([validation, train[:30]]))
+    assert "30 of 629" in only(seen, "leakage_duplicates").evidence
+    seen = divided(DIGITS, LABELS, train, np.concatenate([validation, train[:4]]))
+    assert named(splits.RULES, seen) == (set(), set())
+
+
+def test_discrete_rows_repeat_by_chance():
+    x = RNG.integers(0, 3, (1500, 4)).astype("float32")
+    y = (x.sum(1) > 4).astype("int64")
+    assert named(splits.RULES, divided(x, y, np.arange(1000), np.arange(1000, 1500)))[0] == set()
+
+
+def test_a_column_that_tells_the_class_is_a_note():
+    x = np.column_stack([CELLS[:, :5], BENIGN + 0.01 * RNG.normal(size=len(BENIGN)), CELLS[:, 5:9]])
+    found = splits.leakage_feature(divided(x, BENIGN, *halves(569)))
+    assert [(f.kind, "column 5" in f.evidence) for f in found] == [("note", True)]
+    assert splits.leakage_feature(divided(CELLS, BENIGN, *halves(569))) == []

@@ -1,0 +1,54 @@
+from keras_course.diagnostics.observation import Observation, Probe, Stage
+from keras_course.diagnostics.seen import flat, flat_rows, joined, outputs_of, rows_of, takes_turns, targets_of
+from tests.diagnostics.typed import training
+
+import numpy as np
+
+X = np.arange(12, dtype="float32").reshape(6, 2)
+Y = np.array([0, 1, 2, 0, 1, 2])
+
+
+def test_targets_are_those_that_the_loss_saw():
+    seen = training(X, Y, batch=4, looks=2, classes=3)
+    seen.train.y = Y + 7
+    assert set(targets_of(seen)) <= {0, 1, 2}
+    seen.probes = []
+    np.testing.assert_array_equal(targets_of(seen), Y + 7)
+    assert targets_of(Observation(name="m")) is None
+
+
+def test_rows_of_a_loop_are_those_of_its_looks():
+    seen = training(X, Y, batch=3, looks=2, classes=3, shuffle=False, stored=False)
+    np.testing.assert_array_equal(rows_of(seen).x, X)
+    np.testing.assert_array_equal(rows_of(seen).y, Y)
+
+
+def test_parts_of_another_shape_and_texts_are_left_out():
+    assert joined([X, None, X[:, :1], np.float32(3), np.array(["a"])]).shape == (6, 2)
+    assert joined([None, np.zeros(0)]) is None
+
+
+def test_outputs_that_are_no_numbers_are_left_out():
+    broken = X.copy()
+    broken[0, 0] = np.nan
+    probes = [Probe(step=0, output=broken), Probe(step=3, output=X), Probe(step=4)]
+    assert [step for step, _ in outputs_of(Observation(name="m", probes=probes))] == [3]
+
+
+def test_places_are_predictions_of_their_own():
+    assert flat_rows(np.zeros((2, 3, 5))).shape == (6, 5)
+    assert flat_rows(np.zeros(4)).shape == (4, 1)
+
+
+def test_stages_of_legs_come_before_the_stage_that_joins_them():
+    legs = [[Stage(kind="source"), Stage(kind="shuffle")], [Stage(kind="source")]]
+    stages = [Stage(kind="zip", detail={"legs": legs}), Stage(kind="batch")]
+    assert [stage.kind for stage in flat(stages)] == ["source", "shuffle", "source", "zip", "batch"]
+    assert flat(None) == []
+
+
+def test_turns_are_batches_of_one_kind_that_change():
+    zeros, ones = np.zeros(4), np.ones(4)
+    assert takes_turns([zeros, ones] * 4)
+    assert not takes_turns([zeros] * 4 + [ones] * 4)  # sorted
+    assert not takes_turns([np.array([0, 1, 1, 0])] * 8)

@@ -1,0 +1,149 @@
+import itertools
+
+from keras_course.diagnostics import statistics as s
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS, LABELS = DIGITS[:900], LABELS[:900]
+
+
+@pytest.mark.parametrize(
+    ("y", "form"),
+    [
+        ([3, 1, 2], "ids"),
+        ([3.0, 1.0], "ids"),
+        ([[3], [1]], "ids"),
+        ([[1, 0, 0], [0, 0, 1]], "one_hot"),
+        ([[1, 0, 1], [0, 0, 0]], "multi_hot"),
+        ([[0.2, 0.8], [0.5, 0.5]], "shares"),
+        ([[4, 2], [0, 9]], "ids"),
+        ([0.5, 1.0], "real"),
+        ([[0.2, 0.9], [0.5, 0.5]], "real"),
+        (["a", "b"], "none"),
+        ([], "none"),
+    ],
+)
+def test_forms_of_targets(y, form):
+    assert s.form_of(np.array(y)) == form
+
+
+def test_classes_are_ids_of_few_values_or_the_places_of_ones():
+    np.testing.assert_array_equal(s.classes_of(np.array([[0, 1], [1, 0]])), [1, 0])
+    np.testing.assert_array_equal(s.classes_of(np.array([[2.0], [5.0]])), [2, 5])
+    assert s.classes_of(np.arange(100)) is None
+    assert s.classes_of(np.array([[3, 4], [5, 6]])) is None
+
+
+def test_the_exact_interval_of_no_hits_is_the_rule_of_three():
+    low, high = s.share_interval(0, 100)
+    assert low == 0
+    assert high == pytest.approx(1 - 0.025 ** (1 / 100))  # closed form of Clopper and Pearson
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 1, 1, 2], [0, 0, 0, 1], [2, 0, 1, 1, 1, 0]])
+def test_the_run_statistic_is_that_of_all_orders(labels):
+    equal = [sum(a == b for a, b in itertools.pairwise(order)) for order in itertools.permutations(labels)]
+    seen = sum(a == b for a, b in itertools.pairwise(labels))
+    assert s.run_z(np.array(labels)) == pytest.approx((seen - np.mean(equal)) / np.std(equal))
+
+
+def test_mixing_of_random_batches_is_1_and_of_pure_ones_0():
+    rng = np.random.default_rng(0)
+    zs = [s.mixing(np.split(rng.permutation(LABELS), 30), LABELS).z for _ in range(20)]
+    assert max(np.abs(zs)) < 5
+    assert s.mixing(np.split(np.sort(LABELS), 90), LABELS).ratio < 0.1
+    half = [np.array([0, 1] * 10), np.array([2, 3] * 10)]
+    expected = np.log(2) / np.mean([s.entropy(rng.multinomial(20, [0.25] * 4)) for _ in range(2000)])
+    assert s.mixing(half, np.arange(4)).ratio == pytest.approx(expected, rel=0.02)
+
+
+def test_bins_hold_as_many_each():
+    y = np.random.default_rng(0).normal(size=1000) ** 3
+    np.testing.assert_allclose(np.bincount(s.binned(y)), 100, atol=1)
+
+
+def test_scales_are_those_of_channels_and_columns():
+    images = np.zeros((50, 4, 3, 2))
+    images[..., 1] = np.random.default_rng(0).normal(5, 2, (50, 4, 3))
+    found = s.scales(images)
+    np.testing.assert_allclose(found.center, [0, images[..., 1].mean()])
+    np.testing.assert_allclose(found.spread, [0, images[..., 1].std()])
+    assert s.scales(np.eye(5)).sparse
+    assert not s.scales(images).sparse
+
+
+def test_neighbours_of_noise_do_not_correlate_and_those_of_a_ramp_do():
+    rng = np.random.default_rng(0)
+    assert abs(s.neighbour_correlation(rng.normal(size=(30, 10, 10, 2)))) < 0.1
+    assert s.neighbour_correlation(rng.normal(size=(30, 10, 1, 2)) * np.ones((1, 1, 10, 1))) == pytest.approx(1)
+
+
+def test_shared_rows_are_counted_and_chance_repeats_expected():
+    found = s.shared_rows(DIGITS[:500], np.concatenate([DIGITS[500:], DIGITS[:7]]))
+    assert (found.hits, found.n, found.expected) == (7, 407, 0.0)
+    coins = np.random.default_rng(0).integers(0, 2, (400, 3))
+    found = s.shared_rows(coins[:200], coins[200:])
+    assert found.hits == 200
+    assert found.expected == 1.0
+
+
+def test_a_shift_is_that_of_the_features_that_moved():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(400, 5)), rng.normal(size=(400, 5))
+    assert s.shift(a, b).share == 0
+    b[:, 1] *= 10
+    b[:, 3] += 50
+    found = s.shift(a, b)
+    assert found.share == pytest.approx(2 / 5)
+    assert found.p < 1e-6
+
+
+def test_drift_of_labels_is_their_total_variation():
+    a, b = np.repeat([0, 1, 2], [50, 30, 20]), np.repeat([0, 1, 3], [20, 30, 50])
+    found = s.label_drift(a, b)
+    assert found.distance == pytest.approx(0.5)
+    assert (found.only_first, found.only_second) == ((2,), (3,))
+    assert found.p == pytest.approx(stats.chi2_contingency([[50, 30, 20, 0], [20, 30, 0, 50]])[1])
+
+
+@pytest.mark.parametrize("load", [load_digits, load_wine, load_breast_cancer, load_diabetes])
+def test_true_pairs_agree_and_mixed_ones_do_not(load):
+    x, y = load(return_X_y=True)
+    x, y = x[-600:], y[-600:]
+    assert s.pairing(x, y).p < 0.02
+    ps = [s.pairing(x, np.random.default_rng(seed).permutation(y)).p for seed in range(5)]
+    assert np.median(ps) > 0.2
+
+
+def test_one_direction_among_many_is_found():
+    x = np.random.default_rng(0).normal(size=(500, 300))
+    assert s.pairing(x, (x[:, 7] > 0).astype(int)).p < 0.05
+
+
+def test_suspects_are_mostly_those_that_were_changed():
+    rng = np.random.default_rng(1)
+    changed = rng.permutation(len(LABELS))[:90]
+    y = LABELS.copy()
+    y[changed] = (y[changed] + rng.integers(1, 10, 90)) % 10
+    found = s.mislabelled(DIGITS, y)
+    assert np.isin(found, changed).mean() > 0.8
+    assert np.isin(changed, found).mean() > 0.5
+    assert len(s.mislabelled(DIGITS, LABELS)) < 0.02 * len(LABELS)
+
+
+def test_classes_that_overlap_have_no_suspects():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 600)
+    assert len(s.mislabelled(rng.normal(size=(600, 5)) + 0.5 * y[:, None], y)) == 0
+
+
+def test_the_feature_that_tells_the_class_is_found():
+    y = LABELS
+    x = np.column_stack([DIGITS, y + 0.1 * np.random.default_rng(0).normal(size=len(y))])
+    assert s.telling_feature(x, y)[0] == 64
+    assert s.telling_feature(x, y)[1] > 0.98
+    assert s.telling_feature(DIGITS, y)[1] < 0.5

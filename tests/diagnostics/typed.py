@@ -1,0 +1,74 @@
+"""Observations typed by hand: what a training on given data would have shown."""
+
+from keras_course.diagnostics.observation import Data, Loss, Observation, Optimizer, Plan, Probe, Steps, Unit
+
+import numpy as np
+
+RNG = np.random.default_rng(0)
+CROSS, SPARSE = "categorical_crossentropy", "sparse_categorical_crossentropy"
+BINARY, SQUARED = "binary_crossentropy", "mean_squared_error"
+
+
+def softmax(z):
+    e = np.exp(z - z.max(-1, keepdims=True))
+    return (e / e.sum(-1, keepdims=True)).astype("float32")
+
+
+def steps(losses, weights=1.0):
+    losses = np.asarray(losses, "float32")
+    table = np.full((len(losses), 1), weights, "float32")
+    return Steps(
+        all_losses=losses,
+        count=len(losses),
+        index=np.arange(len(losses)),
+        loss=losses,
+        gradient=table,
+        weight=table,
+        update=table / 100,
+        aligned=-table,
+    )
+
+
+def training(
+    x,
+    y,
+    *,
+    loss=SPARSE,
+    head="linear",
+    logits=None,
+    classes=10,
+    output=None,
+    batch=32,
+    shuffle=True,
+    stored=True,
+    losses=(2.0, 1.0, 0.5),
+    entering=None,
+    kind="dense",
+    looks=24,
+    **more,
+):
+    """A training on rows of (x, y): `output(rows)` is what the network gives for rows, `entering` what enters it."""
+    order = np.random.default_rng(1).permutation(len(x)) if shuffle else np.arange(len(x))
+    entering = x if entering is None else entering
+    probes = []
+    for step in range(looks):
+        rows = np.take(order, range(step * batch, (step + 1) * batch), mode="wrap")
+        given = output(rows) if output else RNG.normal(size=(len(rows), classes)).astype("float32")
+        few = rows[:64]
+        probes.append(Probe(step=step, x=entering[few], y=None if y is None else y[rows], output=given))
+    named = {"name": "m", "interface": "fit", "head": head, "classes": classes} | more
+    return Observation(
+        loss=Loss(name=loss, from_logits=loss.endswith("entropy") and head == "linear" if logits is None else logits),
+        units=[Unit(name="dense", kind=kind)],
+        train=Data(x=x, y=y, n=len(x)) if stored else None,
+        probes=probes,
+        stream=[] if y is None else [probe.y for probe in probes],
+        steps=steps(losses),
+        **({"plan": Plan(epochs=5, batch_size=batch), "optimizer": Optimizer(name="Adam", rate=0.001)} | named),
+    )
+
+
+def named(rules, seen):
+    """Causes that the rules name, and those they note."""
+    found = [finding for rule in rules.values() for finding in rule(seen)]
+    return {f.cause for f in found if f.kind == "named"}, {f.cause for f in found if f.kind == "note"}
