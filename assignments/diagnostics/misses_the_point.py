@@ -59,11 +59,11 @@ def script(settings, train, validation, *, network=network, rate=None):
 
 @blank(
     "diagnostics/misses_the_point",
-    hints=("Which weights change? Compare `update_ratio` and `weight_norm` of all layers.",),
+    hints=("Which weights change? Compare the histograms of all layers, before and after.",),
 )
 def answer():
     """What is wrong, as an `Answer`: the cause, a tag of the event files that shows it, the part to repair."""
-    return Answer(cause="frozen_or_disconnected", evidence="weight_norm/words", repair="layers")
+    return Answer(cause="frozen_or_disconnected", evidence="weights/words/embeddings", repair="layers")
 
 
 @blank(

@@ -101,7 +101,7 @@ EXERCISE = Exercise(
     source="a split of sorted rows",
     small=Settings(),
     full=Settings(dataset="mnist", source="full", epochs=3, batch_size=128),
-    quick=Settings(epochs=4),
+    quick=Settings(epochs=6),
     run=run,
     figures=figures,
     expect={"script": Band(-1.0, 1.0), "repaired": Band(-1.0, 1.0)},

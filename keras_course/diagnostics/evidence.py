@@ -73,6 +73,11 @@ def stays_zero(values: np.ndarray, events: Events) -> bool:
     return len(values) > 2 and not np.nan_to_num(values).any()
 
 
+def same_bars(values: np.ndarray, events: Events) -> bool:
+    """Histograms (n, buckets, 3): the last is the first."""
+    return len(values) > 1 and bool((values[0] == values[-1]).all())
+
+
 def few_values(values: np.ndarray, events: Events) -> bool:
     """Histograms (n, buckets, 3) of a matrix with a handful of different entries at the start."""
     counts = values[0][:, 2]
@@ -119,6 +124,7 @@ def all_of(*tests: Test) -> Test:
 
 LARGE = [("inputs/max", reaches(20)), ("inputs/spread", reaches(5)), ("inputs/mean", reaches(5))]
 TRAIN_ONLY = [("epoch/val_loss", apart("epoch/loss", 3)), ("epoch/val_accuracy", lags("epoch/accuracy", 0.4))]
+UNMOVED = [("update_ratio/*", stays_zero), ("weight_norm/*", never_changes), ("weights/*", same_bars)]
 
 EVIDENCE: dict[str, list[tuple[str, Test]]] = {
     "softmax_on_single_unit": [
@@ -159,8 +165,8 @@ EVIDENCE: dict[str, list[tuple[str, Test]]] = {
         ("loss", starts_above(20)),
         ("activation_gradient/*", starts_above(10)),
     ],
-    "frozen_or_disconnected": [("weight_norm/*", never_changes), ("update_ratio/*", stays_zero)],
-    "optimiser_not_applied": [("update_ratio/*", stays_zero), ("weight_norm/*", never_changes)],
+    "frozen_or_disconnected": UNMOVED,
+    "optimiser_not_applied": UNMOVED,
     "gradient_sign_flipped": [("loss", rises)],
     "loss_broadcast": [("outputs/spread_over_inputs", usually_below(0.3))],
     "learning_rate_too_high": [("update_ratio/*", reaches(0.25)), ("loss", reaches(20))],
