@@ -26,7 +26,8 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Settings:
-    source: Literal["small", "full"] = "small"  # of MNIST; small: offline; full: the published set
+    dataset: Literal["mnist", "fashion_mnist"] = "mnist"
+    source: Literal["small", "full"] = "small"  # small: offline; full: the published set
     steps: Count = 2000  # of gradient descent
     batch_size: Count = 128
     learning_rate: Positive = 0.1  # of plain gradient descent
@@ -107,7 +108,7 @@ def lower_rate(settings, train, validation):
 
 def load(settings):
     """The splits."""
-    return data.load("mnist", source=settings.source, seed=settings.seed)
+    return data.load(settings.dataset, source=settings.source, seed=settings.seed)
 
 
 def facts(events):

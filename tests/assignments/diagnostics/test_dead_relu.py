@@ -5,6 +5,13 @@ test_cause, test_evidence, test_part, test_repaired = grading.properties(
     "diagnostics/dead_relu", causes=["8f64ca96"], parts=["a42942f0"], bar=0.85
 )
 
+
+def test_every_unit_of_the_first_layer_is_dead_and_the_output_is_constant():
+    events = grading.given("diagnostics/dead_relu")[2]
+    assert (events["dead_share/weights[0]"][1] == 1).all()
+    assert (events["outputs/spread_over_inputs"][1] == 0).all()
+
+
 FILE = "assignments/diagnostics/dead_relu.py"
 MUTANTS = [
     Mutant(

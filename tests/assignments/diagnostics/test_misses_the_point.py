@@ -14,6 +14,6 @@ MUTANTS = [
         "test_cause",
         "more units are asked for",
     ),
-    Mutant(FILE, 'evidence="weight_norm/words"', 'evidence="loss"', "test_evidence", "the loss alone"),
+    Mutant(FILE, 'evidence="weights/words/embeddings"', 'evidence="loss"', "test_evidence", "the loss alone"),
     Mutant(FILE, "network=lambda: network(freeze=False)", "rate=0.03", "test_repaired", "a higher rate only"),
 ]
