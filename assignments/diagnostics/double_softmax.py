@@ -17,6 +17,7 @@ from keras_course.diagnostics.exercise import Answer, compare, figures
 from keras_course.exercise import Band, Exercise, blank
 from keras_course.settings import Count, Positive, Seed
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -34,15 +35,15 @@ class Settings:
 SIZES = (784, 100, 100, 10)
 
 
-def small(fan_in, fan_out):
+def small(size):
     """Weights with a standard deviation of .01."""
-    return tf.random.normal((fan_in, fan_out), stddev=0.01)
+    return tf.random.normal(size, stddev=0.01)
 
 
 def script(settings, train, validation, *, initial=small, head=tf.nn.softmax):
     """Trains the network and returns it: images to one number for each class."""
     batches = tf.data.Dataset.from_tensor_slices((train.x, train.y)).shuffle(len(train.x)).repeat()
-    weights = [tf.Variable(initial(*size)) for size in pairwise(SIZES)]
+    weights = [tf.Variable(initial(size)) for size in pairwise(SIZES)]
     biases = [tf.Variable(tf.zeros(size)) for size in SIZES[1:]]
 
     def network(x):
@@ -85,11 +86,9 @@ def answer():
 )
 def repaired(settings, train, validation):
     """As `script`: the same data, steps and learning rate, and at least 80 of 100 digits right."""
-
-    def he(fan_in, fan_out):
-        return tf.random.normal((fan_in, fan_out), stddev=(2 / fan_in) ** 0.5)
-
-    return script(settings, train, validation, initial=he, head=tf.identity)
+    return script(
+        settings, train, validation, initial=lambda size: keras.initializers.HeNormal()(size), head=tf.identity
+    )
 
 
 def load(settings):

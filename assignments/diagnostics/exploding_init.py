@@ -20,6 +20,7 @@ from keras_course.diagnostics.exercise import Answer, compare, figures
 from keras_course.exercise import Band, Exercise, blank
 from keras_course.settings import Count, Positive, Seed
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -42,16 +43,16 @@ def relu(x):
     return tf.maximum(x, 0.0)
 
 
-def even(fan_in, fan_out):
+def even(size):
     """Weights between -.4 and .4."""
-    return tf.random.uniform((fan_in, fan_out), -0.4, 0.4)
+    return tf.random.uniform(size, -0.4, 0.4)
 
 
 def script(settings, train, validation, *, initial=even, activation=relu, rate=None):
     """Trains the network and returns it: images to logits."""
     rate = rate or settings.learning_rate
     batches = tf.data.Dataset.from_tensor_slices((train.x, train.y)).shuffle(len(train.x)).repeat()
-    weights = [tf.Variable(initial(*size)) for size in pairwise(SIZES)]
+    weights = [tf.Variable(initial(size)) for size in pairwise(SIZES)]
     biases = [tf.Variable(tf.zeros(size)) for size in SIZES[1:]]
 
     def network(x):
@@ -94,11 +95,7 @@ def answer():
 )
 def repaired(settings, train, validation):
     """As `script`: the same data, steps and learning rate, and at least nine digits in ten right."""
-
-    def he(fan_in, fan_out):
-        return tf.random.normal((fan_in, fan_out), stddev=(2 / fan_in) ** 0.5)
-
-    return script(settings, train, validation, initial=he)
+    return script(settings, train, validation, initial=lambda size: keras.initializers.HeNormal()(size))
 
 
 def lower_rate(settings, train, validation):

@@ -30,15 +30,15 @@ class Settings:
     seed: Seed = 0
 
 
-def first_weights(fan_in, fan_out):
+def first_weights(size):
     """Weights to begin with, as small as the layer is wide."""
-    return tf.fill((fan_in, fan_out), 1 / fan_in)
+    return tf.fill(size, 1 / size[0])
 
 
 def script(settings, train, validation, *, initial=first_weights, width=100):
     """Trains the network and returns it: images to logits."""
     sizes = (train.x[0].size, width, width, 10)
-    weights = [tf.Variable(initial(*size)) for size in pairwise(sizes)]
+    weights = [tf.Variable(initial(size)) for size in pairwise(sizes)]
     biases = [tf.Variable(tf.zeros(size)) for size in sizes[1:]]
     batches = tf.data.Dataset.from_tensor_slices((train.x, train.y)).shuffle(len(train.x)).batch(settings.batch_size)
 
@@ -81,7 +81,7 @@ def answer():
 )
 def repaired(settings, train, validation):
     """As `script`: the same layers, rate and epochs, and at least 9 of 10 digits right."""
-    return script(settings, train, validation, initial=lambda *size: keras.initializers.GlorotUniform()(size))
+    return script(settings, train, validation, initial=lambda size: keras.initializers.GlorotUniform()(size))
 
 
 def load(settings):

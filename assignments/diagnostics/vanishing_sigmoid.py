@@ -16,6 +16,7 @@ from keras_course.diagnostics.exercise import Answer, compare, figures
 from keras_course.exercise import Band, Exercise, blank
 from keras_course.settings import Count, Positive, Seed
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -33,15 +34,15 @@ class Settings:
 SIZES = (784, *[100] * 8, 10)
 
 
-def even(fan_in, fan_out):
+def even(size):
     """Weights between -.1 and .1."""
-    return tf.random.uniform((fan_in, fan_out), -0.1, 0.1)
+    return tf.random.uniform(size, -0.1, 0.1)
 
 
 def script(settings, train, validation, *, initial=even, activation=tf.nn.sigmoid):
     """Trains the network and returns it: images to logits."""
     batches = tf.data.Dataset.from_tensor_slices((train.x, train.y)).shuffle(len(train.x)).repeat()
-    weights = [tf.Variable(initial(*size)) for size in pairwise(SIZES)]
+    weights = [tf.Variable(initial(size)) for size in pairwise(SIZES)]
     biases = [tf.Variable(tf.zeros(size)) for size in SIZES[1:]]
 
     def network(x):
@@ -85,11 +86,9 @@ def answer():
 )
 def repaired(settings, train, validation):
     """As `script`: the same data, steps and learning rate, and at least 85 of 100 digits right."""
-
-    def he(fan_in, fan_out):
-        return tf.random.normal((fan_in, fan_out), stddev=(2 / fan_in) ** 0.5)
-
-    return script(settings, train, validation, initial=he, activation=tf.nn.relu)
+    return script(
+        settings, train, validation, initial=lambda size: keras.initializers.HeNormal()(size), activation=tf.nn.relu
+    )
 
 
 def load(settings):

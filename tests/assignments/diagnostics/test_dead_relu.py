@@ -26,8 +26,8 @@ MUTANTS = [
     ),
     Mutant(
         FILE,
-        "tf.random.normal((fan_in, fan_out), stddev=(2 / fan_in) ** 0.5)",
-        "tf.random.uniform((fan_in, fan_out), -0.01, 0.0)",
+        "tf.random.uniform(size, -0.1, 0.1))",
+        "tf.random.uniform(size, -0.01, 0.0))",
         "test_repaired",
         "smaller weights, negative still",
     ),

@@ -30,5 +30,11 @@ MUTANTS = [
         "test_evidence",
         "units that died of it",
     ),
-    Mutant(FILE, "initial=he)", "rate=settings.learning_rate / 100)", "test_repaired", "a lower rate only"),
+    Mutant(
+        FILE,
+        "initial=lambda size: keras.initializers.HeNormal()(size))",
+        "rate=settings.learning_rate / 100)",
+        "test_repaired",
+        "a lower rate only",
+    ),
 ]
