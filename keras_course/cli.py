@@ -179,6 +179,8 @@ def _run_one(item: Any, run: Run) -> dict[str, Any]:
     metrics = report.write(item, run, result, time.perf_counter() - start)
     print(f"\n{item.title}  (seed {chosen.seed}, {metrics['seconds']:.0f} s)")
     _print_rows(report.parity(item, metrics))
+    if result.unwritten:
+        print(f"to write     {', '.join(result.unwritten)}")
     print(f"report       {shown(run.folder / 'report.md')}\ntensorboard  keras-course board {item.name}")
     return metrics
 

@@ -104,12 +104,16 @@ class Run:
                 number += 1
                 self.folder = first.with_name(f"{first.name}-{number}")
 
+    def events(self, stage: str) -> Path:
+        """The folder in which TensorBoard looks for the event files of one stage."""
+        self._begin()
+        return self.folder / "tensorboard" / stage
+
     def _writer(self, stage: str) -> Any:
         import tensorflow as tf
 
         if stage not in self._writers:
-            self._begin()
-            self._writers[stage] = tf.summary.create_file_writer(str(self.folder / "tensorboard" / stage))
+            self._writers[stage] = tf.summary.create_file_writer(str(self.events(stage)))
         return self._writers[stage]
 
     def scalars(self, stage: str, step: int, values: Mapping[str, float]) -> None:

@@ -39,6 +39,11 @@ def test_a_run_that_forgets_an_expected_score_is_our_mistake():
         item.execute(Settings(), None)
 
 
+def test_scores_of_what_a_student_has_still_to_write_may_be_missing():
+    item = example(lambda settings, log: Result(scores={}, unwritten=("repaired",)))
+    assert item.execute(Settings(), None).unwritten == ("repaired",)
+
+
 def test_the_same_seed_gives_the_same_random_numbers():
     import keras
 

@@ -52,6 +52,13 @@ def test_what_is_logged_is_read_back_from_the_event_files(tmp_path):
     assert plugins == "hparams"
 
 
+def test_event_files_of_others_stand_beside_the_curves_of_the_same_stage(tmp_path):
+    run = Run("sums/mean", Settings(), logs=tmp_path)
+    run.scalars("stage", 0, {"loss": 1.0})
+    run.finish()
+    assert list(run.events("stage").glob("*tfevents*"))
+
+
 def test_a_complete_run_keeps_no_checkpoints(tmp_path):
     run = Run("vision/x", Settings(), logs=tmp_path)
     checkpoint = run.checkpoint("train")

@@ -22,6 +22,8 @@ _HOME = {
     "split_series": "windows",
     "Sequences": "sequences",
     "Vocabulary": "text",
+    "reviews": "made",
+    "load_curve": "made",
 }
 __all__ = list(_HOME)
 

@@ -54,7 +54,9 @@ def dynamics(seen: Observation, start: int = 0) -> Iterator[Point]:
     """
     if seen.steps is None:
         return
-    for name, columns in groups(seen).items():
+    trained = seen.steps.gradient.shape[1]  # these come first; nothing of a frozen variable changes from step to step
+    for name, indices in groups(seen).items():
+        columns = [i for i in indices if i < trained]
         for row in np.flatnonzero(seen.steps.index >= start) if columns else ():
             yield from _dynamics(seen.steps, int(row), columns, name)
 

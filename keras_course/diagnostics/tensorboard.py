@@ -40,16 +40,17 @@ class Writer:
         self._probe = 0  # the first step whose probe was not seen
         self._said = ""  # the last verdict
 
-    def update(self, seen: Observation, findings: list[Finding], *, finished: bool) -> None:
+    def update(self, seen: Observation, findings: list[Finding] | None, *, finished: bool) -> None:
         """Appends what `seen` holds beyond the last call; the same observation again adds nothing.
 
-        A run still going on can be looked at: call this at any time, with `finished=False`.
+        A run still going on can be looked at: call this at any time, with `finished=False`. Without findings (None)
+        no verdict is written: an exercise leaves it to the reader.
         """
         with np.errstate(all="ignore"):  # infinite weights are a thing to be shown
             values = self._values(seen)
         now = seen.steps.count if seen.steps is not None else 0
-        said = as_json(seen, findings, finished=finished)
-        if said != self._said:
+        said = self._said if findings is None else as_json(seen, findings, finished=finished)
+        if findings is not None and said != self._said:
             values += [(now, _text("verdict", as_markdown(seen, findings, finished=finished))), (now, _json(said))]
             self._said = said
         if values:

@@ -27,6 +27,14 @@ def test_what_was_not_measured_is_left_out():
     assert not any(tag.startswith("saturated_share") for tag, _, _ in points.activations(observation()))
 
 
+def test_a_variable_that_is_not_trained_has_no_steps():
+    seen = observation(3)
+    before = table(points.dynamics(seen))
+    seen.variables.append(Variable(name="norm/moving_mean", shape=(2,), trainable=False, layer="norm"))
+    seen.units[-1].variables += ("norm/moving_mean",)
+    assert table(points.dynamics(seen)) == before
+
+
 def test_a_gradient_that_is_nan_is_shown_as_nan():
     seen = observation(3)
     seen.steps.weight[2] = np.nan

@@ -141,3 +141,10 @@ def test_writing_needs_no_tensorflow(tmp_path):
         "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_findings_there_is_no_verdict(tmp_path):
+    tensorboard.Writer(tmp_path).update(observation(3), None, finished=True)
+    tags = tensorboard.read(tmp_path).keys()
+    assert "loss" in tags
+    assert not {"verdict", "diagnosis"} & tags
