@@ -94,7 +94,14 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     both = _both(seen)
     if both is None or (seen.units and seen.units[0].kind == "embedding") or both[0].x[0].size < 2:
         return []
-    found = shared_rows(both[0].x, both[1].x)
+    return repeats(both[0].x, both[1].x)
+
+
+def repeats(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
+    """`leakage_duplicates` of rows of numbers, or of texts."""
+    if train.shape[1:] != validation.shape[1:]:
+        return []
+    found = shared_rows(train, validation)
     if found.hits < 5 or found.low <= max(0.01, 3 * found.expected):
         return []
     text = f"{found.hits} of {found.n} validation rows stand among the training rows (at least {found.low:.1%})"
