@@ -15,7 +15,7 @@ from keras_course.diagnostics.rules import data as rules
 from keras_course.diagnostics.rules import splits as pairs
 from keras_course.diagnostics.rules import stream
 from keras_course.diagnostics.seen import DIFFERENCES, SPARSE
-from keras_course.diagnostics.statistics import classes_of, mislabelled, pairing, run_z, share_interval
+from keras_course.diagnostics.statistics import classes_of, label_drift, mislabelled, pairing, run_z, share_interval
 
 import numpy as np
 
@@ -172,7 +172,7 @@ def _alone(name: str, part: Data, classes: int) -> list[Finding]:
 
 
 def _imbalance(part: Data) -> list[Finding]:
-    """A class with less than a tenth of an equal share, by the upper exact 95 % bound."""
+    """A class with less than a tenth of an equal share, and less than three tenths by the upper exact 95 % bound."""
     labels = None if part.y is None else classes_of(part.y)
     if labels is None:
         return []
@@ -180,7 +180,7 @@ def _imbalance(part: Data) -> list[Finding]:
     if len(names) == 1:
         return [Finding(cause="constant_labels", confidence=0.95, certain=True, evidence=f"all labels are {names[0]}")]
     high = share_interval(counts.min(), counts.sum())[1]
-    if high >= 2 * RARE / len(names) or counts.min() / counts.sum() >= RARE / len(names):
+    if high >= 3 * RARE / len(names) or counts.min() / counts.sum() >= RARE / len(names):
         return []
     text = f"class {names[counts.argmin()]} has {counts.min()} of {counts.sum()} rows of train, "
     text += f"class {names[counts.argmax()]} {counts.max()}"
@@ -222,7 +222,8 @@ def _between(parts: dict[str, Data], labels: dict[str, np.ndarray | None], first
     if first == "train":
         found += pairs.train_val_preprocessing_mismatch(seen) + _missing(labels, second)
         found += pairs.validation_split_sorted(seen) if not any(f.cause == "missing_class" for f in found) else []
-        found += [] if {f.cause for f in found} - {"leakage_duplicates"} else _moved(one, two, second)
+        explained = {f.cause for f in found} - {"leakage_duplicates"} or _other_shares(labels, second)
+        found += [] if explained else _moved(one, two, second)
     return [dataclasses.replace(f, evidence=_said_of(f.evidence, first, second)) for f in found]
 
 
@@ -248,6 +249,12 @@ def _missing(labels: dict[str, np.ndarray | None], second: str) -> list[Finding]
             text += f"; {len(sure)} classes are missing" if len(sure) > 1 else ""
             return [Finding(cause="missing_class", confidence=0.95, certain=True, evidence=text)]
     return []
+
+
+def _other_shares(labels: dict[str, np.ndarray | None], second: str) -> bool:
+    """Whether the classes have other shares, so that inputs differ for that reason alone."""
+    a, b = labels["train"], labels[second]
+    return a is not None and b is not None and label_drift(a, b).p < 1e-6
 
 
 def _moved(one: Data, two: Data, second: str) -> list[Finding]:
