@@ -63,6 +63,10 @@ def harm_of(seen: Observation) -> Harm:
                 degree=2.0, sentence=f"the loss ends at {end:.3g}, and a cross-entropy is never below 0", end=end
             )
         degree = (end - low) / (best - low)
+        values = [row["val_loss"] for row in seen.epochs if np.isfinite(row.get("val_loss", np.nan))]
+        judged = values[-1] if values else 2 * end
+        if reference is not None and reference > 0.95 * best and judged > 0.95 * best:
+            degree = max(degree, 0.5)  # what can be learned by heart is not what was to be learned
         words = f"the loss ends at {end:.3g}, the best constant gives {best:.3g}"
         if reference is not None:
             words += f", a simple model {reference:.3g}"

@@ -256,8 +256,7 @@ class Training:
             return False
         try:
             traced = tf.function(lambda x: self.model(x, training=False)).get_concrete_function(self.entering)
-            outputs = [t for t in tf.nest.flatten(traced.structured_outputs) if tf.is_tensor(t)]
-            kinds = {op.type for t in outputs for op in graphs.ancestors(traced.graph.get_tensor_by_name(t.name))}
+            kinds = {op.type for output in traced.outputs for op in graphs.ancestors(output)}
         except Exception:  # a model that cannot be called so says nothing
             return False
         return any("RandomUniform" in kind for kind in kinds)

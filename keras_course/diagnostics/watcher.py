@@ -1,5 +1,6 @@
 """Watching a training from inside a script: a context for anything, a callback for `fit`."""
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -101,7 +102,8 @@ def repeated(function: Callable[[], Any], seconds: float) -> Iterator[None]:
 
     def run() -> None:
         while not stop.wait(seconds):
-            function()
+            with contextlib.suppress(Exception):  # it looks at what changes meanwhile; the next look may succeed
+                function()
 
     thread = threading.Thread(target=run, daemon=True) if seconds else None
     if thread:

@@ -218,8 +218,15 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
         low = _finding_range(seen, "logits that cannot be negative give no probability below one half", 0.9, True)
         return [low] if (y := targets_of(seen)) is not None and np.mean(y < 0.5) > 0.05 else []
     y = targets_of(seen)
-    if seen.loss.name in BINARY and y is not None and y.dtype.kind in "iuf" and np.mean((y < -0.01) | (y > 1.01)) > 0.01:
-        text = f"targets from {y.min():.3g} to {y.max():.3g} are no probabilities, which a binary cross-entropy compares"
+    if (
+        seen.loss.name in BINARY
+        and y is not None
+        and y.dtype.kind in "iuf"
+        and np.mean((y < -0.01) | (y > 1.01)) > 0.01
+    ):
+        text = (
+            f"targets from {y.min():.3g} to {y.max():.3g} are no probabilities, which a binary cross-entropy compares"
+        )
         return [_finding_range(seen, text, 0.95, True)]
     if (
         seen.head not in RANGES
