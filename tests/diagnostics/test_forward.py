@@ -77,7 +77,12 @@ def test_convolution_embedding_recurrence_and_attention(graph):
             True,
             "softmax",
         ),
-        (keras.losses.sparse_categorical_crossentropy, "sparse_categorical_crossentropy", False, "softmax"),
+        (
+            lambda *args: keras.losses.sparse_categorical_crossentropy(*args),
+            "sparse_categorical_crossentropy",
+            False,
+            "softmax",
+        ),
     ],
 )
 def test_the_loss_and_the_head_of_keras(loss, name, logits, head):
