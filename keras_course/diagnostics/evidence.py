@@ -6,11 +6,12 @@ and with more than one tag; here a reader names the one curve that convinced the
 
 import fnmatch
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 Events = dict[str, tuple[np.ndarray, np.ndarray]]  # tag -> (steps, values)
-Test = Callable[[np.ndarray, Events], bool]
+Test = Callable[[np.ndarray, Events], Any]  # a truth value, of NumPy or of Python
 
 
 def shows(cause: str, tag: str, events: Events) -> bool:
@@ -123,8 +124,15 @@ def all_of(*tests: Test) -> Test:
 
 
 LARGE = [("inputs/max", reaches(20)), ("inputs/spread", reaches(5)), ("inputs/mean", reaches(5))]
-TRAIN_ONLY = [("epoch/val_loss", apart("epoch/loss", 3)), ("epoch/val_accuracy", lags("epoch/accuracy", 0.4))]
-UNMOVED = [("update_ratio/*", stays_zero), ("weight_norm/*", never_changes), ("weights/*", same_bars)]
+TRAIN_ONLY: list[tuple[str, Test]] = [
+    ("epoch/val_loss", apart("epoch/loss", 3)),
+    ("epoch/val_accuracy", lags("epoch/accuracy", 0.4)),
+]
+UNMOVED: list[tuple[str, Test]] = [
+    ("update_ratio/*", stays_zero),
+    ("weight_norm/*", never_changes),
+    ("weights/*", same_bars),
+]
 
 EVIDENCE: dict[str, list[tuple[str, Test]]] = {
     "softmax_on_single_unit": [

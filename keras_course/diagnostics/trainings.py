@@ -190,6 +190,8 @@ class Training:
 
     @property
     def count(self) -> int:
+        if self.closed is not None:
+            return self.closed.steps.count if self.closed.steps is not None else 0
         return int(self.recorder.step.numpy()) if self.recorder else 0
 
     def observe(self) -> Observation:
