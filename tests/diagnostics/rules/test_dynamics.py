@@ -60,6 +60,15 @@ def test_too_low_needs_longer_steps_to_gain_more_at_both_ends(change, named):
     assert bool(dynamics.rate_too_low(observation(experiments=LOW | change))) == named
 
 
+def test_too_low_by_what_the_steps_changed():
+    seen = observation(steps=steps(np.full(20, 2.3)))
+    assert dynamics.rate_too_low(seen) == [], "one per cent a step"
+    seen.steps.update = seen.steps.update * 1e-5
+    assert [f.cause for f in dynamics.rate_too_low(seen)] == ["learning_rate_too_low"]
+    seen.steps.gradient = seen.steps.gradient * 1e-9
+    assert dynamics.rate_too_low(seen) == [], "there is nothing to go along"
+
+
 @pytest.mark.parametrize(
     ("rates", "named"),
     [
