@@ -108,8 +108,8 @@ def _explained(found: list[Finding]) -> list[Finding]:
     named = sorted((f for f in found if f.kind == "named"), key=lambda f: -f.confidence)
     kept: list[Finding] = []
     demoted: list[Finding] = []
-    for finding in named:
-        upstream = [o for o in named if o is not finding and _explains(o, finding)]
+    for place, finding in enumerate(named):
+        upstream = [o for i, o in enumerate(named) if i != place and _explains(o, finding, first=i < place)]
         if upstream:
             demoted.append(
                 dataclasses.replace(
@@ -122,9 +122,9 @@ def _explained(found: list[Finding]) -> list[Finding]:
     return [*kept, *demoted, *sorted(notes, key=lambda f: -f.confidence)]
 
 
-def _explains(cause: Finding, symptom: Finding) -> bool:
-    """Whether `symptom` follows from `cause`; of two that explain each other, from the more confident one."""
+def _explains(cause: Finding, symptom: Finding, *, first: bool) -> bool:
+    """Whether `symptom` follows from `cause`; of two that explain each other, from the one that comes first."""
     if symptom.cause not in CAUSES[cause.cause].explains:
         return False
     mutual = cause.cause in CAUSES[symptom.cause].explains
-    return not mutual or cause.confidence >= symptom.confidence
+    return not mutual or first
