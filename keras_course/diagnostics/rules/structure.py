@@ -204,7 +204,7 @@ def _stuck(seen: Observation) -> list[Finding]:
     rows = np.all(np.isfinite(steps.update), axis=1)
     if rows.sum() < 3 or not np.any(steps.update[rows] > 0):
         return []
-    still = np.all(steps.update[rows] == 0, axis=0) & (np.nanmin(steps.gradient[rows], axis=0) > 0)
+    still = np.all(steps.update[rows] == 0, axis=0) & (np.min(np.nan_to_num(steps.gradient[rows]), axis=0) > 0)
     trained = [v for v in seen.variables if v.trainable]
     left = [v for v, s in zip(trained, still, strict=False) if s and len(v.shape) >= 2]
     if not left:

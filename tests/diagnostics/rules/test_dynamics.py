@@ -1,135 +1,182 @@
 from keras_course.diagnostics.observation import Observation, Optimizer, Probe, Unit, Variable
-from keras_course.diagnostics.rules import dynamics
+from keras_course.diagnostics.rules.dynamics import RULES
 from tests.diagnostics.typed import steps
 
 import numpy as np
 import pytest
 
-UNITS = [Unit(name=f"u{i}", kind="dense", activation="relu") for i in range(6)]
+RNG = np.random.default_rng(8)
+INF = float("inf")
 
 
-def observation(**more):
-    return Observation(**({"name": "m", "units": UNITS, "steps": steps([2.0, 1.5, 1.0])} | more))
+def fires(rule, seen):
+    return [(f.cause, f.kind) for f in RULES[rule](seen)]
 
 
-RATES = {
-    "rate": 1.0, "probe_start": 2.0, "probe_worst": 5.0, "end_same": 4.0, "end_tenth": 1.0, "end_ten": 9.0,
-    "end_hundred": 9.0, "probe_same": 4.0, "probe_ten": 9.0, "probe_hundred": 9.0,
-}  # fmt: skip
+def tried(**numbers):
+    """What experiments said; by default 20 steps halve the loss at the rate, and ten times it diverges."""
+    usual = {"rate": 0.1, "probe_start": 2.0, "probe_worst": 2.1, "probe_same": 1.0, "probe_ten": INF,
+             "probe_hundred": INF, "end_same": 1.0, "end_tenth": 1.8, "end_ten": INF, "end_hundred": INF}  # fmt: skip
+    return Observation(name="m", experiments=usual | numbers, file="train.py", line=3)
+
+
+HIGH, LOW = "learning_rate_too_high", "learning_rate_too_low"
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("numbers", "fires_"),
     [
-        ({}, True),
-        ({"probe_worst": 2.4}, False),  # the loss wiggles
-        ({"end_tenth": 3.9}, False),  # a tenth is no better
-        ({"end_same": np.inf, "probe_worst": np.inf}, True),
-        ({"end_same": np.inf, "probe_worst": np.inf, "end_tenth": np.inf, "end_hundredth": 1.0}, True),
-        ({"end_same": np.inf, "probe_worst": np.inf, "end_tenth": np.inf}, False),
+        ({}, False),
+        ({"probe_worst": 8.0, "end_same": 5.0, "end_tenth": 1.0}, True),
+        ({"probe_worst": INF, "end_same": INF, "end_tenth": 1.0}, True),
+        ({"probe_worst": INF, "end_same": INF, "end_tenth": INF, "end_hundredth": 1.0}, True),
+        ({"probe_worst": 8.0, "end_same": 1.0, "end_tenth": 0.95}, False),  # a wiggle: a tenth does no better
+        ({"probe_worst": 2.5, "end_same": 5.0, "end_tenth": 1.0}, False),  # it never passed 1.3 times its start
+        ({"probe_worst": INF, "end_same": INF, "end_tenth": INF}, False),  # no rate helps
     ],
 )
-def test_too_high_needs_a_rise_and_a_slower_run_that_is_better(change, named):
-    found = dynamics.rate_too_high(observation(experiments=RATES | change))
-    assert bool(found) == named
+def test_a_rate_is_too_high_when_steps_make_things_worse_and_smaller_ones_do_not(numbers, fires_):
+    assert bool(fires(HIGH, tried(**numbers))) == fires_
 
 
-def test_too_high_by_what_the_first_steps_changed():
-    seen = observation(variables=[Variable(name="k", shape=(3, 4))], steps=steps([1.0, 4.0, 3.0, 3.0, 3.0]))
-    assert dynamics.rate_too_high(seen) == []
-    seen.steps.update = np.full((5, 1), 0.6)
-    assert [f.cause for f in dynamics.rate_too_high(seen)] == ["learning_rate_too_high"]
-    seen.steps.all_losses = np.array([4.0, 3.0, 2.0, 1.0, 1.0])
-    assert dynamics.rate_too_high(seen) == []
-
-
-LOW = {"rate": 1e-6, "probe_start": 2.0, "probe_same": 1.9999, "probe_ten": 1.999, "probe_hundred": 1.99,
-       "late_start": 1.99, "late_ten": 1.98, "late_hundred": 1.9, "late_thousand": 1.0}  # fmt: skip
+def test_a_rate_too_high_says_where_and_how_much():
+    (finding,) = RULES[HIGH](tried(probe_worst=8.0, end_same=5.0, end_tenth=1.0))
+    assert (finding.file, finding.line, finding.step) == ("train.py", 3, 0)
+    assert "from 2 to 8" in finding.evidence
+    (weaker,) = RULES[HIGH](tried(probe_worst=3.0, end_same=5.0, end_tenth=1.0))
+    assert weaker.confidence < finding.confidence
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("ratio", "losses", "fires_"),
+    [(0.5, [1, 2, 3, 4, 5], True), (0.2, [1, 2, 3, 4, 5], False), (0.5, [5, 4, 3, 2, 1], False)],
+)
+def test_where_steps_cannot_be_tried_again_their_length_and_the_loss_count(ratio, losses, fires_):
+    seen = Observation(name="m", steps=steps(losses), variables=[Variable(name="k", shape=(3, 4))])
+    seen.steps.update = seen.steps.weight * ratio
+    assert bool(fires(HIGH, seen)) == fires_
+    seen.variables[0].shape = (4,)
+    assert fires(HIGH, seen) == [], "biases begin at 0"
+
+
+SLOW = {"probe_same": 1.999, "probe_ten": 1.99, "probe_hundred": 1.9}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fires_"),
     [
-        ({}, True),
-        ({"probe_same": 1.9, "probe_ten": 1.5, "probe_hundred": 1.4}, False),  # it moves as it is
-        ({"probe_hundred": 3.0}, False),  # a hundred times is too much
-        ({"late_hundred": 1.98, "late_thousand": 1.97}, False),  # it is stuck, or has arrived
+        ({}, False),
+        (SLOW, True),
+        (SLOW | {"probe_same": 1.996}, False),  # ten times the rate does not do five times as much
+        (SLOW | {"probe_hundred": 1.99}, False),  # a hundred times does no more
+        (SLOW | {"probe_ten": INF, "probe_hundred": INF}, False),
+        (SLOW | {"late_start": 0.5, "late_ten": 0.49, "late_hundred": 0.48, "late_thousand": INF}, False),  # arrived
+        (SLOW | {"late_start": 1.9, "late_ten": 1.8, "late_hundred": 1.0, "late_thousand": INF}, True),
     ],
 )
-def test_too_low_needs_longer_steps_to_gain_more_at_both_ends(change, named):
-    assert bool(dynamics.rate_too_low(observation(experiments=LOW | change))) == named
+def test_a_rate_is_too_low_when_longer_steps_do_more(numbers, fires_):
+    assert bool(fires(LOW, tried(**numbers))) == fires_
 
 
-def test_too_low_by_what_the_steps_changed():
-    seen = observation(steps=steps(np.full(20, 2.3)))
-    assert dynamics.rate_too_low(seen) == [], "one per cent a step"
-    seen.steps.update = seen.steps.update * 1e-5
-    assert [f.cause for f in dynamics.rate_too_low(seen)] == ["learning_rate_too_low"]
-    seen.steps.gradient = seen.steps.gradient * 1e-9
-    assert dynamics.rate_too_low(seen) == [], "there is nothing to go along"
+T = np.arange(100)
 
 
 @pytest.mark.parametrize(
-    ("rates", "named"),
+    ("rates", "fires_"),
     [
         (np.full(100, 0.1), False),
-        (0.1 * 0.5 ** np.arange(100), True),  # over after seven of a hundred steps
-        (np.linspace(0.1, 0, 100), False),
-        (0.05 * (1 + np.cos(np.linspace(0, np.pi, 100))), False),
-        (np.linspace(0, 0.1, 100), True),  # a warm-up that never ends
-        (np.concatenate([np.linspace(0, 0.1, 10), np.linspace(0.1, 0.001, 90)]), False),
+        (0.1 * 0.9**T, True),  # below 1 % from step 44 on
+        (0.05 * (1 + np.cos(np.pi * T / 99)), False),
+        (np.minimum(T / 10, 1) * 0.1, False),
+        (T / 99 * 0.1, True),
+        (np.where(T < 60, 0.1, 0.0001), False),
+        (np.where(T < 40, 0.1, 0.0001), True),
     ],
+    ids=["constant", "gone", "cosine", "warm-up", "all warm-up", "low late", "low early"],
 )
-def test_schedules(rates, named):
-    assert bool(dynamics.schedule_wrong(observation(optimizer=Optimizer(schedule=rates)))) == named
+def test_schedules(rates, fires_):
+    assert bool(fires("lr_schedule_wrong", Observation(name="m", optimizer=Optimizer(schedule=rates)))) == fires_
+    logged = Observation(name="m", epochs=[{"learning_rate": float(r)} for r in rates])
+    assert bool(fires("lr_schedule_wrong", logged)) == fires_
 
 
-def test_explosion_is_no_single_spike():
-    quiet = observation(steps=steps(np.ones(40)))
-    assert dynamics.exploding(quiet) == []
-    quiet.steps.gradient = quiet.steps.gradient.copy()
-    quiet.steps.gradient[20] = 1e5
-    assert dynamics.exploding(quiet) == []
-    quiet.steps.gradient[30:34] = 1e5
-    assert [f.cause for f in dynamics.exploding(quiet)] == ["exploding_gradient"]
-    broken = observation(steps=steps([1.0, 2.0, np.nan]))
-    assert [f.step for f in dynamics.exploding(broken)] == [2]
+def with_gradients(gradient, losses=None):
+    made = steps(np.ones(len(gradient)) if losses is None else losses)
+    made.gradient = np.asarray(gradient, "float32")[:, None]
+    return Observation(name="m", steps=made, variables=[Variable(name="a/k", shape=(2, 2), layer="a")])
 
 
-def probes(**arrays):
-    return [Probe(step=i, **{name: np.array(row) for name, row in arrays.items()}) for i in range(3)]
+def test_gradients_that_explode():
+    calm = np.ones(40)
+    assert fires("exploding_gradient", with_gradients(calm)) == []
+    spike = calm.copy()
+    spike[[20, 30]] = 1e4
+    assert fires("exploding_gradient", with_gradients(spike)) == [], "two spikes"
+    spike[35] = 1e4
+    assert fires("exploding_gradient", with_gradients(spike))
+    overflow = calm.copy()
+    overflow[12] = np.inf
+    (finding,) = RULES["exploding_gradient"](with_gradients(overflow))
+    assert (finding.step, finding.layer) == (12, "a")
+    losses = calm.copy()
+    losses[17] = np.nan
+    assert RULES["exploding_gradient"](with_gradients(calm, losses))[0].step == 17
 
 
-def test_fading_from_layer_to_layer():
-    fading = probes(gradient=10.0 ** -np.arange(6)[::-1])
-    found = dynamics.vanishing(observation(probes=fading))
-    assert [(f.cause, f.layer) for f in found] == [("vanishing_gradient", "u0")]
-    assert dynamics.vanishing(observation(probes=probes(gradient=[1e-9] * 6))) == [], "small everywhere: it has learned"
-    assert dynamics.vanishing(observation(probes=probes(gradient=[1e-2, 1e-1, 1.0]), units=UNITS[:3])) == []
-    dead = [Probe(step=i, gradient=p.gradient, dead=np.array([0.95] + [0.0] * 5)) for i, p in enumerate(fading)]
-    assert dynamics.vanishing(observation(probes=dead)) == []
-    normalised = [Unit(name="n", kind="dense", normalised=True), *UNITS[1:]]
-    assert dynamics.vanishing(observation(probes=fading, units=normalised)) == []
+def deep(gradient, normalised=False, activation="sigmoid", **more):
+    count = len(gradient)
+    units = [Unit(name=f"u{i}", kind="dense", activation=activation, normalised=normalised) for i in range(count)]
+    rows = [Probe(step=i, gradient=np.array(gradient) * (1 + 0.1 * i), **more) for i in range(4)]
+    return Observation(name="m", units=units, probes=rows)
 
 
-def test_dead_and_saturated_units_in_three_looks():
-    late = probes(dead=[0.1, 0.9, np.nan, 0.3, 0.0, np.nan])
-    assert [(f.layer, f.kind) for f in dynamics.dead_units(observation(probes=late))] == [("u1", "named")]
-    late[0].dead = np.zeros(6)  # it fired a moment ago
-    assert dynamics.dead_units(observation(probes=late)) == []
-    some = probes(dead=[0.1, 0.3, np.nan, 0.3, 0.0, np.nan])
-    assert [f.kind for f in dynamics.dead_units(observation(probes=some))] == ["note"]
-    flat = probes(saturated=[np.nan, 0.8, 0.1, np.nan, np.nan, 0.2])
-    assert [f.layer for f in dynamics.saturated_units(observation(probes=flat))] == ["u1"]
-    head = probes(saturated=[np.nan, 0.1, 0.1, np.nan, np.nan, 0.9])
-    assert dynamics.saturated_units(observation(probes=head)) == [], "the output of a trained classifier"
+def test_gradients_that_fade_from_layer_to_layer():
+    (finding,) = RULES["vanishing_gradient"](deep(1e-3 * 4.0 ** np.arange(-7, 1)))
+    assert (finding.layer, finding.tag) == ("u0", "gradient_norm/u0")
+    assert "factor of 4.0" in finding.evidence
+    assert fires("vanishing_gradient", deep(1e-9 * np.ones(8))) == [], "a ratio, not a size: the loss may be near 0"
+    assert fires("vanishing_gradient", deep(1.5 ** np.arange(-7.0, 1))) == []
+    assert fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), normalised=True)) == []
+    assert fires("vanishing_gradient", deep(8.0 ** np.arange(-2, 1))) == [], "three layers"
+    silent = np.array([0.95] + 7 * [0.1])
+    assert fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), dead=silent)) == []
 
 
-def test_swings_larger_than_the_gain():
-    swing = 1.5 + np.where(np.arange(200) // 20 % 2, -1.0, 1.0)
-    found = observation(steps=steps(swing), experiments={"end_same": 2.0, "end_tenth": 1.0})
-    assert [f.cause for f in dynamics.oscillation(found)] == ["oscillation"]
-    found.experiments["end_tenth"] = 2.0
-    assert dynamics.oscillation(found) == []
-    calm = observation(steps=steps(np.linspace(2, 0, 200)), experiments={"end_same": 2.0, "end_tenth": 1.0})
-    assert dynamics.oscillation(calm) == []
+def shares(name, *rows, activation="relu"):
+    units = [Unit(name=n, kind="dense", activation=activation) for n in "abc"]
+    return Observation(name="m", units=units, probes=[Probe(step=i, **{name: np.array(r)}) for i, r in enumerate(rows)])
+
+
+def test_dead_units():
+    assert fires("dead_units", shares("dead", *3 * [[0.1, 0.9, np.nan]])) == [("dead_units", "named")]
+    (finding,) = RULES["dead_units"](shares("dead", *3 * [[0.1, 0.9, np.nan]]))
+    assert (finding.layer, finding.step, finding.tag) == ("b", 2, "dead_share/b")
+    assert fires("dead_units", shares("dead", *3 * [[0.3, 0.1, np.nan]])) == [("dead_units", "note")]
+    assert fires("dead_units", shares("dead", *3 * [[0.1, 0.15, np.nan]])) == []
+    assert fires("dead_units", shares("dead", *2 * [[0.9, 0.9, np.nan]])) == [], "two looks are too few"
+    waking = shares("dead", [0.9, 0, 0], [0.9, 0, 0], [0.1, 0, 0])
+    assert fires("dead_units", waking) == [], "the least of the three counts"
+    assert fires("dead_units", shares("dead", *3 * [3 * [np.nan]])) == []
+
+
+def test_saturated_units():
+    of = {"activation": "tanh"}
+    assert fires("saturated_units", shares("saturated", *3 * [[0.1, 0.8, 0]], **of)) == [("saturated_units", "named")]
+    assert fires("saturated_units", shares("saturated", *3 * [[0.1, 0.4, 0]], **of)) == []
+    assert fires("saturated_units", shares("saturated", *3 * [[0.1, 0.1, 0.9]], **of)) == [], "the head may be"
+
+
+def swinging(swing, end_tenth=0.5):
+    losses = 2 - 0.001 * np.arange(400) + swing * np.sign(np.sin(np.arange(400) / 20))
+    experiments = {"end_tenth": end_tenth, "end_same": 1.0}
+    return Observation(name="m", steps=steps(losses), experiments=experiments)
+
+
+def test_losses_that_swing_by_more_than_they_gain():
+    assert fires("oscillation", swinging(1.0))
+    assert fires("oscillation", swinging(0.02)) == []
+    assert fires("oscillation", swinging(1.0, end_tenth=0.95)) == [], "a smaller rate swings too"
+
+
+def test_an_empty_observation_is_judged_by_nothing():
+    assert [f for rule in RULES.values() for f in rule(Observation(name="m"))] == []
