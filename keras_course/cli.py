@@ -327,6 +327,10 @@ def _bench(parser: settings.Parser, argv: list[str]) -> int:
     from keras_course.bench import harness
     from keras_course.bench import report as tables
 
+    if arguments.names == ["diagnostics"]:  # it is judged, not timed
+        from keras_course.diagnostics.corpus import judge
+
+        return judge.main()
     paths = [harness.find(name) for name in arguments.names] or list(harness.workloads().values())
     if arguments.list:
         _print_rows([{"workload": path.stem, "what": harness.load(path).title} for path in paths])

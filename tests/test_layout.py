@@ -24,7 +24,7 @@ MAY_IMPORT = {  # part of keras_course -> the parts it may use; everything may u
     "records": {"exercise", "runs"},
     "report": {"records", "runs"},
     "board": set(),
-    "diagnostics": {"data", "exercise", "plots"},  # the frame of its exercises
+    "diagnostics": {"data", "exercise", "plots", "runs", "scratch"},  # scratch: its optimisers, for steps on copies
     "bench": {"records", "report", "runs"},
     "handout": set(),
     "check": {"handout"},

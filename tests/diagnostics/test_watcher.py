@@ -3,6 +3,7 @@
 import contextlib
 
 from keras_course import training
+from keras_course.data import Batches
 from keras_course.diagnostics import watcher
 from keras_course.diagnostics.hooks import Monitor
 from keras_course.diagnostics.probes import Recorder
@@ -108,7 +109,7 @@ def the_courses_loop():
     training.fit(
         model,
         lambda m, batch, training: CROSS(batch[1], m(batch[0], training=training)),
-        training.Batches((X, Y), batch_size=20, seed=1),
+        Batches(X, Y, batch_size=20, seed=1),
         epochs=2,
         optimizer=keras.optimizers.SGD(0.1),
         xla=False,

@@ -1,0 +1,1 @@
+"""Families that thresholds may be set on."""

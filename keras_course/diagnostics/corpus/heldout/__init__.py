@@ -1,0 +1,1 @@
+"""Families that are only judged by: nobody sets a threshold on them."""
