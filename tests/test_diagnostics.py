@@ -1,9 +1,9 @@
 import subprocess
 import sys
 
-import pytest
-
 from keras_course import diagnostics
+
+import pytest
 
 
 def test_every_name_that_is_promised_is_there():

@@ -1,10 +1,10 @@
 import ast
 
-import pytest
-
 from keras_course.diagnostics import corpus, script
 from keras_course.diagnostics.causes import CAUSES
 from keras_course.diagnostics.corpus import PARTS, Fault, cases, programs
+
+import pytest
 
 ALL = [case for part in PARTS for case in cases(part)]
 

@@ -1,6 +1,6 @@
-import pytest
-
 from keras_course.diagnostics.corpus import cases, judge
+
+import pytest
 
 KNOWN = [c for c in cases("heldout") if c.program.name in ("deep_wine", "odd_series")]
 
