@@ -58,8 +58,10 @@ def reviews(n: int, *, seed: int = 0, negative: float = 0.5) -> Splits:
     places = rng.permuted(np.tile(np.arange(LENGTH), (n, 1)), axis=1)[:, :3]
     np.put_along_axis(x, places, words, axis=1)
     train, validation, test = split(x, y, sizes=(0.7, 0.15, 0.15), seed=seed)
-    parts = [Split(part.x.astype("int64"), part.y) for part in (train, validation, test)]
-    return Splits(*parts, name="made reviews", source="made", classes=("bad", "good"), licence="none needed")
+    train, validation, test = (Split(part.x.astype("int64"), part.y) for part in (train, validation, test))
+    return Splits(
+        train, validation, test, name="made reviews", source="made", classes=("bad", "good"), licence="none needed"
+    )
 
 
 def load_curve(days: int, *, seed: int = 0) -> Splits:
@@ -78,5 +80,5 @@ def load_curve(days: int, *, seed: int = 0) -> Splits:
     ends = (np.array([0.7, 0.85]) * len(windows)).astype(int)
     gap = DAY + 3  # so that no hour stands in two splits
     cuts = [(0, ends[0] - gap), (ends[0], ends[1] - gap), (ends[1], len(windows))]
-    parts = [Split(windows[a:b], targets[a:b]) for a, b in cuts]
-    return Splits(*parts, name="made load curve", source="made", classes=(), licence="none needed")
+    train, validation, test = (Split(windows[a:b], targets[a:b]) for a, b in cuts)
+    return Splits(train, validation, test, name="made load curve", source="made", classes=(), licence="none needed")

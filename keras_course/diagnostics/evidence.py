@@ -6,11 +6,13 @@ and with more than one tag; here a reader names the one curve that convinced the
 
 import fnmatch
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 Events = dict[str, tuple[np.ndarray, np.ndarray]]  # tag -> (steps, values)
-Test = Callable[[np.ndarray, Events], bool]
+Test = Callable[[np.ndarray, Events], Any]  # what it returns is taken as true or false
+Tags = list[tuple[str, Test]]  # patterns of tags that can show a cause, and when they do
 
 
 def shows(cause: str, tag: str, events: Events) -> bool:
@@ -122,11 +124,11 @@ def all_of(*tests: Test) -> Test:
     return lambda values, events: all(test(values, events) for test in tests)
 
 
-LARGE = [("inputs/max", reaches(20)), ("inputs/spread", reaches(5)), ("inputs/mean", reaches(5))]
-TRAIN_ONLY = [("epoch/val_loss", apart("epoch/loss", 3)), ("epoch/val_accuracy", lags("epoch/accuracy", 0.4))]
-UNMOVED = [("update_ratio/*", stays_zero), ("weight_norm/*", never_changes), ("weights/*", same_bars)]
+LARGE: Tags = [("inputs/max", reaches(20)), ("inputs/spread", reaches(5)), ("inputs/mean", reaches(5))]
+TRAIN_ONLY: Tags = [("epoch/val_loss", apart("epoch/loss", 3)), ("epoch/val_accuracy", lags("epoch/accuracy", 0.4))]
+UNMOVED: Tags = [("update_ratio/*", stays_zero), ("weight_norm/*", never_changes), ("weights/*", same_bars)]
 
-EVIDENCE: dict[str, list[tuple[str, Test]]] = {
+EVIDENCE: dict[str, Tags] = {
     "softmax_on_single_unit": [
         ("outputs/spread_over_inputs", stays_below(1e-6)),
         ("outputs/min", stays_above(1 - 1e-6)),

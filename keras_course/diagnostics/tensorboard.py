@@ -187,7 +187,7 @@ def _scalar(tag: str, value: float) -> Any:
 def _histogram(tag: str, value: np.ndarray) -> Any:
     from tensorboard.plugins.histogram.metadata import create_summary_metadata
 
-    counts, edges = np.histogram(value, 30)
+    counts, edges = np.histogram(value.astype("float64"), 30)  # float32 has no 30 numbers between near neighbours
     table = np.stack([edges[:-1], edges[1:], counts], 1).astype("float64")
     return _value(tag, table, create_summary_metadata(display_name=None, description=None))
 

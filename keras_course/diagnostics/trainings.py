@@ -115,6 +115,8 @@ class Training:
         forward = graphs.read(loss, {id(v.handle): name for v, name in self.names.items()}, noted)
         if self.forward is None:
             self.forward = forward
+            if self.facts is None and graphs.frame_of(forward.loss.op)[0]:
+                self.site = graphs.frame_of(forward.loss.op)  # the call of a traced function says less
             self._remember(forward.reads.values())
         return forward
 
@@ -190,6 +192,8 @@ class Training:
 
     @property
     def count(self) -> int:
+        if self.closed is not None:
+            return self.closed.steps.count if self.closed.steps is not None else 0
         return int(self.recorder.step.numpy()) if self.recorder else 0
 
     def observe(self) -> Observation:

@@ -1,7 +1,5 @@
 from keras_course.diagnostics import experiments
-from keras_course.diagnostics.observation import Data, Observation, Optimizer
-from tests.diagnostics.trained import crossentropy, loop, mlp, network, watched
-from tests.diagnostics.typed import steps
+from tests.diagnostics.trained import X, Y, crossentropy, loop, watched
 
 import keras
 import numpy as np
@@ -9,100 +7,68 @@ import pytest
 from keras import layers
 
 
-def trained(model, rate=0.1, steps=6):
+def tried(parts, *, rate=0.1, steps=40, harmed=True):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5,)), *parts])
     variables = [v.value for v in model.trainable_variables]
-    (training,) = watched(lambda: loop(lambda a, b: crossentropy(model, a, b), variables, steps=steps, rate=rate))
-    return training
+    (training,) = watched(lambda: loop(lambda a, b: crossentropy(model, a, b), variables, rate=rate, steps=steps))
+    seen = training.close()
+    found = experiments.run(training, seen, harmed=harmed)
+    assert not seen.unseen
+    return found, seen, training
 
 
-def tried(training, *chosen):
-    replay, seen = experiments.replay_of(training), training.observe()
-    found = {}
-    for experiment in chosen:
-        found |= experiment(replay, seen, training)
-    replay.close()
-    return found
+def silent():
+    """A layer that gives 0 for everything."""
+    return layers.Dense(16, "relu", kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(-1.0))
 
 
-def test_the_rate_of_a_loop_is_read_from_its_steps():
-    keras.utils.set_random_seed(0)
-    assert experiments.rate_of(trained(mlp(), rate=0.03).observe()) == pytest.approx(0.03, rel=1e-3)
+def test_the_rate_of_steps_by_hand_is_read_off_them():
+    assert tried([layers.Dense(3)], rate=0.07)[0]["rate"] == pytest.approx(0.07, rel=1e-3)
+    assert tried([layers.Dense(3)], rate=1e-6)[0]["rate"] == pytest.approx(1e-6, rel=0.5), "below the rounding"
 
 
-def test_the_rate_of_an_optimizer_and_the_peak_of_its_schedule():
-    seen = Observation(name="m", optimizer=Optimizer(rate=0.2), steps=steps([1, 1, 1]))
-    assert experiments.rate_of(seen) == 0.2
-    seen.optimizer.schedule = np.array([0.0, 0.5, 0.1])
-    assert experiments.rate_of(seen) == 0.5
-    assert experiments.rate_of(Observation(name="m")) is None
-
-
-def test_a_rate_too_high_shows_on_copies_and_a_sound_one_too():
-    keras.utils.set_random_seed(0)
-    high = tried(trained(mlp(), rate=100.0), experiments.rates)
-    assert high["rate"] == pytest.approx(100.0, rel=1e-2)
+def test_a_rate_that_is_too_high_is_better_at_a_tenth_and_one_too_low_at_ten_times():
+    high, *_ = tried([layers.Dense(8, "relu"), layers.Dense(3)], rate=30.0)
     assert high["probe_worst"] > 1.3 * high["probe_start"]
-    assert high["end_hundredth"] < 0.9 * high["end_same"]
-    keras.utils.set_random_seed(0)
-    sound = tried(trained(mlp(), rate=0.1), experiments.rates, experiments.late_rates)
-    assert sound["probe_worst"] < 1.3 * sound["probe_start"]
-    assert sound["end_same"] < sound["first_loss"]
-    assert sound["late_same"] < sound["late_start"] < sound["first_loss"]
+    assert min(high["end_tenth"], high.get("end_hundredth", np.inf)) < 0.9 * high["end_same"]
+    low, *_ = tried([layers.Dense(8, "relu"), layers.Dense(3)], rate=1e-4)
+    gains = [low["probe_start"] - low[f"probe_{name}"] for name in ("same", "ten", "hundred")]
+    assert gains[1] > 5 * gains[0] > 0
+    assert gains[2] > 5 * gains[1]
+    assert low["late_start"] - low["late_thousand"] > 0.1 * low["late_start"]
 
 
-def test_superposition_holds_for_linear_layers_only():
-    keras.utils.set_random_seed(0)
-    linear = network(layers.Dense(7), layers.Dense(5), layers.Dense(3))
-    assert tried(trained(linear), experiments.superposition)["superposition"] < 1e-5
-    assert tried(trained(mlp("relu")), experiments.superposition)["superposition"] > 0.03
+def test_superposition_holds_for_linear_networks_only():
+    linear = tried([layers.Dense(8), layers.Dense(4), layers.Dense(3)], harmed=False)[0]
+    assert linear["superposition"] < 1e-5
+    assert tried([layers.Dense(8, "leaky_relu"), layers.Dense(3)])[0]["superposition"] > 1e-3
 
 
-def test_eight_examples_are_learned_by_heart_and_a_fresh_start_repairs():
-    keras.utils.set_random_seed(0)
-    model = mlp()
-    small = [w * 1e-4 for w in model.get_weights()]
-    model.set_weights(small)
-    found = tried(trained(model), experiments.reach, experiments.rates, experiments.fresh)
-    assert found["few_end"] < 0.2 * found["few_start"]
-    assert found["end_fresh"] < found["end_same"], "weights near 0 learn slower than He's"
+def test_eight_examples_are_learned_by_heart_unless_nothing_passes():
+    good = tried([layers.Dense(16, "relu"), layers.Dense(3)])[0]
+    assert good["few_end"] < 0.1 * good["few_start"]
+    dead = tried([silent(), layers.Dense(3)])[0]
+    assert dead["few_end"] > 0.5 * dead["few_start"]
 
 
-def test_few_rows_fill_a_batch():
-    x, y = np.arange(20).reshape(10, 2), np.arange(10)
-    few = experiments.few([x, y], 3)
-    assert list(few[1]) == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
-    np.testing.assert_array_equal(few[0], x[few[1]])
-    assert experiments.few([x, y[:5]], 3) is None
-    assert experiments.few([x, y], 11) is None
+def test_fresh_weights_have_the_spread_that_keeps_the_signal():
+    _, seen, training = tried([layers.Dense(400, "relu", kernel_initializer="ones"), layers.Dense(3)], steps=2)
+    replay = experiments.replay_of(training)
+    start = experiments.fresh_start(replay, seen, training)
+    hidden = next(v for v in start.values() if v.shape == (5, 400))
+    assert np.std(hidden) == pytest.approx(np.sqrt(2 / 5), rel=0.05)
+    biases = [name for name, v in start.items() if v.ndim == 1]
+    assert all(np.array_equal(start[name], replay.start[name]) for name in biases)
 
 
-def test_what_cannot_be_run_again_is_left_out(monkeypatch):
-    keras.utils.set_random_seed(0)
-    training = trained(mlp())
-    seen = training.observe()
-
-    def broken(*arguments):
-        raise ValueError("a mistake")
-
-    for name in ("rates", "late_rates", "fresh", "reach", "outputs"):
-        monkeypatch.setattr(experiments, name, broken)
-        broken.__name__ = name
-    found = experiments.run(training, seen, harmed=True)
-    assert found.keys() == {"superposition"}
-    assert len([s for s in seen.unseen if "could not be tried: a mistake" in s]) == 5
-    monkeypatch.setattr(experiments, "replay_of", broken)
-    assert experiments.run(training, seen, harmed=True) == {}
-    assert "could not be run again: ValueError: a mistake" in seen.unseen[-1]
-    training.recorder.batches.clear()
-    monkeypatch.undo()
-    assert experiments.replay_of(training) is None
+def test_the_output_of_a_network_that_ignores_its_input_does_not_vary():
+    dead = tried([silent(), layers.Dense(3)])[0]
+    assert dead["output_spread"] < 1e-6
+    assert tried([layers.Dense(3)])[0]["output_spread"] > 1e-2
 
 
-def test_a_forest_gains_where_classes_bend():
-    x = np.random.default_rng(0).normal(size=(300, 2))
-    seen = Observation(name="m", train=Data(x=x, y=(x[:, 0] * x[:, 1] > 0).astype(int)))
-    seen.loss.name = "binary_crossentropy"
-    assert experiments.bent_gain(seen)["bent_gain"] > 0.4
-    seen.train.y = (x[:, 0] > 0).astype(int)
-    assert experiments.bent_gain(seen)["bent_gain"] < 0.4
-    assert experiments.bent_gain(Observation(name="m")) == {}
+def test_rows_are_repeated_to_the_size_of_the_batch():
+    few = experiments.few([X[:6], Y[:6]], 4)
+    np.testing.assert_array_equal(few[1], [*Y[:4], *Y[:2]])
+    assert experiments.few([X[:6], Y[:5]], 4) is None

@@ -76,12 +76,12 @@ def test_activations_by_their_definition():
     a = np.array([[0.0, 2.0, 0.0], [0.0, 1.0, 3.0]], "float32")  # the first unit never fires
     table, fired = probes.measured([tf.constant(a)], [tf.constant(2 * a)], ["relu"])
     np.testing.assert_allclose(table[0, :3], [a.mean(), a.std(), 1 / 3], rtol=1e-6)
-    assert table[0, 4] == pytest.approx(np.sqrt(np.mean((2 * a) ** 2)))
+    assert float(table[0, 4]) == pytest.approx(np.sqrt(np.mean((2 * a) ** 2)))
     assert np.isnan(table[0, 3])
     assert list(fired[0].numpy()) == [False, True, True]
     flat = np.tile(np.array([[0.001, 0.5, 0.9999]], "float32"), (20, 1))
     table, _ = probes.measured([tf.constant(flat)], [None], ["sigmoid"])
-    assert table[0, 3] == pytest.approx(2 / 3)
+    assert float(table[0, 3]) == pytest.approx(2 / 3)
     assert np.isnan(table[0, 2])
 
 

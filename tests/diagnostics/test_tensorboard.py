@@ -148,3 +148,11 @@ def test_without_findings_there_is_no_verdict(tmp_path):
     tags = tensorboard.read(tmp_path).keys()
     assert "loss" in tags
     assert not {"verdict", "diagnosis"} & tags
+
+
+def test_weights_that_are_almost_equal_have_a_histogram(tmp_path):
+    seen = observation(3)
+    seen.variables[0].initial = np.nextafter(np.float32(0.01), np.float32([0, 1]))
+    tensorboard.Writer(tmp_path).update(seen, None, finished=True)
+    table = tensorboard.read(tmp_path)[f"weights/{seen.variables[0].name}"][1][0]
+    assert table[:, 2].sum() == 2

@@ -29,7 +29,7 @@ def loop(loss, variables, *, steps=4, rate=0.1, graph=True, x=X, y=Y, batch=10):
         with tf.GradientTape() as tape:
             value = loss(a, b)
         for v, g in zip(variables, tape.gradient(value, variables), strict=True):
-            v.assign_sub(rate * g)
+            v.assign_sub(rate * tf.convert_to_tensor(g))
         return value
 
     run = tf.function(step) if graph else step

@@ -77,7 +77,9 @@ def small_capacity(seen: Observation) -> list[Finding]:
     )
     return [
         Finding(
-            cause="underfitting_capacity", confidence=0.4 if narrow else 0.25, evidence=f"{text}, and {harm.sentence}"
+            cause="underfitting_capacity",
+            confidence=0.92 if tiny else 0.4 if narrow else 0.25,
+            evidence=f"{text}, and {harm.sentence}",
         )
     ]
 

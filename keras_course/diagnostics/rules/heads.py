@@ -221,7 +221,8 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
     if (
         seen.loss.name in BINARY
         and y is not None
-        and y.dtype.kind in "iuf"
+        and y.ndim > 1
+        and 1 < y.shape[-1] == seen.classes  # one for each output: pixels, not classes
         and np.mean((y < -0.01) | (y > 1.01)) > 0.01
     ):
         text = (

@@ -431,6 +431,17 @@ def dropout_mode(seen: Observation) -> list[Finding]:
     Must not trigger: a rate of 0; a model none of whose dropout layers is trainable.
     Source: taxonomy row 39.
     """
+    if seen.experiments.get("draws_in_evaluation"):
+        return [
+            Finding(
+                cause="dropout_mode",
+                confidence=0.92,
+                step=0,
+                evidence="the model draws random numbers with training=False too: dropout is on in evaluation",
+                file=seen.file,
+                line=seen.line,
+            )
+        ]
     rates = {
         layer["name"]: float(layer["config"].get("rate") or 0) for layer in seen.layers if "Dropout" in layer["class"]
     }

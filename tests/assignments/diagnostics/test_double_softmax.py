@@ -26,5 +26,7 @@ MUTANTS = [
     Mutant(
         FILE, 'evidence="outputs/row_sum"', 'evidence="dead_share/weights[0]"', "test_evidence", "units that are fine"
     ),
-    Mutant(FILE, "head=tf.identity", "head=lambda x: tf.nn.softmax(x / 10)", "test_repaired", "a softer softmax"),
+    Mutant(
+        FILE, "head=tf.identity", "\n        head=lambda x: tf.nn.softmax(x / 10)", "test_repaired", "a softer softmax"
+    ),
 ]

@@ -9,5 +9,5 @@ FILE = "assignments/diagnostics/no_better_than_the_majority.py"
 MUTANTS = [
     Mutant(FILE, 'cause="inputs_not_scaled"', 'cause="learning_rate_too_high"', "test_cause", "the rate is blamed"),
     Mutant(FILE, 'evidence="inputs/max"', 'evidence="loss"', "test_evidence", "the loss alone"),
-    Mutant(FILE, "prepared=standardised)", "rate=0.001)", "test_repaired", "a lower rate only"),
+    Mutant(FILE, "prepared=standardised)", "rate=0.01)", "test_repaired", "a lower rate only"),
 ]

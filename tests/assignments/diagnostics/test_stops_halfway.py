@@ -2,7 +2,7 @@ from keras_course.check import Mutant
 from keras_course.diagnostics import exercise, grading
 
 test_cause, test_evidence, test_part, test_repaired = grading.properties(
-    "diagnostics/stops_halfway", causes=["39d5ade9"], parts=["85598f44"], bar=0.6, score=exercise.r_squared
+    "diagnostics/stops_halfway", causes=["39d5ade9"], parts=["85598f44"], bar=0.83, score=exercise.r_squared
 )
 
 FILE = "assignments/diagnostics/stops_halfway.py"

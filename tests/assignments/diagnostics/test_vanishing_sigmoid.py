@@ -26,5 +26,5 @@ MUTANTS = [
         "test_evidence",
         "units that are not saturated",
     ),
-    Mutant(FILE, ", activation=tf.nn.relu)", ")", "test_repaired", "other weights, the same sigmoid"),
+    Mutant(FILE, ", activation=tf.nn.relu", "", "test_repaired", "other weights, the same sigmoid"),
 ]
