@@ -1,29 +1,98 @@
 from keras_course.diagnostics import fits
-from keras_course.diagnostics.observation import Data
+from tests.diagnostics.trained import X, Y, mlp
 
+import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
-X, Y = np.arange(30.0).reshape(10, 3), np.arange(10)
+LONG = np.arange(5000.0)[:, None]
 
 
-def test_rows_are_spread_evenly_and_keep_their_order(monkeypatch):
-    monkeypatch.setattr(Data, "ROWS", 4)
-    rows = fits.rows_of(X, Y)
-    assert list(rows.y) == [0, 3, 6, 9]
-    assert rows.n == 10
-    np.testing.assert_array_equal(rows.x, X[[0, 3, 6, 9]])
+def facts(model=None, **given):
+    if model is None:
+        model = mlp()
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    return fits.facts_of(model, given, ("train.py", 7))
 
 
-def test_what_is_no_array_has_no_rows():
-    assert fits.rows_of(iter([1, 2]), None) is None
-    assert fits.rows_of({"a": X, "b": X}, Y).n == 10
+def test_the_plan_of_a_call_on_arrays():
+    stop = keras.callbacks.EarlyStopping(monitor="val_loss")
+    found = facts(x=X, y=Y, epochs=3, batch_size=16, validation_split=0.25, callbacks=[stop], class_weight={0: 2.0})
+    plan = found["plan"]
+    assert (plan.epochs, plan.batch_size, plan.steps_per_epoch, plan.shuffle) == (3, 16, 3, True)  # 45 rows by 16
+    assert (plan.validation_split, plan.class_weight) == (0.25, {0: 2.0})
+    assert plan.monitored == ("val_loss",)
+    assert plan.metrics == ("accuracy",)
+    assert (found["interface"], found["loss"]) == ("fit", "sparse_categorical_crossentropy")
+    assert found["callbacks"][0] is stop
 
 
-def test_a_split_takes_the_last_rows():
-    train, validation = fits.data_of(X, Y, 0.3)
-    assert list(train.y) == [0, 1, 2, 3, 4, 5, 6]
-    assert list(validation.y) == [7, 8, 9]
+def test_a_validation_split_is_taken_from_the_end():
+    found = facts(x=X, y=Y, validation_split=0.25)
+    np.testing.assert_array_equal(found["train"].x, X[:45])
+    np.testing.assert_array_equal(found["validation"].x, X[45:])
+    np.testing.assert_array_equal(found["validation"].y, Y[45:])
+    given = facts(x=X, y=Y, validation_data=(X[:5], Y[:5]))
+    np.testing.assert_array_equal(given["validation"].y, Y[:5])
+
+
+def test_rows_are_evenly_spread_and_in_order():
+    data = fits.rows_of(LONG, LONG[:, 0])
+    assert (data.n, len(data.x), data.x[0, 0], data.x[-1, 0]) == (5000, 2048, 0, 4999)
+    gaps = np.diff(data.x[:, 0])
+    assert set(gaps) <= {2, 3}
+    np.testing.assert_array_equal(data.x[:, 0], data.y)
+    assert fits.rows_of(LONG, LONG[:9]).y is None, "targets of another length are none of these rows"
+    tensor = fits.rows_of(tf.constant(LONG), None)
+    np.testing.assert_array_equal(tensor.x, data.x)
+    assert fits.rows_of(iter([1]), None) is None
+
+
+def test_a_generator_is_not_drawn_from():
+    def batches():
+        drawn.append(1)
+        yield X, Y
+
+    drawn = []
+    found = facts(x=batches(), steps_per_epoch=4)
+    assert not drawn
+    assert found["train"] is None
+    assert found["plan"].steps_per_epoch == 4
+
+
+def test_a_pipeline_knows_its_steps():
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
+    found = facts(x=dataset)
+    assert (found["plan"].steps_per_epoch, found["plan"].shuffle) == (4, None)
+    np.testing.assert_array_equal(found["train"].x, X)
+    assert [stage.kind for stage in found["pipeline"]][-1] == "batch"
+
+
+def test_a_step_of_its_own_is_said_to_be_one():
+    class Own(keras.Model):
+        def train_step(self, data):
+            return {}
+
+    model = Own()
+    model.compile("sgd")
+    assert facts(model, x=X)["interface"] == "custom train_step"
+
+
+@pytest.mark.parametrize(
+    ("loss", "name"),
+    [("mse", "mean_squared_error"), ("hinge", "hinge"), (keras.losses.Huber(), "huber"), (None, ""), (["mse"], "")],
+)
+def test_names_of_losses(loss, name):
+    assert fits._loss_name(loss) == name
+
+
+def test_a_schedule_over_the_planned_steps():
+    decay = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)
+    plan = facts(x=X, y=Y, epochs=3, batch_size=20)["plan"]
+    rates = fits.schedule_of(keras.optimizers.SGD(decay), plan)
+    np.testing.assert_allclose(rates, 0.1 * 0.5 ** (np.arange(9) / 10), rtol=1e-5)
+    assert fits.schedule_of(keras.optimizers.SGD(0.1), plan) is None
 
 
 def test_noise_that_a_pipeline_draws_is_measured_against_its_rows():
@@ -34,3 +103,13 @@ def test_noise_that_a_pipeline_draws_is_measured_against_its_rows():
     noisy = plain.map(lambda a, b: (a + tf.random.normal((3,), stddev=4.0), b))
     found = fits.noise_of(noisy)
     assert found is None or 3 < found < 5, "maps with a state may be out of reach"
+
+
+def test_of_several_inputs_the_first_stands_for_all():
+    assert fits.rows_of({"a": X, "b": X}, Y).n == 60
+
+
+def test_what_fit_logs_is_kept_as_numbers():
+    rows = []
+    fits.Epochs(rows).on_epoch_end(0, {"loss": np.float32(0.5), "confusion": np.zeros((2, 2))})
+    assert rows == [{"loss": 0.5}]

@@ -2,8 +2,6 @@
 
 import contextlib
 
-from keras_course import training
-from keras_course.data import Batches
 from keras_course.diagnostics import watcher
 from keras_course.diagnostics.hooks import Monitor
 from keras_course.diagnostics.probes import Recorder
@@ -16,7 +14,6 @@ import tensorflow as tf
 from keras import layers
 
 CROSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-IMAGES = np.random.default_rng(1).normal(size=(24, 6, 6, 1)).astype("float32")
 
 
 @pytest.fixture
@@ -51,23 +48,6 @@ class Penalised(keras.Model):
         return {"loss": loss}
 
 
-def fit_with_augmentation():
-    model = keras.Sequential(
-        [keras.Input((6, 6, 1)), layers.RandomFlip(), layers.Conv2D(4, 3, activation="relu"), layers.Dropout(0.4),
-         layers.Flatten(), layers.Dense(3)]
-    )  # fmt: skip
-    model.compile("adam", CROSS)
-    model.fit(IMAGES, Y[:24], epochs=2, batch_size=8, validation_split=0.25, verbose=0)
-    return model
-
-
-def fit_on_a_reshuffled_pipeline():
-    model = mlp()
-    model.compile("sgd", CROSS)
-    model.fit(tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(60).repeat(2).batch(10), epochs=2, verbose=0)
-    return model
-
-
 def fit_with_a_step_of_its_own():
     model = Penalised()
     model.compile("adam")
@@ -88,13 +68,6 @@ def fit_on_a_generator():
     return model
 
 
-def fit_compiled_by_xla():
-    model = mlp()
-    model.compile("sgd", CROSS, jit_compile=True)
-    model.fit(X, Y, epochs=1, batch_size=20, verbose=0)
-    return model
-
-
 def a_loop(graph):
     def train():
         model = network(layers.Dense(6, "relu"), layers.Dropout(0.3), layers.Dense(3))
@@ -104,31 +77,13 @@ def a_loop(graph):
     return train
 
 
-def the_courses_loop():
-    model = network(layers.Dense(6, "relu"), layers.Dropout(0.3), layers.Dense(3))
-    training.fit(
-        model,
-        lambda m, batch, training: CROSS(batch[1], m(batch[0], training=training)),
-        Batches(X, Y, batch_size=20, seed=1),
-        epochs=2,
-        optimizer=keras.optimizers.SGD(0.1),
-        xla=False,
-        progress=False,
-    )
-    return model
-
-
 WAYS = {
-    "augmented fit": fit_with_augmentation,
-    "pipeline": fit_on_a_reshuffled_pipeline,
     "own step": fit_with_a_step_of_its_own,
     "generator": fit_on_a_generator,
-    "xla": fit_compiled_by_xla,
     "graph loop": a_loop(True),
     "eager loop": a_loop(False),
-    "course": the_courses_loop,
 }
-STEPS = {"augmented fit": 6, "pipeline": 24, "own step": 6, "generator": 8, "xla": 3, "course": 6}
+STEPS = {"own step": 6, "generator": 8}
 
 
 def outcome(train, watch):
