@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,12 @@ def assignments(root: Path = ROOT) -> dict[str, Path]:
     """The file of each assignment by its name, "<folder>/<slug>": the folder is the registry."""
     files = sorted((root / "assignments").glob("*/*.py"))
     return {f"{file.parent.name}/{file.stem}": file for file in files if file.stem != "__init__"}
+
+
+def reach_root() -> None:
+    """Makes what stands beside the package importable: `keras-course` may be called from anywhere."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
 
 
 class InputError(ValueError):

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from keras_course.base import ASSIGNMENTS, ROOT, assignments, blank, pick
+from keras_course.base import ASSIGNMENTS, assignments, blank, pick, reach_root
 
 __all__ = ["Band", "Exercise", "Floor", "Result", "blank"]
 
@@ -139,8 +139,7 @@ def path_of(name: str) -> Path:
 
 def load(name: str) -> Exercise:
     """The assignment `name`, imported in earnest."""
-    if str(ROOT) not in sys.path:  # `keras-course` may be called from anywhere
-        sys.path.insert(0, str(ROOT))
+    reach_root()
     path = path_of(name)
     return importlib.import_module(f"assignments.{path.parent.name}.{path.stem}").EXERCISE
 

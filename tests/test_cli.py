@@ -173,6 +173,14 @@ def test_data_says_what_each_set_is_and_whether_it_is_here(capsys):
     assert "fashion_mnist" not in shown
 
 
+def test_the_installed_command_finds_the_benchmarks_from_anywhere(tmp_path):
+    program = "from keras_course.cli import main; raise SystemExit(main(['bench', '--list']))"
+    # -P: nothing but what is installed can be imported, as in a console script
+    answer = subprocess.run([sys.executable, "-P", "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert "steps_lstm" in answer.stdout
+
+
 def test_python_m_keras_course_is_the_same_command():
     status, out, _ = call("--version")
     assert status == 0

@@ -8,13 +8,14 @@ import statistics
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from keras_course.base import ROOT, pick, require
 from keras_course.bench import Goal, Workload
-from keras_course.bench.worker import load
+from keras_course.bench.worker import cpu_seconds, load
 
 import numpy as np
 
@@ -91,6 +92,7 @@ def measure(path: Path, *, rounds: int = 5, peers: bool = True) -> dict[str, Any
     require(rounds >= 1, "rounds", "at least 1", rounds)
     workload = load(path)
     labels = [label for label, variant in workload.variants.items() if peers or not variant.peer]
+    before = clocks()
     with _workers(path, workload, labels) as workers:
         begun = {label: worker.hear() for label, worker in workers.items()}
         states = {label: _state(workload, label, begun) for label in labels}
@@ -107,9 +109,31 @@ def measure(path: Path, *, rounds: int = 5, peers: bool = True) -> dict[str, Any
         "title": workload.title,
         "note": workload.note,
         "rounds": rounds,
+        "others": others(before, clocks()),
         "variants": [_row(label, states[label], begun[label], taken[label], taken[labels[0]]) for label in labels],
         "goals": [_reached(goal, taken, labels[0]) for goal in workload.goals if goal.against in labels],
     }
+
+
+def clocks(stat: Path = Path("/proc/stat")) -> tuple[float, float, float] | None:
+    """Seconds: of all processors of this machine at work, of our processes that have ended and this one, of the clock.
+
+    None where the system does not tell.
+    """
+    try:
+        ticks = [int(field) for field in stat.read_text().splitlines()[0].split()[1:9]]
+    except (OSError, ValueError, IndexError):
+        return None
+    idle = ticks[3] + ticks[4]  # and waiting for a disk
+    return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK"), cpu_seconds(), time.perf_counter()
+
+
+def others(before: tuple[float, ...] | None, after: tuple[float, ...] | None) -> float | None:
+    """How many processors the programs of others kept busy between two calls of `clocks`, in the mean."""
+    if before is None or after is None:
+        return None
+    all_of_us, ours, clock = np.subtract(after, before)
+    return float(max(0.0, all_of_us - ours) / clock)
 
 
 def _state(workload: Workload, label: str, begun: dict[str, dict[str, Any]]) -> str:

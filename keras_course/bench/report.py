@@ -126,7 +126,9 @@ def protocol(record: Mapping[str, Any]) -> str:
     """On what a record was measured, in one line."""
     where = record["machine"]
     software = ", ".join(f"{package} {text}" for package, text in where["versions"].items())
+    busy = record.get("others")
+    shared = "" if busy is None else f"programs of others kept {busy:.1f} of the cores busy; "
     return (
-        f"{record['rounds']} rounds; {where['processor']}, {where['cores']} cores, {where['system']}; {software}; "
-        f"{where['date']}."
+        f"{record['rounds']} rounds; {shared}{where['processor']}, {where['cores']} cores, {where['system']}; "
+        f"{software}; {where['date']}."
     )

@@ -15,11 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from keras_course.base import reach_root
+
 import numpy as np
 
 
 def load(path: Path) -> Any:
     """The workload of a file."""
+    reach_root()  # it imports what the files beside it share
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec
     assert spec.loader

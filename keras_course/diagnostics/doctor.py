@@ -106,25 +106,38 @@ def _judged(finding: Finding, harm: Harm) -> Finding:
 def _explained(found: list[Finding]) -> list[Finding]:
     """Symptoms of a named cause become notes behind it; the rest stands in the order of confidence."""
     named = sorted((f for f in found if f.kind == "named"), key=lambda f: -f.confidence)
-    kept: list[Finding] = []
-    demoted: list[Finding] = []
-    for finding in named:
-        upstream = [o for o in named if o is not finding and _explains(o, finding)]
-        if upstream:
-            demoted.append(
-                dataclasses.replace(
-                    finding, kind="note", evidence=f"{finding.evidence} (follows from {upstream[0].cause})"
-                )
-            )
-        else:
-            kept.append(finding)
+    upstream = [
+        [o for i, o in enumerate(named) if i != place and _explains(o, finding, first=i < place)]
+        for place, finding in enumerate(named)
+    ]
+    roots = _roots(named, upstream)
+    kept = [finding for place, finding in enumerate(named) if place in roots]
+    demoted = [
+        dataclasses.replace(finding, kind="note", evidence=f"{finding.evidence} (follows from {above[0].cause})")
+        for place, (finding, above) in enumerate(zip(named, upstream, strict=True))
+        if place not in roots
+    ]
     notes = [f for f in found if f.kind == "note"]
     return [*kept, *demoted, *sorted(notes, key=lambda f: -f.confidence)]
 
 
-def _explains(cause: Finding, symptom: Finding) -> bool:
-    """Whether `symptom` follows from `cause`; of two that explain each other, from the more confident one."""
+def _roots(named: list[Finding], upstream: list[list[Finding]]) -> set[int]:
+    """The places of those that nothing explains; of causes that explain each other in a circle, of the surest one."""
+    roots = {place for place, above in enumerate(upstream) if not above}
+    while True:
+        reached = {id(named[place]) for place in roots}
+        while more := [f for f, above in zip(named, upstream, strict=True) if id(f) not in reached
+                       and any(id(o) in reached for o in above)]:  # fmt: skip
+            reached |= set(map(id, more))
+        left = [place for place, finding in enumerate(named) if id(finding) not in reached]
+        if not left:
+            return roots
+        roots.add(left[0])
+
+
+def _explains(cause: Finding, symptom: Finding, *, first: bool) -> bool:
+    """Whether `symptom` follows from `cause`; of two that explain each other, from the one that comes first."""
     if symptom.cause not in CAUSES[cause.cause].explains:
         return False
     mutual = cause.cause in CAUSES[symptom.cause].explains
-    return not mutual or cause.confidence >= symptom.confidence
+    return not mutual or first

@@ -7,6 +7,7 @@ Each number goes into `Observation.experiments`, so that the rules stay function
 import time
 from typing import Any
 
+from keras_course.diagnostics import harm
 from keras_course.diagnostics.observation import Observation
 from keras_course.diagnostics.replay import Replay, optimizer_of
 from keras_course.diagnostics.trainings import Training
@@ -39,12 +40,16 @@ def rate_of(seen: Observation) -> float | None:
         return None
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = steps.update / steps.gradient
-        parallel = ratio[(np.abs(steps.aligned) > 0.999) & np.isfinite(ratio) & (ratio > 0)]
-    return float(np.median(parallel)) if parallel.size else None
+        usable = np.isfinite(ratio) & (ratio > 0)
+        for cosine in (0.999, 0.5):  # a tiny rate drowns in the rounding of the weights
+            parallel = ratio[usable & (np.abs(steps.aligned) > cosine)]
+            if parallel.size:
+                return float(np.median(parallel))
+    return None
 
 
-def run(training: Training, seen: Observation) -> dict[str, float]:
-    """The experiments on one training; what cannot be tried is left out."""
+def run(training: Training, seen: Observation, *, harmed: bool) -> dict[str, float]:
+    """The experiments on one training; what cannot be tried is left out. Without harm only whether it is linear."""
     try:
         replay = replay_of(training)
     except Exception as error:
@@ -56,13 +61,16 @@ def run(training: Training, seen: Observation) -> dict[str, float]:
         return {}
     found: dict[str, float] = {}
     begun = time.monotonic()
-    for experiment in (rates, late_rates, fresh, reach, superposition, outputs):
+    chosen = (rates, late_rates, fresh, reach, superposition, outputs) if harmed else (superposition,)
+    for experiment in chosen:
         if time.monotonic() - begun < SECONDS:
             try:
                 found |= experiment(replay, seen, training)
             except Exception as error:
                 seen.unseen.append(f"`{experiment.__name__}` could not be tried: {str(error).splitlines()[0]:.120}")
     replay.close()
+    if found.get("superposition", 1.0) < 1e-4:
+        found |= bent_gain(seen)
     return found
 
 
@@ -143,6 +151,12 @@ def reach(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
     before = float(replay.losses(replay.start, [batch])[0])
     curve = replay.train(optimizer_of("Adam", 0.01), steps=100, batches=[batch])
     return {"few_start": before, "few_end": curve.end}
+
+
+def bent_gain(seen: Observation) -> dict[str, float]:
+    """How much better a forest does than a linear model on the same rows: 1 less the ratio of their losses."""
+    linear, bent = harm.loss_of_models(seen, bent=False), harm.loss_of_models(seen, bent=True)
+    return {"bent_gain": 1 - bent / linear} if linear and bent is not None else {}
 
 
 def few(batch: list[np.ndarray], n: int) -> list[np.ndarray] | None:

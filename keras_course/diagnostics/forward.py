@@ -53,6 +53,7 @@ ACTIVATIONS = {
     "Erf": "gelu",
     "Erfc": "gelu",
 }
+GATES = ("Sigmoid", "Tanh")
 RESHAPING = {"Identity", "Reshape", "Squeeze", "ExpandDims", "Cast", "StopGradient", "Transpose", "StridedSlice"}
 SHAPES = {"Shape", "ShapeN", "Size", "Rank", "Const", "ZerosLike", "OnesLike"}
 JOINS = {"BatchMatMulV2", "BatchMatMulV3", "MatMul", "Einsum"}  # of two mixed values: attention, where a chain ends
@@ -315,12 +316,13 @@ def _activation(output: Any, kinds: dict[str, int], followers: dict) -> tuple[st
 
 def _gated(op: Any, followers: dict, kinds: dict[str, int]) -> tuple[str, Any]:
     """An activation whose value multiplies another one is a gate, or swish when that other one is its own input."""
-    for product in (
-        f for f in followers[op.outputs[0].name] if f.type == "Mul" and op.type in ("Sigmoid", "Erf", "Tanh")
-    ):
-        others = [t for t in product.inputs if t is not op.outputs[0] and kinds[t.name] == MIXED]
+    products = [f for f in followers[op.outputs[0].name] if f.type == "Mul"] if op.type in GATES else []
+    for product in products:
+        others = [t for t in product.inputs if t.name != op.outputs[0].name and kinds[t.name] == MIXED]
         if others:
-            own = others[0] in list(op.inputs) or others[0].op.inputs[:1] == op.inputs[:1]
+            # by name: tensors of a graph cannot be compared
+            mine = {t.name for t in op.inputs} | {t.name for entering in op.inputs for t in entering.op.inputs}
+            own = others[0].name in mine
             return ("swish" if own else "gate"), product.outputs[0]
     return ACTIVATIONS[op.type], op.outputs[0]
 

@@ -259,6 +259,8 @@ Each cause that a diagnosis can name: what it means, how it shows, how it is tol
 Names in `this type` with a slash are TensorBoard tags: `dead_share/<layer>` is one curve for each layer. The tab
 "Diagnosis" of TensorBoard shows the same text beside the run, with a heat map of layers and steps for each quantity.
 
+![The tab: runs, causes with evidence and repair, the loss, gradient norms by layer and step](diagnosis.png)
+
 A cause is named when there is evidence of its mechanism and the training was harmed: the loss is not better than that
 of the best constant prediction, it diverged, or validation falls behind. Mechanism without harm is a note. A cause
 explains its symptoms: these are not named beside it.

@@ -2,6 +2,8 @@
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 from keras_course.diagnostics.observation import Data, Observation
 
@@ -49,6 +51,8 @@ def harm_of(seen: Observation) -> Harm:
     end, error = float(np.mean(tail)), float(np.std(tail) / np.sqrt(len(tail)))
     start = float(np.mean(losses[: max(min(5, len(losses) // 4), 1)]))
     falling = _falling(losses)
+    if impossible(seen):
+        return Harm(degree=2.0, sentence=f"the loss ends at {end:.3g}, and {seen.loss.name} is never below 0", end=end)
     best, reference = baseline_of(seen), None
     if best is not None and best > 0:
         reference = reference_of(seen)
@@ -59,6 +63,10 @@ def harm_of(seen: Observation) -> Harm:
                 degree=2.0, sentence=f"the loss ends at {end:.3g}, and a cross-entropy is never below 0", end=end
             )
         degree = (end - low) / (best - low)
+        values = [row["val_loss"] for row in seen.epochs if np.isfinite(row.get("val_loss", np.nan))]
+        judged = values[-1] if values else 2 * end
+        if reference is not None and reference > 0.95 * best and judged > 0.95 * best:
+            degree = max(degree, 0.5)  # what can be learned by heart is not what was to be learned
         words = f"the loss ends at {end:.3g}, the best constant gives {best:.3g}"
         if reference is not None:
             words += f", a simple model {reference:.3g}"
@@ -71,8 +79,6 @@ def harm_of(seen: Observation) -> Harm:
             end=end,
             still_falling=falling,
         )
-    if end < 0 and seen.loss.name in CROSS:
-        return Harm(degree=2.0, sentence=f"the loss ends at {end:.3g}, and a cross-entropy is never below 0", end=end)
     # Without a known target only progress can be judged: none at all, or uphill, is harm.
     moved = (start - end) / max(abs(start), 1e-12)
     grew = end > start + 3 * error and moved < -0.2
@@ -83,6 +89,12 @@ def harm_of(seen: Observation) -> Harm:
         end=end,
         still_falling=falling,
     )
+
+
+def impossible(seen: Observation) -> bool:
+    """Whether the loss is below 0, where it has a name whose loss cannot be."""
+    losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
+    return bool(len(losses)) and seen.loss.name in (*CROSS, SQUARED, ABSOLUTE) and float(np.min(losses)) < -1e-3
 
 
 def _falling(losses: np.ndarray) -> bool:
@@ -170,9 +182,13 @@ def _data_loss(seen: Observation, y: np.ndarray | None, output: np.ndarray | Non
         p = np.clip(o.reshape(-1), 1e-7, 1 - 1e-7)
         return float(np.mean(-t.reshape(-1) * np.log(p) - (1 - t.reshape(-1)) * np.log(1 - p)))
     if name == "sparse_categorical_crossentropy" and o.ndim == 2 and t.size == len(o):
-        p = o if not logits else np.exp(o - o.max(1, keepdims=True))
-        own = p[np.arange(len(o)), t.reshape(-1).astype(int)] / p.sum(1)
-        return float(np.mean(-np.log(np.clip(own, 1e-7, 1))))
+        rows, labels = np.arange(len(o)), t.reshape(-1).astype(int)
+        if labels.min() < 0 or labels.max() >= o.shape[1]:
+            return None
+        if logits:
+            top = o.max(1)
+            return float(np.mean(top + np.log(np.exp(o - top[:, None]).sum(1)) - o[rows, labels]))
+        return float(np.mean(-np.log(np.clip(o[rows, labels] / o.sum(1), 1e-7, 1)))) if o.min() >= 0 else None
     return None
 
 
@@ -181,8 +197,16 @@ def _entropy(counts: np.ndarray) -> float:
     return float(-np.sum(p * np.log(p)))
 
 
-def reference_of(seen: Observation) -> float | None:
-    """The cross-validated loss of a linear model and of nearest neighbours, whichever is lower; None without data."""
+def reference_of(seen: Observation, classifiers: Sequence[Any] = (), regressors: Sequence[Any] = ()) -> float | None:
+    """The cross-validated loss of the best of some models; None without data.
+
+    Without models named: of a linear one and of ten nearest neighbours.
+    """
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    classifiers = classifiers or (LogisticRegression(C=0.1, max_iter=60), KNeighborsClassifier(10))
+    regressors = regressors or (RidgeCV(np.logspace(-2, 3, 6)), KNeighborsRegressor(10))
     data = seen.train
     if data is None or data.y is None or len(data.y) < 40 or data.x.dtype.kind not in "iufb":
         return None
@@ -192,20 +216,31 @@ def reference_of(seen: Observation) -> float | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _reference(x.astype("float64"), data, seen.loss.name)
+            return _reference(x.astype("float64"), data, seen.loss.name, classifiers, regressors)
         except ValueError:
             return None
 
 
-def _reference(x: np.ndarray, data: Data, loss: str) -> float | None:
+def loss_of_models(seen: Observation, *, bent: bool) -> float | None:
+    """The cross-validated loss of a linear model, or of a forest, on the rows of the training."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
     from sklearn.linear_model import LogisticRegression, RidgeCV
+
+    classifiers = (RandomForestClassifier(60, random_state=0),) if bent else (LogisticRegression(C=0.1, max_iter=60),)
+    regressors = (RandomForestRegressor(60, random_state=0),) if bent else (RidgeCV(np.logspace(-2, 3, 6)),)
+    return reference_of(seen, classifiers, regressors)
+
+
+def _reference(
+    x: np.ndarray, data: Data, loss: str, classifiers: Sequence[Any], regressors: Sequence[Any]
+) -> float | None:
     from sklearn.model_selection import cross_val_predict
-    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     rows = np.random.default_rng(0).permutation(len(x))[:ROWS]
     x, y = x[rows], np.asarray(data.y)[rows]
+    found = []
     if loss in CROSS:
         labels = y.argmax(-1) if loss == "categorical_crossentropy" else y.reshape(len(y), -1)
         if labels.ndim == 2 and labels.shape[1] != 1:
@@ -213,22 +248,17 @@ def _reference(x: np.ndarray, data: Data, loss: str) -> float | None:
         labels = labels.reshape(-1).astype(int)
         if np.min(np.unique(labels, return_counts=True)[1]) < 3:
             return None
-        found = []
-        for model in (LogisticRegression(C=0.1, max_iter=60), KNeighborsClassifier(10)):
+        for model in classifiers:
             p = cross_val_predict(make_pipeline(StandardScaler(), model), x, labels, cv=3, method="predict_proba")
             own = p[np.arange(len(p)), np.searchsorted(np.unique(labels), labels)]
             found.append(float(np.mean(-np.log(np.clip(own, 0.01, 1)))))
-        return min(found)
-    if loss in (SQUARED, ABSOLUTE):
+    elif loss in (SQUARED, ABSOLUTE):
         targets = y.reshape(len(y), -1).astype("float64")
         if targets.shape[1] > 20:
             return None
-        found = []
-        for model in (RidgeCV(np.logspace(-2, 3, 6)), KNeighborsRegressor(10)):
-            rest = (
-                cross_val_predict(make_pipeline(StandardScaler(), model), x, targets, cv=3).reshape(targets.shape)
-                - targets
-            )
+        for model in regressors:
+            fitted = make_pipeline(StandardScaler(), model)
+            rest = cross_val_predict(fitted, x, targets.squeeze(-1) if targets.shape[1] == 1 else targets, cv=3)
+            rest = rest.reshape(targets.shape) - targets
             found.append(float(np.mean(rest**2 if loss == SQUARED else np.abs(rest))))
-        return min(found)
-    return None
+    return min(found) if found else None

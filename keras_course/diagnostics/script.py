@@ -10,6 +10,7 @@ import importlib.util
 import os
 import runpy
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 from keras_course.base import require
 
+LOOK = 5.0  # seconds between two writes for TensorBoard
 EVERY = 0.2  # seconds between two looks at how far the script is
 
 
@@ -95,6 +97,7 @@ class Session:
         self.seen: Any = None
         self.stopped = ""
         self.running = False
+        self.looked = time.monotonic()
         self.stack = ExitStack()
 
     def __enter__(self) -> "Session":
@@ -119,7 +122,10 @@ class Session:
                 self.stack.enter_context(repeated(self.check, EVERY))
 
     def check(self) -> None:
-        """Ends the script when it has gone far enough."""
+        """Writes what has been seen, and ends the script when it has gone far enough."""
+        if self.folder is not None and self.seen is not None and time.monotonic() - self.looked > LOOK:
+            self.seen.look()
+            self.looked = time.monotonic()
         if not self.running or self.stopped:
             return
         trainings = [t for t in list(self.seen.monitor.trainings) if t.count]

@@ -145,6 +145,8 @@ def neighbour_correlation(images: np.ndarray) -> float:
 
 def keys(x: np.ndarray) -> np.ndarray:
     """(n,) a number for each row, equal for equal rows."""
+    if x.dtype.kind not in "iufb":
+        return np.array([hash(tuple(map(str, np.ravel(row)))) for row in x])
     flat = np.ascontiguousarray(np.reshape(x, (len(x), -1)))
     return np.array([hash(row.tobytes()) for row in flat])
 
@@ -163,7 +165,8 @@ class Shared(NamedTuple):
 
 def shared_rows(first: np.ndarray, second: np.ndarray) -> Shared:
     """Rows that both parts hold. Discrete data repeat by chance: as often as inside a half of the first part."""
-    a, b = keys(first), keys(np.asarray(second, np.asarray(first).dtype))
+    first, second = np.asarray(first), np.asarray(second)
+    a, b = keys(first), keys(second.astype(first.dtype) if first.dtype.kind in "iufb" else second)
     halves = np.random.default_rng(0).permutation(len(a))
     left, right = a[halves[: len(a) // 2]], a[halves[len(a) // 2 :]]
     expected = float(np.mean(np.isin(right, left))) if len(a) > 1 else 0.0

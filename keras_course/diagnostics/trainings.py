@@ -115,6 +115,8 @@ class Training:
         forward = graphs.read(loss, {id(v.handle): name for v, name in self.names.items()}, noted)
         if self.forward is None:
             self.forward = forward
+            if self.facts is None and graphs.frame_of(forward.loss.op)[0]:
+                self.site = graphs.frame_of(forward.loss.op)  # the call of a traced function says less
             self._remember(forward.reads.values())
         return forward
 
@@ -190,6 +192,8 @@ class Training:
 
     @property
     def count(self) -> int:
+        if self.closed is not None:
+            return self.closed.steps.count if self.closed.steps is not None else 0
         return int(self.recorder.step.numpy()) if self.recorder else 0
 
     def observe(self) -> Observation:
@@ -256,8 +260,7 @@ class Training:
             return False
         try:
             traced = tf.function(lambda x: self.model(x, training=False)).get_concrete_function(self.entering)
-            outputs = [t for t in tf.nest.flatten(traced.structured_outputs) if tf.is_tensor(t)]
-            kinds = {op.type for t in outputs for op in graphs.ancestors(traced.graph.get_tensor_by_name(t.name))}
+            kinds = {op.type for output in traced.outputs for op in graphs.ancestors(output)}
         except Exception:  # a model that cannot be called so says nothing
             return False
         return any("RandomUniform" in kind for kind in kinds)

@@ -3,6 +3,7 @@
 import html
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 from keras_course.diagnostics import points
@@ -100,7 +101,8 @@ def _cause(finding: Finding) -> str:
 
 
 def _where(finding: Finding) -> str:
-    place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+    file = Path(finding.file).name
+    place = f"{file}:{finding.line}" if finding.line else file
     step = "" if finding.step is None else f"step {finding.step}"
     return ", ".join(part for part in (finding.layer, step, place) if part)
 

@@ -1,5 +1,6 @@
 """Watching a training from inside a script: a context for anything, a callback for `fit`."""
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -74,8 +75,9 @@ def examined(training: Training) -> Report:
     """The verdict on one training. Experiments are made on copies, and only where there is harm."""
     seen = training.close()
     harm = doctor.harm_of(seen)
-    if harm.degree >= SUSPICIOUS or harm.diverged:
-        seen.experiments |= experiments.run(training, seen)
+    harmed = harm.degree >= SUSPICIOUS or harm.diverged
+    if harmed or any(unit.activation == "linear" for unit in seen.units[:-1]):
+        seen.experiments |= experiments.run(training, seen, harmed=harmed)
     return doctor.examine(seen)
 
 
@@ -100,7 +102,8 @@ def repeated(function: Callable[[], Any], seconds: float) -> Iterator[None]:
 
     def run() -> None:
         while not stop.wait(seconds):
-            function()
+            with contextlib.suppress(Exception):  # it looks at what changes meanwhile; the next look may succeed
+                function()
 
     thread = threading.Thread(target=run, daemon=True) if seconds else None
     if thread:

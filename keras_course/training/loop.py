@@ -1,5 +1,6 @@
 """The one training loop. What is minimised is an argument, so that a new idea needs an objective, not a loop."""
 
+import contextlib
 import dataclasses
 import operator
 from typing import Any
@@ -49,6 +50,7 @@ def fit(
     strategy: tf.distribute.Strategy | None = None,
     precision: str | None = None,
     progress: bool = True,
+    watch: contextlib.AbstractContextManager[Any] | None = None,
 ) -> History:
     """Minimises `objective` over the trainable weights of `model`.
 
@@ -75,6 +77,8 @@ def fit(
             The losses are those of one device but for the order of the sums. Of several processes the first writes.
         precision: "mixed_bfloat16" or "float32", which `set_precision` gives the layers; None leaves them as they are.
         progress: False shows nothing.
+        watch: a context in which the steps are traced and run, such as `diagnostics.watch(...)`, which says why they do
+            not train.
 
     Returns:
         The means of each epoch, weighted by the sizes of the batches, and the learning rate at its end.
@@ -131,6 +135,7 @@ def fit(
     session.restore()
     shown = progress and distribution.is_chief(strategy)
     with (
+        watch or contextlib.nullcontext(),
         display(stage, epochs=epochs, steps=steps, progress=shown) as show,
         distribution.summed_once(optimizer, strategy),
     ):

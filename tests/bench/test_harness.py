@@ -220,3 +220,13 @@ def test_differences_are_said_in_words(received, said):
 def test_ratios_are_taken_inside_a_round():
     ours, theirs = ([{"cpu": c} for c in values] for values in ((1.0, 2.0, 10.0), (2.0, 4.0, 20.0)))
     assert harness.ratios(theirs, ours, "cpu") == {"median": 2, "low": 2, "high": 2}
+
+
+def test_what_others_kept_busy_is_what_is_left_of_the_processors(tmp_path):
+    # user, nice, system, idle, iowait, irq, softirq, steal: 30 s of work in 100 ticks a second, guests are in user
+    (tmp_path / "stat").write_text("cpu  1000 200 1500 9000 800 100 150 50 700 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n")
+    assert harness.clocks(tmp_path / "stat")[0] * harness.os.sysconf("SC_CLK_TCK") == 3000
+    assert harness.others((100.0, 5.0, 20.0), (130.0, 15.0, 30.0)) == 2.0
+    assert harness.others((100.0, 5.0, 20.0), (130.0, 36.0, 30.0)) == 0.0  # ticks are coarser than our own seconds
+    assert harness.clocks(tmp_path / "nothing") is None
+    assert harness.others(None, (130.0, 15.0, 30.0)) is None

@@ -74,3 +74,12 @@ def test_the_page_that_is_committed_is_the_one_that_the_records_give():
     if not records:
         pytest.skip("no benchmark has been recorded yet")
     assert report.RESULTS.read_text() == report.results(records)
+
+
+def test_a_shared_machine_is_said():
+    where = {"processor": "P", "cores": 2, "system": "S", "versions": {"numpy": "2"}, "date": "2026-01-01"}
+    record = {"rounds": 3, "others": 1.26, "machine": where}
+    assert report.protocol(record) == (
+        "3 rounds; programs of others kept 1.3 of the cores busy; P, 2 cores, S; numpy 2; 2026-01-01."
+    )
+    assert report.protocol(record | {"others": None}) == "3 rounds; P, 2 cores, S; numpy 2; 2026-01-01."

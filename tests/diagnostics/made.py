@@ -19,7 +19,7 @@ FINDING = Finding(
     layer="dense",
     step=3,
     tag="dead_share/dense",
-    file="train.py",
+    file="/home/someone/train.py",
     line=12,
 )
 

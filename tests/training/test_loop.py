@@ -1,3 +1,5 @@
+import contextlib
+
 from keras_course.base import InputError
 from keras_course.training import Checkpoint, Diverged, EarlyStopping, evaluate, fit
 from keras_course.training.session import Pace
@@ -193,3 +195,25 @@ def test_a_dataset_does_not_ask_the_log_for_a_checkpoint(tmp_path):
     log = Memory(Checkpoint(tmp_path / "stage.npz", settings={}))
     fit(linear(), squared_error, regression().dataset(), epochs=1, optimizer=sgd(), log=log, progress=False)
     assert not (tmp_path / "stage.npz").exists()
+
+
+def test_all_steps_are_traced_and_run_inside_the_watch():
+    inside, seen = [], []
+
+    @contextlib.contextmanager
+    def watch():
+        inside.append(True)
+        yield
+        inside.clear()
+
+    def objective(model, batch, training):
+        seen.append(bool(inside))
+        return squared_error(model, batch, training)
+
+    options = {"epochs": 2, "graph": False, "progress": False}
+    watched, plain = (
+        fit(linear(), objective, regression(n=6, batch_size=3), optimizer=sgd(0.1), watch=context, **options)
+        for context in (watch(), None)
+    )
+    assert seen == 4 * [True] + 4 * [False]
+    assert watched["loss"] == plain["loss"]

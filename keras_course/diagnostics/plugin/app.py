@@ -1,6 +1,7 @@
 """The server's side of the tab: its files, and what it shows of each run, as JSON."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from werkzeug import Request, Response
 STATIC = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript", ".css": "text/css"}  # a browser refuses a module of any other type
 READ = 1000  # points of a series that are asked for
+QUIET = 60.0  # seconds without news after which a run that has not finished may have been killed
 
 
 class Plugin(base_plugin.TBPlugin):
@@ -70,7 +72,8 @@ class Plugin(base_plugin.TBPlugin):
             downsample=READ,
             run_tag_filter=RunTagFilter(runs=runs, tags=["diagnosis"]),
         )
-        return {run: json.loads(tags["diagnosis"][-1].numpy.item()) for run, tags in found.items() if tags["diagnosis"]}
+        last = {run: tags["diagnosis"][-1] for run, tags in found.items() if tags["diagnosis"]}
+        return {run: json.loads(datum.numpy.item()) | _heard(datum.wall_time) for run, datum in last.items()}
 
     def _scalars(self, environ: dict, run: str) -> dict[str, Series]:
         found = self._provider.read_scalars(
@@ -85,7 +88,11 @@ class Plugin(base_plugin.TBPlugin):
 
 def _brief(about: dict[str, Any]) -> dict[str, Any]:
     named = [finding["cause"] for finding in about["findings"] if finding["kind"] == "named"]
-    return {"name": about["name"], "finished": about["finished"], "step": about["step"], "causes": named}
+    return {key: about[key] for key in ("name", "finished", "quiet", "step")} | {"causes": named}
+
+
+def _heard(wall_time: float) -> dict[str, bool]:
+    return {"quiet": time.time() - wall_time > QUIET}
 
 
 def _file(path: Path) -> Callable:

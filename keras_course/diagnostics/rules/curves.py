@@ -67,7 +67,8 @@ def small_capacity(seen: Observation) -> list[Finding]:
     ]
     narrow = widths and min(widths) <= 4
     stuck = "few_end" in e and e["few_end"] > 0.5 * e["few_start"]
-    if harm.still_falling or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
+    tiny = narrow and min(widths) <= 2
+    if (harm.still_falling and not tiny) or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
         return []
     text = (
         f"the narrowest hidden layer has {min(widths)} units"
@@ -76,7 +77,9 @@ def small_capacity(seen: Observation) -> list[Finding]:
     )
     return [
         Finding(
-            cause="underfitting_capacity", confidence=0.4 if narrow else 0.25, evidence=f"{text}, and {harm.sentence}"
+            cause="underfitting_capacity",
+            confidence=0.92 if tiny else 0.4 if narrow else 0.25,
+            evidence=f"{text}, and {harm.sentence}",
         )
     ]
 

@@ -73,6 +73,7 @@ def constant_labels(seen: Observation) -> list[Finding]:
     if seen.loss.name not in CATEGORICAL + BINARY + DIFFERENCES or np.any(y != y[:1]):
         return []
     alone = seen.interface != "loop" and (seen.plan.epochs or 1) > 1 and all(v.trainable for v in seen.variables)
+    alone = alone or (seen.loss.name in CATEGORICAL and (seen.classes or 1) > 2)  # no game has three outcomes
     return [
         Finding(
             cause="constant_labels",
@@ -251,9 +252,9 @@ def _reach(seen: Observation) -> float | None:
 def nan_or_inf_in_data(seen: Observation) -> list[Finding]:
     """Row 14: inputs or targets are not finite.
 
-    Certain when the loss is not finite either and the weights were finite before the step at which it showed; a note
-    while the loss is finite, since a mask or an imputing layer takes care of it. Must stay silent: inputs that became
-    so behind weights that already were. Source: UMLAUT's u1.
+    Certain when the loss is not finite either and the weights were finite before the step at which it showed; with a
+    finite loss only where there is harm, since a mask or an imputing layer takes care of it. Must stay
+    silent: inputs that became so behind weights that already were. Source: UMLAUT's u1.
     """
     losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
     broken = not np.isfinite(losses).all()
@@ -263,8 +264,7 @@ def nan_or_inf_in_data(seen: Observation) -> list[Finding]:
             return [
                 Finding(
                     cause="nan_or_inf_in_data",
-                    kind="named" if broken or not len(losses) else "note",
-                    confidence=1.0 if broken else 0.5,
+                    confidence=1.0 if broken else 0.93,
                     certain=broken,
                     evidence=f"{share:.2g} of the values of {where} are not finite",
                     tag="inputs/max",

@@ -69,7 +69,9 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     Source: taxonomy row 32.
     """
     e = seen.experiments
-    if "probe_ten" not in e or not np.isfinite(e["probe_ten"]):
+    if "probe_ten" not in e:
+        return _low_by_updates(seen)
+    if not np.isfinite(e["probe_ten"]):
         return []
     same, ten = e["probe_start"] - e["probe_same"], e["probe_start"] - e["probe_ten"]
     hundred = e["probe_start"] - e["probe_hundred"]
@@ -91,6 +93,25 @@ def rate_too_low(seen: Observation) -> list[Finding]:
             line=seen.line,
         )
     ]
+
+
+def _low_by_updates(seen: Observation) -> list[Finding]:
+    """Where steps by hand are so small that not even their rate can be read off: below the rounding of the weights.
+
+    Threshold: no weight matrix changes by more than 1e-5 of its norm in the middle step, and all have a gradient; at
+    that pace 10,000 steps move a weight by a tenth. Healthy runs were seen between 1e-4 and 0.235 in their first steps.
+    """
+    steps = seen.steps
+    if steps is None or len(steps.index) < 10 or seen.optimizer.rate is not None:
+        return []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(steps.weight > 0, steps.update / steps.weight, np.nan)
+    usable = np.isfinite(ratio).any(axis=0) & (np.nanmedian(steps.gradient, axis=0) > 1e-7)
+    if not usable.any() or not 0 < float(np.max(np.nanmedian(ratio[:, usable], axis=0))) < 1e-5:
+        return []
+    largest = float(np.max(np.nanmedian(ratio[:, usable], axis=0)))
+    text = f"the weights change by {largest:.1g} of their norm a step (healthy: above 1e-4)"
+    return [Finding(cause="learning_rate_too_low", confidence=0.75, step=0, tag="update_ratio", evidence=text)]
 
 
 def _would_go_on(e: dict[str, float]) -> bool:

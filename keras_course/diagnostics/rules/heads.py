@@ -219,6 +219,17 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
         return [low] if (y := targets_of(seen)) is not None and np.mean(y < 0.5) > 0.05 else []
     y = targets_of(seen)
     if (
+        seen.loss.name in BINARY
+        and y is not None
+        and y.ndim > 1
+        and 1 < y.shape[-1] == seen.classes  # one for each output: pixels, not classes
+        and np.mean((y < -0.01) | (y > 1.01)) > 0.01
+    ):
+        text = (
+            f"targets from {y.min():.3g} to {y.max():.3g} are no probabilities, which a binary cross-entropy compares"
+        )
+        return [_finding_range(seen, text, 0.95, True)]
+    if (
         seen.head not in RANGES
         or seen.loss.name not in DIFFERENCES
         or y is None

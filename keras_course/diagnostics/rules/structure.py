@@ -1,6 +1,6 @@
 """Rules on how the network is put together and how its step is written: rows 23 to 30, 38 and 39 of the taxonomy."""
 
-from keras_course.diagnostics.harm import penalty_shares
+from keras_course.diagnostics.harm import impossible, penalty_shares, targets_of
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
 
 import numpy as np
@@ -108,7 +108,8 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
     """Two layers or more with nothing between them that bends: the whole is one linear map.
 
     Threshold: superposition holds up to rounding: |f(a+b) - f(a) - f(b) + f(0)| < 1e-4 |f(a+b)|; measured 2e-7 for
-    linear nets, 0.03 for LeakyReLU(0.9), 0.5 for ReLU.
+    linear nets, 0.03 for LeakyReLU(0.9), 0.5 for ReLU. Without other harm it is named where a forest has at least a
+    tenth less loss than a linear model on the same rows.
     Must not trigger: a linear model on purpose (one layer); a part of a net that is factorised.
     Source: taxonomy row 25.
     """
@@ -116,10 +117,12 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
     linear = [u for u in seen.units[:-1] if u.activation == "linear"]
     if error is None or error > 1e-4 or not linear or len(seen.units) < 2:
         return []
+    gain = seen.experiments.get("bent_gain", 0.0)
     return [
         Finding(
             cause="missing_nonlinearity",
-            confidence=0.85,
+            confidence=0.9 if gain > 0.1 else 0.6,
+            certain=gain > 0.1,
             layer=linear[0].name,
             step=0,
             tag=f"activation_spread/{linear[0].name}",
@@ -201,7 +204,7 @@ def _stuck(seen: Observation) -> list[Finding]:
     rows = np.all(np.isfinite(steps.update), axis=1)
     if rows.sum() < 3 or not np.any(steps.update[rows] > 0):
         return []
-    still = np.all(steps.update[rows] == 0, axis=0) & (np.nanmin(steps.gradient[rows], axis=0) > 0)
+    still = np.all(steps.update[rows] == 0, axis=0) & (np.min(np.nan_to_num(steps.gradient[rows]), axis=0) > 0)
     trained = [v for v in seen.variables if v.trainable]
     left = [v for v, s in zip(trained, still, strict=False) if s and len(v.shape) >= 2]
     if not left:
@@ -262,6 +265,12 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     steps = seen.steps
     if steps is None:
         return []
+    if impossible(seen) and not _beyond_one(seen):
+        least = float(np.min(steps.all_losses))
+        text = f"the loss goes down to {least:.3g}, and {seen.loss.name} is never below 0: its negative is minimised"
+        return [
+            Finding(cause="gradient_sign_flipped", confidence=0.97, certain=True, step=0, tag="loss", evidence=text)
+        ]
     product = np.nansum(steps.aligned * steps.update * steps.gradient, axis=1)[:50]
     size = np.nansum(steps.update * steps.gradient, axis=1)[:50]
     use = np.isfinite(product) & (size > 0)
@@ -280,6 +289,14 @@ def sign_flipped(seen: Observation) -> list[Finding]:
             line=seen.line,
         )
     ]
+
+
+def _beyond_one(seen: Observation) -> bool:
+    """Whether targets leave [0, 1], for which a binary cross-entropy has no lower end."""
+    if seen.loss.name != "binary_crossentropy":
+        return False
+    targets = targets_of(seen)
+    return targets is None or (targets.dtype.kind == "f" and bool(targets.max() > 1 or targets.min() < 0))
 
 
 def loss_broadcast(seen: Observation) -> list[Finding]:
@@ -414,6 +431,17 @@ def dropout_mode(seen: Observation) -> list[Finding]:
     Must not trigger: a rate of 0; a model none of whose dropout layers is trainable.
     Source: taxonomy row 39.
     """
+    if seen.experiments.get("draws_in_evaluation"):
+        return [
+            Finding(
+                cause="dropout_mode",
+                confidence=0.92,
+                step=0,
+                evidence="the model draws random numbers with training=False too: dropout is on in evaluation",
+                file=seen.file,
+                line=seen.line,
+            )
+        ]
     rates = {
         layer["name"]: float(layer["config"].get("rate") or 0) for layer in seen.layers if "Dropout" in layer["class"]
     }
@@ -451,6 +479,10 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         for _, k in kernels(seen)
         if k.trainable and k.initial is not None and k.final is not None and np.any(k.initial)
     ]
+    silent = {u.name for i, u in enumerate(seen.units) if seen.probes and _share(seen.probes[-1].dead, i) > 0.5}
+    penalised = next(
+        (y["name"] for y in seen.layers if y["config"].get("activity_regularizer") and y["name"] in silent), ""
+    )
     rate = max([float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout")], default=0.0)
     if penalty > 0.5 * first > 0:
         text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
@@ -458,11 +490,21 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         text = f"{min(shares[-3:]):.0%} of the loss at the end is none of the data (more than half)"
     elif shrunk and max(shrunk) < 0.1:
         text = f"every weight matrix has shrunk to {max(shrunk):.2g} of its first norm or less (below 0.1)"
+    elif penalised:
+        text = f"{penalised} has a penalty on its activity, and more than half of its units are silent"
     elif rate >= 0.8:
         text = f"dropout takes away {rate:.0%} of a layer's outputs (80 % and more)"
     else:
         return []
-    return [Finding(cause="regularisation_overwhelms", confidence=0.85, tag="loss", step=0, evidence=text)]
+    return [
+        Finding(
+            cause="regularisation_overwhelms", confidence=0.93 if penalised else 0.85, tag="loss", step=0, evidence=text
+        )
+    ]
+
+
+def _share(shares: np.ndarray | None, i: int) -> float:
+    return float(shares[i]) if shares is not None and i < len(shares) else 0.0
 
 
 RULES = {

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 from keras_course.diagnostics import tensorboard
 from keras_course.diagnostics.causes import CAUSES
@@ -44,17 +45,25 @@ def logs(tmp_path_factory):
 def test_runs_are_listed_with_state_and_causes(logs):
     assert get(logs, "/runs") == {
         "runs": [
-            {"run": "bad", "name": "train", "finished": True, "step": 7, "causes": ["dead_units"]},
-            {"run": "good", "name": "train", "finished": True, "step": 3, "causes": []},
+            {"run": "bad", "name": "train", "finished": True, "quiet": False, "step": 7, "causes": ["dead_units"]},
+            {"run": "good", "name": "train", "finished": True, "quiet": False, "step": 3, "causes": []},
             {
                 "run": "open",
                 "name": "train",
                 "finished": False,
+                "quiet": False,
                 "step": 4,
                 "causes": [],
             },  # the last word, not the first
         ]
     }
+
+
+def test_a_run_without_news_for_a_minute_is_quiet(logs, monkeypatch):
+    now = time.time()
+    for seconds, quiet in ((0, False), (120, True)):
+        monkeypatch.setattr(time, "time", lambda seconds=seconds: now + seconds)
+        assert {run["quiet"] for run in get(logs, "/runs")["runs"]} == {quiet}
 
 
 def test_without_runs_the_list_is_empty_and_the_tab_is_there(tmp_path):

@@ -131,7 +131,7 @@ def test_values_that_are_not_finite_are_certain_when_the_loss_is_lost(value, whe
     (x[:, 3] if where == "x" else y)[40] = value
     assert only(training(x, y, loss=SQUARED, classes=1, output=one, losses=(1, np.nan)), "nan_or_inf_in_data").certain
     seen = training(x, y, loss=SQUARED, classes=1, output=one)
-    assert data.nan_or_inf_in_data(seen)[0].kind == "note"
+    assert not data.nan_or_inf_in_data(seen)[0].certain
 
 
 def test_inputs_behind_weights_that_are_lost_are_not_to_blame():

@@ -43,6 +43,12 @@ def test_the_last_rows_of_sorted_data_are_other_classes():
     assert "takes the last rows" in found.evidence
 
 
+def test_training_thinned_by_class_against_a_balanced_validation_set():
+    train, validation = halves()
+    kept = np.concatenate([train[LABELS[train] == k][: max(6, 120 >> k)] for k in range(10)])
+    assert named(splits.RULES, divided(DIGITS, LABELS, kept, validation))[0] == set()
+
+
 def test_a_small_validation_set_may_differ():
     order = np.random.default_rng(0).permutation(len(DIGITS))
     assert named(splits.RULES, divided(DIGITS, LABELS, order[:1700], order[1700:1725])) == (set(), set())

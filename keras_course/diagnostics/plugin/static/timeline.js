@@ -71,7 +71,8 @@ export function timeline(run, findings, { left, width, last }) {
   }
   if (epochs.length) {
     picture.append(svg('path', { d: path(epochs, x, y), class: 'validation' }));
-    for (const [step, value] of epochs.filter(([, v]) => Number.isFinite(v))) {
+    const squares = epochs.length > 40 ? [] : epochs.filter(([, v]) => Number.isFinite(v));
+    for (const [step, value] of squares) {
       picture.append(svg('rect', { x: x(step) - 3, y: y(value) - 3, width: 6, height: 6, class: 'square' }));
     }
   }

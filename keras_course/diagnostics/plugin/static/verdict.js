@@ -1,6 +1,6 @@
 // The verdict on a run: its causes with confidence, evidence, place and repair, then notes.
 
-import { counted, el, sentence } from './dom.js';
+import { counted, el, sentence, short } from './dom.js';
 import { QUANTITIES } from './scale.js';
 
 export function headline(run) {
@@ -11,7 +11,9 @@ export function headline(run) {
 
 export function state(run) {
   const steps = counted(run.step, 'step');
-  return run.finished ? `finished after ${steps}` : `still running, step ${run.step.toLocaleString('en')}`;
+  if (run.finished) return `finished after ${steps}`;
+  const at = `step ${run.step.toLocaleString('en')}`;
+  return run.quiet ? `not finished, no news since ${at}` : `still running, ${at}`;
 }
 
 // actions: {explain(cause), point(finding)}
@@ -32,7 +34,7 @@ export function verdict(run, actions) {
 }
 
 function about(run) {
-  const rate = run.rate == null ? '' : ` at rate ${run.rate}`;
+  const rate = run.rate == null ? '' : ` at rate ${short(run.rate)}`;
   const how = run.optimizer ? `, ${run.optimizer}${rate}` : '';
   const what = run.name === run.interface ? run.name : `${run.name}: ${run.interface}`;
   return [`${what}${how}, ${state(run)}`, run.file ? [', ', place(run)] : ''].flat();

@@ -1,0 +1,67 @@
+from keras_course.diagnostics.observation import Data, Loss, Observation, Unit, Variable
+from keras_course.diagnostics.rules.curves import RULES
+from tests.diagnostics.typed import SQUARED, steps
+
+import numpy as np
+
+REAL = np.array([1.0, 2.0, 4.0, 9.0])  # the best constant leaves 9.5
+
+
+def curves(train, val):
+    return Observation(name="m", epochs=[{"loss": a, "val_loss": b} for a, b in zip(train, val, strict=True)])
+
+
+E = np.arange(20)
+TURNS = 1 - 0.1 * np.minimum(E, 6) + 0.12 * np.maximum(E - 6, 0)  # lowest in epoch 7 with .4, ends at 1.96
+
+
+def test_validation_that_turns_and_climbs_while_training_falls():
+    (finding,) = RULES["overfitting"](curves(0.8**E, TURNS))
+    assert (finding.step, finding.certain) == (6, True)
+    (slight,) = RULES["overfitting"](curves(0.8**E, 1 - 0.1 * np.minimum(E, 6) + 0.02 * np.maximum(E - 6, 0)))
+    assert not slight.certain
+
+
+def test_what_is_no_overfitting():
+    wiggles = 0.4 + 0.05 * (-1.0) ** E
+    assert RULES["overfitting"](curves(0.8**E, wiggles)) == []
+    assert RULES["overfitting"](curves(TURNS, TURNS)) == [], "training climbs too"
+    assert RULES["overfitting"](curves(0.8**E, 0.9**E)) == []
+    assert RULES["overfitting"](curves(0.8 ** E[:7], TURNS[-7:])) == [], "too few epochs"
+    late = np.append(0.9 ** E[:-2], [3.0, 3.0])
+    assert RULES["overfitting"](curves(0.8**E, late)) == [], "two epochs after the best are too few"
+
+
+def ended(losses, widths=(30,), **experiments):
+    data = Data(x=np.zeros((4, 2)), y=REAL, n=4)
+    names = "abc"[: len(widths) + 1]
+    units = [Unit(name=n, kind="dense", variables=(n,)) for n in names]
+    variables = [Variable(name=n, shape=(5, w)) for n, w in zip(names, (*widths, 1), strict=True)]
+    return Observation(name="m", loss=Loss(name=SQUARED), train=data, steps=steps(losses), units=units,
+                       variables=variables, experiments=experiments)  # fmt: skip
+
+
+FLAT, FALLING, LEARNED = np.full(90, 9.0), np.linspace(12, 7, 90), np.linspace(12, 0.1, 90)
+
+
+def test_training_that_ends_while_the_loss_falls():
+    assert RULES["too_few_steps"](ended(FALLING))
+    assert RULES["too_few_steps"](ended(FLAT)) == []
+    assert RULES["too_few_steps"](ended(LEARNED)) == [], "it has learned what there is"
+    assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_same=7.0)), "twenty more steps would gain"
+    assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_same=8.8)) == []
+
+
+def test_networks_that_are_too_small():
+    (finding,) = RULES["underfitting_capacity"](ended(FLAT, widths=(30, 3)))
+    assert "has 3 units" in finding.evidence
+    assert RULES["underfitting_capacity"](ended(FLAT)) == []
+    assert RULES["underfitting_capacity"](ended(FLAT, few_start=2.0, few_end=1.5))
+    assert RULES["underfitting_capacity"](ended(FLAT, few_start=2.0, few_end=0.1)) == []
+    assert RULES["underfitting_capacity"](ended(FALLING, widths=(3,))) == [], "it still falls"
+    assert RULES["underfitting_capacity"](ended(FALLING, widths=(2,))), "two units are too few whatever it does"
+    assert RULES["underfitting_capacity"](ended(LEARNED, widths=(3,))) == []
+
+
+def test_an_empty_observation_is_judged_by_nothing():
+    assert [f for rule in RULES.values() for f in rule(Observation(name="m"))] == []

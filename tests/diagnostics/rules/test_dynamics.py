@@ -1,0 +1,182 @@
+from keras_course.diagnostics.observation import Observation, Optimizer, Probe, Unit, Variable
+from keras_course.diagnostics.rules.dynamics import RULES
+from tests.diagnostics.typed import steps
+
+import numpy as np
+import pytest
+
+RNG = np.random.default_rng(8)
+INF = float("inf")
+
+
+def fires(rule, seen):
+    return [(f.cause, f.kind) for f in RULES[rule](seen)]
+
+
+def tried(**numbers):
+    """What experiments said; by default 20 steps halve the loss at the rate, and ten times it diverges."""
+    usual = {"rate": 0.1, "probe_start": 2.0, "probe_worst": 2.1, "probe_same": 1.0, "probe_ten": INF,
+             "probe_hundred": INF, "end_same": 1.0, "end_tenth": 1.8, "end_ten": INF, "end_hundred": INF}  # fmt: skip
+    return Observation(name="m", experiments=usual | numbers, file="train.py", line=3)
+
+
+HIGH, LOW = "learning_rate_too_high", "learning_rate_too_low"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fires_"),
+    [
+        ({}, False),
+        ({"probe_worst": 8.0, "end_same": 5.0, "end_tenth": 1.0}, True),
+        ({"probe_worst": INF, "end_same": INF, "end_tenth": 1.0}, True),
+        ({"probe_worst": INF, "end_same": INF, "end_tenth": INF, "end_hundredth": 1.0}, True),
+        ({"probe_worst": 8.0, "end_same": 1.0, "end_tenth": 0.95}, False),  # a wiggle: a tenth does no better
+        ({"probe_worst": 2.5, "end_same": 5.0, "end_tenth": 1.0}, False),  # it never passed 1.3 times its start
+        ({"probe_worst": INF, "end_same": INF, "end_tenth": INF}, False),  # no rate helps
+    ],
+)
+def test_a_rate_is_too_high_when_steps_make_things_worse_and_smaller_ones_do_not(numbers, fires_):
+    assert bool(fires(HIGH, tried(**numbers))) == fires_
+
+
+def test_a_rate_too_high_says_where_and_how_much():
+    (finding,) = RULES[HIGH](tried(probe_worst=8.0, end_same=5.0, end_tenth=1.0))
+    assert (finding.file, finding.line, finding.step) == ("train.py", 3, 0)
+    assert "from 2 to 8" in finding.evidence
+    (weaker,) = RULES[HIGH](tried(probe_worst=3.0, end_same=5.0, end_tenth=1.0))
+    assert weaker.confidence < finding.confidence
+
+
+@pytest.mark.parametrize(
+    ("ratio", "losses", "fires_"),
+    [(0.5, [1, 2, 3, 4, 5], True), (0.2, [1, 2, 3, 4, 5], False), (0.5, [5, 4, 3, 2, 1], False)],
+)
+def test_where_steps_cannot_be_tried_again_their_length_and_the_loss_count(ratio, losses, fires_):
+    seen = Observation(name="m", steps=steps(losses), variables=[Variable(name="k", shape=(3, 4))])
+    seen.steps.update = seen.steps.weight * ratio
+    assert bool(fires(HIGH, seen)) == fires_
+    seen.variables[0].shape = (4,)
+    assert fires(HIGH, seen) == [], "biases begin at 0"
+
+
+SLOW = {"probe_same": 1.999, "probe_ten": 1.99, "probe_hundred": 1.9}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fires_"),
+    [
+        ({}, False),
+        (SLOW, True),
+        (SLOW | {"probe_same": 1.996}, False),  # ten times the rate does not do five times as much
+        (SLOW | {"probe_hundred": 1.99}, False),  # a hundred times does no more
+        (SLOW | {"probe_ten": INF, "probe_hundred": INF}, False),
+        (SLOW | {"late_start": 0.5, "late_ten": 0.49, "late_hundred": 0.48, "late_thousand": INF}, False),  # arrived
+        (SLOW | {"late_start": 1.9, "late_ten": 1.8, "late_hundred": 1.0, "late_thousand": INF}, True),
+    ],
+)
+def test_a_rate_is_too_low_when_longer_steps_do_more(numbers, fires_):
+    assert bool(fires(LOW, tried(**numbers))) == fires_
+
+
+T = np.arange(100)
+
+
+@pytest.mark.parametrize(
+    ("rates", "fires_"),
+    [
+        (np.full(100, 0.1), False),
+        (0.1 * 0.9**T, True),  # below 1 % from step 44 on
+        (0.05 * (1 + np.cos(np.pi * T / 99)), False),
+        (np.minimum(T / 10, 1) * 0.1, False),
+        (T / 99 * 0.1, True),
+        (np.where(T < 60, 0.1, 0.0001), False),
+        (np.where(T < 40, 0.1, 0.0001), True),
+    ],
+    ids=["constant", "gone", "cosine", "warm-up", "all warm-up", "low late", "low early"],
+)
+def test_schedules(rates, fires_):
+    assert bool(fires("lr_schedule_wrong", Observation(name="m", optimizer=Optimizer(schedule=rates)))) == fires_
+    logged = Observation(name="m", epochs=[{"learning_rate": float(r)} for r in rates])
+    assert bool(fires("lr_schedule_wrong", logged)) == fires_
+
+
+def with_gradients(gradient, losses=None):
+    made = steps(np.ones(len(gradient)) if losses is None else losses)
+    made.gradient = np.asarray(gradient, "float32")[:, None]
+    return Observation(name="m", steps=made, variables=[Variable(name="a/k", shape=(2, 2), layer="a")])
+
+
+def test_gradients_that_explode():
+    calm = np.ones(40)
+    assert fires("exploding_gradient", with_gradients(calm)) == []
+    spike = calm.copy()
+    spike[[20, 30]] = 1e4
+    assert fires("exploding_gradient", with_gradients(spike)) == [], "two spikes"
+    spike[35] = 1e4
+    assert fires("exploding_gradient", with_gradients(spike))
+    overflow = calm.copy()
+    overflow[12] = np.inf
+    (finding,) = RULES["exploding_gradient"](with_gradients(overflow))
+    assert (finding.step, finding.layer) == (12, "a")
+    losses = calm.copy()
+    losses[17] = np.nan
+    assert RULES["exploding_gradient"](with_gradients(calm, losses))[0].step == 17
+
+
+def deep(gradient, normalised=False, activation="sigmoid", **more):
+    count = len(gradient)
+    units = [Unit(name=f"u{i}", kind="dense", activation=activation, normalised=normalised) for i in range(count)]
+    rows = [Probe(step=i, gradient=np.array(gradient) * (1 + 0.1 * i), **more) for i in range(4)]
+    return Observation(name="m", units=units, probes=rows)
+
+
+def test_gradients_that_fade_from_layer_to_layer():
+    (finding,) = RULES["vanishing_gradient"](deep(1e-3 * 4.0 ** np.arange(-7, 1)))
+    assert (finding.layer, finding.tag) == ("u0", "gradient_norm/u0")
+    assert "factor of 4.0" in finding.evidence
+    assert fires("vanishing_gradient", deep(1e-9 * np.ones(8))) == [], "a ratio, not a size: the loss may be near 0"
+    assert fires("vanishing_gradient", deep(1.5 ** np.arange(-7.0, 1))) == []
+    assert fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), normalised=True)) == []
+    assert fires("vanishing_gradient", deep(8.0 ** np.arange(-2, 1))) == [], "three layers"
+    silent = np.array([0.95] + 7 * [0.1])
+    assert fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), dead=silent)) == []
+
+
+def shares(name, *rows, activation="relu"):
+    units = [Unit(name=n, kind="dense", activation=activation) for n in "abc"]
+    return Observation(name="m", units=units, probes=[Probe(step=i, **{name: np.array(r)}) for i, r in enumerate(rows)])
+
+
+def test_dead_units():
+    assert fires("dead_units", shares("dead", *3 * [[0.1, 0.9, np.nan]])) == [("dead_units", "named")]
+    (finding,) = RULES["dead_units"](shares("dead", *3 * [[0.1, 0.9, np.nan]]))
+    assert (finding.layer, finding.step, finding.tag) == ("b", 2, "dead_share/b")
+    assert fires("dead_units", shares("dead", *3 * [[0.3, 0.1, np.nan]])) == [("dead_units", "note")]
+    assert fires("dead_units", shares("dead", *3 * [[0.1, 0.15, np.nan]])) == []
+    assert fires("dead_units", shares("dead", *2 * [[0.9, 0.9, np.nan]])) == [], "two looks are too few"
+    waking = shares("dead", [0.9, 0, 0], [0.9, 0, 0], [0.1, 0, 0])
+    assert fires("dead_units", waking) == [], "the least of the three counts"
+    assert fires("dead_units", shares("dead", *3 * [3 * [np.nan]])) == []
+
+
+def test_saturated_units():
+    of = {"activation": "tanh"}
+    assert fires("saturated_units", shares("saturated", *3 * [[0.1, 0.8, 0]], **of)) == [("saturated_units", "named")]
+    assert fires("saturated_units", shares("saturated", *3 * [[0.1, 0.4, 0]], **of)) == []
+    assert fires("saturated_units", shares("saturated", *3 * [[0.1, 0.1, 0.9]], **of)) == [], "the head may be"
+
+
+def swinging(swing, end_tenth=0.5):
+    losses = 2 - 0.001 * np.arange(400) + swing * np.sign(np.sin(np.arange(400) / 20))
+    experiments = {"end_tenth": end_tenth, "end_same": 1.0}
+    return Observation(name="m", steps=steps(losses), experiments=experiments)
+
+
+def test_losses_that_swing_by_more_than_they_gain():
+    assert fires("oscillation", swinging(1.0))
+    assert fires("oscillation", swinging(0.02)) == []
+    assert fires("oscillation", swinging(1.0, end_tenth=0.95)) == [], "a smaller rate swings too"
+
+
+def test_an_empty_observation_is_judged_by_nothing():
+    assert [f for rule in RULES.values() for f in rule(Observation(name="m"))] == []

@@ -1,0 +1,143 @@
+from keras_course.diagnostics import doctor
+from keras_course.diagnostics.causes import CAUSES
+from keras_course.diagnostics.harm import Harm
+from keras_course.diagnostics.observation import Data, Finding, Loss, Observation
+from tests.diagnostics.typed import SQUARED, steps
+
+import numpy as np
+import pytest
+
+REAL = np.array([1.0, 2.0, 4.0, 9.0])  # the best constant leaves 9.5
+
+
+def ended(loss):
+    data = Data(x=np.zeros((4, 2)), y=REAL, n=4)
+    return Observation(name="m", loss=Loss(name=SQUARED), train=data, steps=steps([loss] * 40))
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """The verdict where the rules find just these."""
+
+    def examine(*found, loss=9.5):
+        monkeypatch.setattr(doctor, "rules", lambda: {"typed": lambda seen: list(found)})
+        return doctor.examine(ended(loss))
+
+    return examine
+
+
+def named(report):
+    return [f.cause for f in report.named]
+
+
+def notes(report):
+    return [f.cause for f in report.findings if f.kind == "note"]
+
+
+def test_every_rule_is_found_once_and_names_causes_of_the_table():
+    found = doctor.rules()
+    assert {"dead_units", "overfitting", "symmetric_or_zero_init", "leakage_feature", "data_sorted"} <= found.keys()
+    assert all(callable(rule) and rule.__doc__ for rule in found.values())
+
+
+def test_without_harm_a_finding_is_a_note_unless_it_is_certain(judged):
+    odd = Finding(cause="dead_units", confidence=0.9)
+    assert (named(judged(odd)), named(judged(odd, loss=0.1))) == (["dead_units"], [])
+    report = judged(odd, loss=0.1)
+    assert notes(report) == ["dead_units"]
+    assert report.healthy
+    assert named(judged(Finding(cause="loss_broadcast", certain=True), loss=0.1)) == ["loss_broadcast"]
+
+
+def test_what_harms_elsewhere_than_in_the_loss_is_named_beside_a_low_loss(judged):
+    assert named(judged(Finding(cause="leakage_feature", confidence=0.8), loss=0.1)) == ["leakage_feature"]
+
+
+def test_curves_ask_for_more_harm_than_mechanisms(judged):
+    curve, mechanism = Finding(cause="too_few_steps"), Finding(cause="init_scale")
+    assert named(judged(curve, mechanism, loss=0.4 * 9.5)) == ["init_scale"]
+    assert set(named(judged(curve, loss=0.7 * 9.5))) == {"too_few_steps"}
+
+
+def test_a_note_stays_a_note(judged):
+    report = judged(Finding(cause="missing_class", kind="note"))
+    assert (named(report), notes(report)) == ([], ["missing_class"])
+
+
+def test_a_cause_explains_its_symptoms(judged):
+    cause = Finding(cause="learning_rate_too_high", confidence=0.6)
+    symptom = Finding(cause="exploding_gradient", confidence=0.9, evidence="a norm of 1e9")
+    assert symptom.cause in CAUSES[cause.cause].explains
+    report = judged(symptom, cause)
+    assert named(report) == ["learning_rate_too_high"]
+    assert report.findings[1].evidence == "a norm of 1e9 (follows from learning_rate_too_high)"
+    assert named(judged(symptom)) == ["exploding_gradient"], "alone it is all that is known"
+
+
+def test_of_two_that_explain_each_other_the_surer_one_stays():
+    pairs = [(a, b) for a in CAUSES for b in CAUSES[a].explains if a < b and a in CAUSES[b].explains]
+    for a, b in pairs:
+        weak, sure = Finding(cause=a, confidence=0.5), Finding(cause=b, confidence=0.8)
+        assert [f.cause for f in doctor._explained([weak, sure]) if f.kind == "named"] == [b]
+        weak.confidence = 0.9
+        assert [f.cause for f in doctor._explained([weak, sure]) if f.kind == "named"] == [a]
+
+
+def test_no_set_of_causes_explains_itself_away():
+    for a in CAUSES:
+        for b in CAUSES[a].explains:
+            kept = [f.cause for f in doctor._explained([Finding(cause=a), Finding(cause=b)]) if f.kind == "named"]
+            assert len(kept) == 1, f"{a} and {b}: {kept}"
+
+
+def test_of_a_circle_the_surest_one_stays_beside_what_is_independent():
+    circle = ["frozen_or_disconnected", "learning_rate_too_high", "dead_units"]  # each explains the next
+    assert all(b in CAUSES[a].explains for a, b in zip(circle, [*circle[1:], circle[0]], strict=True))
+    for surest in circle:
+        found = [Finding(cause=c, confidence=0.9 if c == surest else 0.5) for c in [*circle, "missing_class"]]
+        kept = [f.cause for f in doctor._explained(found) if f.kind == "named"]
+        assert kept == [surest, "missing_class"]
+
+
+def test_independent_faults_stand_in_the_order_of_confidence(judged):
+    report = judged(
+        Finding(cause="data_sorted", confidence=0.6),
+        Finding(cause="missing_class", kind="note"),
+        Finding(cause="frozen_or_disconnected", confidence=0.9),
+    )
+    assert [f.cause for f in report.findings] == ["frozen_or_disconnected", "data_sorted", "missing_class"]
+    assert not report.healthy
+
+
+def test_the_strongest_finding_of_a_cause_stands_for_it(judged):
+    report = judged(
+        Finding(cause="dead_units", confidence=0.9, layer="b"),
+        Finding(cause="dead_units", confidence=0.6, layer="a"),
+        Finding(cause="dead_units", confidence=1.0, kind="note", layer="c"),
+    )
+    assert [(f.cause, f.layer) for f in report.findings] == [("dead_units", "b")]
+
+
+def test_the_repair_is_that_of_the_table_unless_a_rule_knows_better(judged):
+    (first,) = judged(Finding(cause="dead_units")).findings
+    assert first.repair == CAUSES["dead_units"].repair
+    (second,) = judged(Finding(cause="dead_units", repair="less")).findings
+    assert second.repair == "less"
+
+
+def test_a_mistake_in_a_rule_does_not_cost_the_verdict_of_the_others(monkeypatch):
+    def broken(seen):
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr(doctor, "rules", lambda: {"broken": broken, "good": lambda s: [Finding(cause="data_sorted")]})
+    report = doctor.examine(ended(9.5))
+    assert named(report) == ["data_sorted"]
+    assert report.observation.unseen == ["The rule broken failed: ZeroDivisionError: a mistake"]
+
+
+def test_what_does_not_learn_without_a_cause_is_not_healthy(judged):
+    assert judged().unexplained
+    assert not judged().healthy
+    assert judged(loss=0.5).healthy
+    diverged = doctor.Report(observation=ended(1.0), harm=Harm(degree=0.0, sentence="", diverged=True), findings=[])
+    assert diverged.unexplained

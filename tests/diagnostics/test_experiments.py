@@ -1,0 +1,74 @@
+from keras_course.diagnostics import experiments
+from tests.diagnostics.trained import X, Y, crossentropy, loop, watched
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+
+def tried(parts, *, rate=0.1, steps=40, harmed=True):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5,)), *parts])
+    variables = [v.value for v in model.trainable_variables]
+    (training,) = watched(lambda: loop(lambda a, b: crossentropy(model, a, b), variables, rate=rate, steps=steps))
+    seen = training.close()
+    found = experiments.run(training, seen, harmed=harmed)
+    assert not seen.unseen
+    return found, seen, training
+
+
+def silent():
+    """A layer that gives 0 for everything."""
+    return layers.Dense(16, "relu", kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(-1.0))
+
+
+def test_the_rate_of_steps_by_hand_is_read_off_them():
+    assert tried([layers.Dense(3)], rate=0.07)[0]["rate"] == pytest.approx(0.07, rel=1e-3)
+    assert tried([layers.Dense(3)], rate=1e-6)[0]["rate"] == pytest.approx(1e-6, rel=0.5), "below the rounding"
+
+
+def test_a_rate_that_is_too_high_is_better_at_a_tenth_and_one_too_low_at_ten_times():
+    high, *_ = tried([layers.Dense(8, "relu"), layers.Dense(3)], rate=30.0)
+    assert high["probe_worst"] > 1.3 * high["probe_start"]
+    assert min(high["end_tenth"], high.get("end_hundredth", np.inf)) < 0.9 * high["end_same"]
+    low, *_ = tried([layers.Dense(8, "relu"), layers.Dense(3)], rate=1e-4)
+    gains = [low["probe_start"] - low[f"probe_{name}"] for name in ("same", "ten", "hundred")]
+    assert gains[1] > 5 * gains[0] > 0
+    assert gains[2] > 5 * gains[1]
+    assert low["late_start"] - low["late_thousand"] > 0.1 * low["late_start"]
+
+
+def test_superposition_holds_for_linear_networks_only():
+    linear = tried([layers.Dense(8), layers.Dense(4), layers.Dense(3)], harmed=False)[0]
+    assert linear["superposition"] < 1e-5
+    assert tried([layers.Dense(8, "leaky_relu"), layers.Dense(3)])[0]["superposition"] > 1e-3
+
+
+def test_eight_examples_are_learned_by_heart_unless_nothing_passes():
+    good = tried([layers.Dense(16, "relu"), layers.Dense(3)])[0]
+    assert good["few_end"] < 0.1 * good["few_start"]
+    dead = tried([silent(), layers.Dense(3)])[0]
+    assert dead["few_end"] > 0.5 * dead["few_start"]
+
+
+def test_fresh_weights_have_the_spread_that_keeps_the_signal():
+    _, seen, training = tried([layers.Dense(400, "relu", kernel_initializer="ones"), layers.Dense(3)], steps=2)
+    replay = experiments.replay_of(training)
+    start = experiments.fresh_start(replay, seen, training)
+    hidden = next(v for v in start.values() if v.shape == (5, 400))
+    assert np.std(hidden) == pytest.approx(np.sqrt(2 / 5), rel=0.05)
+    biases = [name for name, v in start.items() if v.ndim == 1]
+    assert all(np.array_equal(start[name], replay.start[name]) for name in biases)
+
+
+def test_the_output_of_a_network_that_ignores_its_input_does_not_vary():
+    dead = tried([silent(), layers.Dense(3)])[0]
+    assert dead["output_spread"] < 1e-6
+    assert tried([layers.Dense(3)])[0]["output_spread"] > 1e-2
+
+
+def test_rows_are_repeated_to_the_size_of_the_batch():
+    few = experiments.few([X[:6], Y[:6]], 4)
+    np.testing.assert_array_equal(few[1], [*Y[:4], *Y[:2]])
+    assert experiments.few([X[:6], Y[:5]], 4) is None

@@ -1,0 +1,141 @@
+from keras_course.diagnostics import forward
+from tests.diagnostics.trained import X, Y, crossentropy, forward_of, loop, watched
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+BOTH = pytest.mark.parametrize("graph", [True, False], ids=["graph", "eager"])
+IMAGES = np.random.default_rng(1).normal(size=(20, 6, 5, 1)).astype("float32")
+IDS = np.random.default_rng(2).integers(0, 9, (20, 4)).astype("int32")
+REALS = X[:, :1] * 2
+
+
+def read(found):
+    return [(f.unit.name, f.unit.kind, f.unit.activation, f.unit.normalised) for f in found.found]
+
+
+@BOTH
+def test_units_are_linear_operations_with_what_follows(graph):
+    found = forward_of(
+        [layers.Dense(7, "relu", name="a"), layers.BatchNormalization(), layers.Dense(4, "tanh", name="b"),
+         layers.Dense(3, name="c")],
+        graph=graph,
+    )  # fmt: skip
+    assert read(found) == [("a", "dense", "relu", True), ("b", "dense", "tanh", False), ("c", "dense", "linear", False)]
+    assert [set(f.unit.variables) for f in found.found] == [{f"{n}/kernel", f"{n}/bias"} for n in "abc"]
+    assert (found.name, found.from_logits, found.head) == ("sparse_categorical_crossentropy", True, "linear")
+
+
+@pytest.mark.parametrize(
+    ("activation", "read_as"),
+    [
+        ("relu", "relu"),
+        ("sigmoid", "sigmoid"),
+        ("elu", "elu"),
+        ("gelu", "gelu"),
+        ("silu", "swish"),
+        ("softplus", "softplus"),
+    ],
+)
+def test_activations(activation, read_as):
+    assert read(forward_of([layers.Dense(7, activation, name="a"), layers.Dense(3, name="b")]))[0][2] == read_as
+
+
+@BOTH
+def test_convolution_embedding_recurrence_and_attention(graph):
+    conv = forward_of([layers.Conv2D(3, 2, activation="relu", name="c"), layers.Flatten(), layers.Dense(3, name="d")],
+                      x=IMAGES, y=Y[:20], graph=graph)  # fmt: skip
+    assert read(conv) == [("c", "conv", "relu", False), ("d", "dense", "linear", False)]
+    text = forward_of([layers.Embedding(9, 4, name="e"), layers.LSTM(5, name="l"), layers.Dense(3, name="d")],
+                      x=IDS, y=Y[:20])  # fmt: skip
+    assert [row[:2] for row in read(text)][:2] == [("e", "embedding"), ("l/lstm_cell", "recurrent")]
+
+    inputs = keras.Input((4,), dtype="int32")
+    x = layers.Embedding(9, 4, name="e")(inputs)
+    x = layers.MultiHeadAttention(2, 3, name="m")(x, x)
+    model = keras.Model(inputs, layers.Dense(3, name="d")(layers.Flatten()(x)))
+    (training,) = watched(
+        lambda: loop(lambda a, b: crossentropy(model, a, b), [v.value for v in model.trainable_variables],
+                     steps=1, x=IDS, y=Y[:20], graph=graph)
+    )  # fmt: skip
+    names = [row[0] for row in read(training.forward)]
+    assert names[0] == "e"
+    assert {"m/query", "m/key", "m/value", "m/attention_output"} <= set(names)
+    assert all(row[2] == "linear" for row in read(training.forward) if row[0] != "d"), "the softmax is of no unit"
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "logits", "head"),
+    [
+        (keras.losses.SparseCategoricalCrossentropy(), "sparse_categorical_crossentropy", False, "softmax"),
+        (
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            "sparse_categorical_crossentropy",
+            True,
+            "softmax",
+        ),
+        (
+            lambda *args: keras.losses.sparse_categorical_crossentropy(*args),
+            "sparse_categorical_crossentropy",
+            False,
+            "softmax",
+        ),
+    ],
+)
+def test_the_loss_and_the_head_of_keras(loss, name, logits, head):
+    def given(model, x, y):
+        return tf.reduce_mean(loss(y, model(x)))
+
+    found = forward_of([layers.Dense(3, "softmax", name="a")], loss=given)
+    assert (found.name, found.from_logits, found.head) == (name, logits, head)
+    assert found.rescued, "Keras takes the logits behind its own softmax"
+    assert found.targets.shape == (10,)
+
+
+def test_a_second_softmax_is_seen_where_nothing_rescues_it():
+    def given(model, x, y):
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=tf.nn.softmax(model(x))))
+
+    found = forward_of([layers.Dense(3, name="a")], loss=given)
+    assert (found.head, found.inner, found.rescued, found.from_logits) == ("softmax", "softmax", False, True)
+
+
+@BOTH
+def test_squared_error_by_hand_and_its_broadcast(graph):
+    def column(model, x, y):
+        return tf.reduce_mean(tf.square(model(x) - y))
+
+    def flat(model, x, y):
+        return tf.reduce_mean(tf.square(model(x) - y[:, 0]))
+
+    good = forward_of([layers.Dense(1, name="a")], loss=column, y=REALS, graph=graph)
+    assert (good.name, good.broadcast, good.prediction.shape[-1]) == ("mean_squared_error", False, 1)
+    assert forward_of([layers.Dense(1, name="a")], loss=flat, y=REALS, graph=graph).broadcast
+
+
+@BOTH
+def test_noise_draws_and_moving_averages(graph):
+    def noisy(model, x, y):
+        return crossentropy(model, x + tf.random.normal(tf.shape(x), stddev=2.0), y)
+
+    def evaluating(model, x, y):
+        logits = model(x, training=False)
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
+
+    plain = [layers.Dense(4, name="a"), layers.Dense(3, name="b")]
+    found = forward_of(plain, loss=noisy, graph=graph)
+    assert found.noise is not None
+    assert found.draws
+    assert not forward_of([layers.Dense(3)], graph=graph).draws
+    assert forward_of([layers.Dropout(0.5), layers.Dense(3)], graph=graph).draws
+    norm = [layers.Dense(4), layers.BatchNormalization(), layers.Dense(3)]
+    assert forward_of(norm, loss=evaluating, graph=graph).moving
+    assert not forward_of([layers.Dense(4), layers.BatchNormalization(), layers.Dense(3)], graph=graph).moving
+
+
+def test_a_line_of_the_script_is_where_the_operation_was_made():
+    assert not forward.is_users(tf.__file__)
+    assert forward.is_users("/home/somebody/train.py")

@@ -1,0 +1,143 @@
+from keras_course.diagnostics import harm
+from keras_course.diagnostics.harm import baseline_of, harm_of
+from keras_course.diagnostics.observation import Data, Loss, Observation, Probe
+from tests.diagnostics.typed import BINARY, CROSS, SPARSE, SQUARED, steps
+
+import numpy as np
+import pytest
+
+RNG = np.random.default_rng(5)
+ABSOLUTE = "mean_absolute_error"
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+ENTROPY = -(3 * np.log(1 / 2) + 2 * np.log(1 / 3) + np.log(1 / 6)) / 6
+REAL = np.array([1.0, 2.0, 4.0, 9.0])
+
+
+def made(loss, y, losses=(1.0,), x=None, **more):
+    x = np.zeros((len(y), 2)) if x is None else x
+    return Observation(name="m", loss=Loss(name=loss), train=Data(x=x, y=y, n=len(y)), steps=steps(losses), **more)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "expected"),
+    [
+        (SPARSE, LABELS, ENTROPY),
+        (SPARSE, LABELS[:, None], ENTROPY),
+        (CROSS, np.eye(3)[LABELS], ENTROPY),
+        (BINARY, np.array([0, 0, 0, 1]), -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))),
+        (BINARY, np.array([[0, 1], [0, 0], [0, 1], [1, 0]]), (0.5623351446 + 0.6931471806) / 2),
+        (SQUARED, REAL, 9.5),  # mean 4: 9 + 4 + 0 + 25 over 4
+        (SQUARED, np.stack([REAL, 0 * REAL], 1), 4.75),
+        (ABSOLUTE, REAL, 2.5),  # median 3: 2 + 1 + 1 + 6 over 4
+    ],
+)
+def test_the_best_constant_by_its_closed_form(loss, y, expected):
+    assert baseline_of(made(loss, y)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [("", LABELS), ("triplet", REAL), (BINARY, 2 * REAL), (SQUARED, np.array([1.0, np.nan])), (CROSS, LABELS)],
+)
+def test_no_constant_is_compared_with_where_it_is_not_known(loss, y):
+    assert baseline_of(made(loss, y)) is None
+
+
+def test_targets_come_from_the_stream_where_there_are_no_data():
+    seen = Observation(name="m", loss=Loss(name=SQUARED), stream=[REAL[:2], REAL[2:]])
+    assert baseline_of(seen) == pytest.approx(9.5)
+
+
+def test_the_degree_is_1_at_the_constant_0_at_the_perfect_prediction_and_linear_between():
+    for share in (0.0, 0.25, 1.0, 1.5):
+        losses = [9.5 * (1 - 0 * i) * share for i in range(40)]
+        found = harm_of(made(SQUARED, REAL, losses))
+        assert found.degree == pytest.approx(share)
+        assert found.baseline == pytest.approx(9.5)
+        assert bool(found) == (share > 0.5)
+
+
+def test_a_simple_model_is_what_can_be_reached():
+    x = RNG.normal(size=(300, 2))
+    y = x[:, 0] * 3 + RNG.normal(size=300)  # noise of variance 1 stays with any model
+    found = harm_of(made(SQUARED, y, [np.var(y)] * 40, x=x))
+    assert found.reference == pytest.approx(1.0, abs=0.2)
+    assert found.degree == pytest.approx(1.0, abs=1e-3)
+    assert harm_of(made(SQUARED, y, [found.reference] * 40, x=x)).degree == pytest.approx(0, abs=1e-6)
+
+
+def test_what_a_simple_model_cannot_learn_either_is_not_learned_by_heart():
+    x, y = RNG.normal(size=(300, 2)), RNG.integers(0, 2, 300)
+    by_heart = made(BINARY, y, [0.01] * 40, x=x, epochs=[{"val_loss": 0.75}])
+    assert harm_of(by_heart).degree == pytest.approx(0.5)
+    learned = made(BINARY, y, [0.01] * 40, x=x, epochs=[{"val_loss": 0.1}])
+    assert harm_of(learned).degree < 0.1, "validation shows that there was something to learn"
+    assert harm_of(made(BINARY, y, [0.4] * 40, x=x)).degree == pytest.approx(0.5), "half way, and nobody validated"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_that_is_no_number_diverged_at_its_step(value):
+    seen = made(SQUARED, REAL, [3.0, 2.0, value, value])
+    found = harm_of(seen)
+    assert found.diverged
+    assert "at step 2" in found.sentence
+    seen.steps.count = 104  # the first 100 are no longer kept
+    assert "at step 102" in harm_of(seen).sentence
+
+
+def test_a_loss_far_above_the_constant_and_its_start_diverged():
+    assert harm_of(made(SQUARED, REAL, np.linspace(20, 60, 40))).diverged
+    assert not harm_of(made(SQUARED, REAL, np.linspace(60, 40, 40))).diverged, "it started there, and falls"
+    assert not harm_of(made(SQUARED, REAL, np.linspace(20, 25, 40))).diverged
+
+
+def test_a_loss_below_0_is_impossible_where_it_has_a_name():
+    assert harm_of(made(SQUARED, REAL, [-5.0] * 20)).degree == 2
+    assert harm_of(made("wasserstein", REAL, np.linspace(5, -5, 20))).degree == 0
+
+
+def test_without_a_constant_only_progress_counts():
+    flat, down, up = np.full(40, 3.0), np.linspace(3, 1, 40), np.linspace(3, 9, 40)
+    assert [harm_of(made("", REAL, losses)).degree for losses in (flat, down, up)] == [1, 0, 1]
+    assert harm_of(made("", REAL, np.geomspace(1, 1e4, 40))).diverged
+    assert harm_of(Observation(name="m")).degree == 0
+
+
+def test_falling_is_significant_or_it_is_not():
+    noise = 0.05 * RNG.normal(size=90)
+    assert harm_of(made(SQUARED, REAL, np.linspace(9, 3, 90) + noise)).still_falling
+    assert not harm_of(made(SQUARED, REAL, 3 + noise)).still_falling
+    assert not harm_of(made(SQUARED, REAL, np.linspace(3, 9, 90) + noise)).still_falling
+    assert not harm_of(made(SQUARED, REAL, np.linspace(9, 3, 9))).still_falling, "too few to say"
+
+
+def test_soft_targets_keep_their_own_entropy():
+    y = np.tile([[0.9, 0.1]], (50, 1))
+    least = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    assert harm.least_of(made(CROSS, y)) == pytest.approx(least)
+    assert harm.least_of(made(BINARY, y)) == pytest.approx(least)
+    assert harm.least_of(made(CROSS, np.eye(3)[LABELS])) == pytest.approx(0, abs=1e-9)
+    assert harm.least_of(made(SQUARED, y)) == 0
+
+
+@pytest.mark.parametrize(
+    ("loss", "logits", "y", "output", "own"),
+    [
+        (SQUARED, None, np.array([1.0, 2.0]), np.array([[3.0], [2.0]]), 2.0),
+        (ABSOLUTE, None, np.array([1.0, 2.0]), np.array([[3.0], [2.0]]), 1.0),
+        (BINARY, False, np.array([1.0, 0.0]), np.array([[0.5], [0.75]]), (np.log(2) + np.log(4)) / 2),
+        (SPARSE, True, np.array([0, 1]), np.array([[0.0, 0.0], [np.log(3), 0.0]]), (np.log(2) + np.log(4)) / 2),
+        (SPARSE, False, np.array([0, 1]), np.array([[0.5, 0.5], [0.75, 0.25]]), (np.log(2) + np.log(4)) / 2),
+    ],
+)
+def test_the_share_of_a_penalty_is_what_the_data_do_not_explain(loss, logits, y, output, own):
+    seen = made(loss, y, [2 * own])
+    seen.loss.from_logits = logits
+    seen.probes = [Probe(step=0, y=y, output=output)]
+    assert harm.penalty_shares(seen) == pytest.approx([0.5])
+
+
+def test_a_forest_beats_a_line_where_the_classes_bend():
+    x = RNG.normal(size=(400, 2))
+    seen = made(BINARY, (x[:, 0] * x[:, 1] > 0).astype(int), x=x)
+    assert harm.loss_of_models(seen, bent=True) < 0.6 * harm.loss_of_models(seen, bent=False)

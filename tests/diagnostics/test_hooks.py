@@ -1,0 +1,217 @@
+from keras_course import training
+from keras_course.data import Batches
+from keras_course.diagnostics.hooks import watching
+from tests.diagnostics.trained import X, Y, crossentropy, loop, mlp, watched
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+from tensorflow.python.framework import config
+
+IMAGES = np.random.default_rng(1).normal(size=(60, 6, 6, 1)).astype("float32")
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def convolution():
+    return keras.Sequential([
+        keras.Input((6, 6, 1)), layers.RandomFlip(), layers.Conv2D(4, 3, activation="relu"),
+        layers.BatchNormalization(), layers.Flatten(), layers.Dropout(0.3), layers.Dense(3),
+    ])  # fmt: skip
+
+
+class Stepping(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = convolution()
+
+    def call(self, x, training=False):
+        return self.inner(x, training=training)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss}
+
+
+def noisy_pipeline():
+    pairs = tf.data.Dataset.from_tensor_slices((IMAGES, Y)).shuffle(40)
+    return pairs.map(lambda a, b: (a + 0.01 * tf.random.normal(tf.shape(a)), b)).batch(8)
+
+
+def by_fit(model):
+    model.compile("adam", LOSS)
+    model.fit(IMAGES, Y, epochs=2, batch_size=8, verbose=0, validation_split=0.2)
+    model.fit(noisy_pipeline(), epochs=2, verbose=0)
+
+
+def by_loop(graph):
+    def train(model):
+        optimizer = keras.optimizers.Adam()
+
+        def step(a, b):
+            with tf.GradientTape() as tape:
+                loss = LOSS(b, model(a, training=True))
+            optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+
+        run = tf.function(step) if graph else step
+        for _ in range(2):
+            for a, b in noisy_pipeline():
+                run(a, b)
+
+    return train
+
+
+def by_the_course(model):
+    batches = Batches(IMAGES, Y, batch_size=8)
+    training.fit(model, training.classification, batches, epochs=2, optimizer=keras.optimizers.Adam(), progress=False)
+
+
+WAYS = {
+    "fit": (convolution, by_fit),
+    "train_step": (Stepping, by_fit),
+    "graph": (convolution, by_loop(True)),
+    "eager": (convolution, by_loop(False)),
+    "course": (convolution, by_the_course),
+}
+
+
+@pytest.fixture
+def deterministic():
+    tf.config.experimental.enable_op_determinism()
+    yield
+    config.disable_op_determinism()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.usefixtures("deterministic")
+def test_results_and_random_states_are_the_same_to_the_bit(way):
+    make, train = WAYS[way]
+    found = []
+    for watch in (False, True):
+        keras.utils.set_random_seed(3)
+        model = make()
+        if watch:
+            trainings = watched(lambda model=model: train(model))
+            assert trainings
+            assert all(t.count > 5 and not t.unseen for t in trainings)
+        else:
+            train(model)
+        found.append([*model.get_weights(), np.random.rand(3), keras.random.uniform((3,)).numpy()])
+    for bare, seen in zip(*found, strict=True):
+        np.testing.assert_array_equal(bare, seen)
+
+
+def test_each_fit_is_a_training_of_its_own():
+    model = mlp()
+    model.compile("sgd", LOSS)
+
+    def train():
+        model.fit(X, Y, batch_size=10, verbose=0)
+        model.fit(X[:30], Y[:30], batch_size=10, verbose=0)
+
+    assert [t.count for t in watched(train)] == [6, 3]
+
+
+def test_a_model_that_was_traced_before_anybody_watched_is_seen():
+    model = mlp()
+    model.compile("sgd", LOSS)
+    model.fit(X, Y, batch_size=10, verbose=0)
+    assert [t.count for t in watched(lambda: model.fit(X, Y, batch_size=20, verbose=0))] == [3]
+
+
+def test_a_game_of_two_is_two_trainings_by_name():
+    one, two = keras.Sequential([layers.Dense(5)], name="generator"), keras.Sequential([layers.Dense(1)], name="judge")
+    one.build((None, 5))
+    two.build((None, 5))
+
+    @tf.function
+    def step(x):
+        with tf.GradientTape() as first, tf.GradientTape() as second:
+            made = two(one(x))
+            win, lose = tf.reduce_mean(made), -tf.reduce_mean(made)
+        for tape, loss, model in ((first, win, one), (second, lose, two)):
+            for v, g in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True):
+                v.assign_sub(0.01 * g)
+
+    def train():
+        for i in range(3):
+            step(tf.constant(X[i * 10 : i * 10 + 10]))
+
+    assert [(t.model.name, t.count) for t in watched(train)] == [("generator", 3), ("judge", 3)]
+
+
+def test_a_gradient_by_inputs_is_no_training():
+    def saliency():
+        x = tf.constant(X[:4])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(x**2)
+        tape.gradient(loss, x)
+
+    assert watched(saliency) == []
+
+
+def test_nothing_that_can_be_trained_is_seen_too():
+    model = mlp()
+    model.trainable = False
+    model.compile("sgd", LOSS)
+    (idle,) = watched(lambda: model.fit(X, Y, verbose=0))
+    assert idle.idle
+
+
+def test_compiled_steps_are_measured_without_a_closer_look():
+    config.disable_op_determinism()
+    w = tf.Variable(tf.ones((5, 3)))
+
+    @tf.function(jit_compile=True)
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=x @ w))
+        w.assign_sub(0.1 * tape.gradient(loss, w))
+
+    def train():
+        for i in range(4):
+            step(tf.constant(X[i * 10 : i * 10 + 10]), tf.constant(Y[i * 10 : i * 10 + 10]))
+
+    (seen,) = watched(train)
+    assert seen.count == 4
+    assert "XLA" in seen.unseen[0]
+    np.testing.assert_allclose(seen.recorder.steps().update[:3], 0.1 * seen.recorder.steps().gradient[:3], rtol=1e-4)
+
+
+def test_a_strategy_is_said_not_to_be_watched():
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    with strategy.scope():
+        model = mlp()
+        model.compile("sgd", LOSS)
+        (seen,) = watched(lambda: model.fit(X, Y, batch_size=10, verbose=0))
+    assert "tf.distribute" in seen.unseen[0]
+    assert seen.count == 0
+
+
+def test_the_patches_go_when_the_block_ends_and_when_it_fails():
+    before = [tf.GradientTape.gradient, keras.Model.fit, keras.Layer.__call__, tf.nn.softmax_cross_entropy_with_logits]
+    with watching():
+        assert tf.GradientTape.gradient is not before[0]
+    with pytest.raises(ZeroDivisionError), watching():
+        1 / 0  # noqa: B018
+    assert before == [
+        tf.GradientTape.gradient, keras.Model.fit, keras.Layer.__call__, tf.nn.softmax_cross_entropy_with_logits,
+    ]  # fmt: skip
+
+
+def test_a_mistake_of_ours_does_not_reach_the_script(monkeypatch):
+    def broken(*arguments):
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr("keras_course.diagnostics.forward.read", broken)
+    model = mlp()
+    (seen,) = watched(
+        lambda: loop(lambda a, b: crossentropy(model, a, b), [v.value for v in model.trainable_variables])
+    )
+    assert seen.count == 4
+    assert "ours" in seen.unseen[0]

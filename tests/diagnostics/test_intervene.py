@@ -1,0 +1,98 @@
+from keras_course.diagnostics import intervene
+from keras_course.diagnostics.observation import Finding
+from tests.diagnostics.trained import X, Y, loop, watched
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+SPARSE = tf.nn.sparse_softmax_cross_entropy_with_logits
+WIDE = np.tile(X, (6, 1)), np.tile(Y, 6)
+
+
+def tried(cause, parts, *, loss=None, rate=0.1, x=WIDE[0], y=WIDE[1], steps=24):
+    """The finding of `cause` after the trial of its repair on a training that has these layers."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5,)), *parts])
+    loss = loss or (lambda m, a, b: tf.reduce_mean(SPARSE(labels=b, logits=m(a, training=True))))
+    variables = [v.value for v in model.trainable_variables]
+    (training,) = watched(lambda: loop(lambda a, b: loss(model, a, b), variables, rate=rate, x=x, y=y, steps=steps))
+    seen = training.close()
+    found = intervene.confirmed(training, seen, Finding(cause=cause, confidence=0.7))
+    assert not [s for s in seen.unseen if "could not be tried" in s]
+    return found
+
+
+def hidden(**more):
+    return [layers.Dense(16, **({"activation": "relu"} | more)), layers.Dense(3)]
+
+
+SAME = {"kernel_initializer": "zeros", "bias_initializer": keras.initializers.Constant(-1.0)}
+
+
+@pytest.mark.parametrize(
+    ("cause", "parts", "more"),
+    [
+        ("learning_rate_too_high", hidden(), {"rate": 40.0}),
+        ("learning_rate_too_low", hidden(), {"rate": 1e-5}),
+        ("dead_units", hidden(**SAME), {}),
+        ("symmetric_or_zero_init", hidden(kernel_initializer="zeros"), {}),
+        ("inputs_not_scaled", hidden(), {"x": WIDE[0] * 300 + 500, "rate": 0.01}),
+        ("gradient_sign_flipped", hidden(), {"rate": -0.1}),
+    ],
+)
+def test_a_right_repair_is_confirmed(cause, parts, more):
+    found = tried(cause, parts, **more)
+    assert found.confirmed is True, found.evidence
+    assert found.confidence > 0.7
+
+
+@pytest.mark.parametrize("cause", ["learning_rate_too_high", "dead_units", "init_scale", "inputs_not_scaled"])
+def test_a_repair_that_does_not_help_is_never_confirmed(cause):
+    found = tried(cause, hidden(), rate=0.1)
+    assert found.confirmed is False, found.evidence
+    assert found.confidence < 0.7
+
+
+def test_a_second_softmax_is_taken_away():
+    def twice(model, a, b):
+        return tf.reduce_mean(SPARSE(labels=b, logits=tf.nn.softmax(model(a))))
+
+    assert tried("probabilities_to_logits_loss", hidden(), loss=twice).confirmed is True
+
+
+def test_a_broadcast_is_undone():
+    y = (X[:, :1] * 2).astype("float32")
+
+    def flat(model, a, b):
+        return tf.reduce_mean(tf.square(model(a) - b[:, 0]))
+
+    parts = [layers.Dense(16, "relu"), layers.Dense(1)]
+    assert tried("loss_broadcast", parts, loss=flat, x=np.tile(X, (6, 1)), y=np.tile(y, (6, 1))).confirmed is True
+
+
+def test_relu_between_linear_layers_bends_a_ring():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1.5, 1.5, (400, 5)).astype("float32")
+    y = (x[:, 0] ** 2 + x[:, 1] ** 2 > 1.4).astype("int32")
+    parts = [layers.Dense(32), layers.Dense(32), layers.Dense(2)]
+    found = tried("missing_nonlinearity", parts, x=x, y=y, rate=0.3, steps=40)
+    assert found.confirmed is True, found.evidence
+
+
+def test_what_has_no_repair_is_left_as_it_is():
+    assert tried("overfitting", hidden()).confirmed is None
+
+
+def test_a_trial_is_confirmed_by_a_tenth_and_beyond_the_noise():
+    def trial(**values):
+        return intervene.Trial(**({"first": 2.0, "without": 1.0, "repaired": 0.5, "noise": 0.01} | values)).confirmed
+
+    assert trial()
+    assert not trial(repaired=0.95)
+    assert not trial(noise=0.3)
+    assert not trial(repaired=float("inf"))
+    assert trial(without=float("inf"))
+    assert not trial(without=float("inf"), repaired=2.5)

@@ -1,0 +1,32 @@
+from keras_course.diagnostics.names import names_of
+from tests.diagnostics.trained import mlp
+
+import keras
+import tensorflow as tf
+
+
+def test_a_keras_weight_is_called_by_its_path_without_the_model():
+    model = mlp()
+    names = [name for _, name in names_of([v.value for v in model.trainable_variables], model).items()]
+    assert names == ["hidden/kernel", "hidden/bias", "head/kernel", "head/bias"]
+
+
+def test_a_plain_variable_is_called_as_the_script_calls_it():
+    some_weight = tf.Variable(1.0)
+    pairs = [(tf.Variable(2.0), tf.Variable(3.0))]
+    named = tf.Variable(4.0, name="scale")
+    found = names_of([some_weight, pairs[0][1], named], None)
+    assert found[some_weight] == "some_weight"
+    assert found[pairs[0][1]] == "pairs[0][1]"
+    assert found[named] in ("named", "scale")
+
+
+def test_variables_that_nobody_knows_are_numbered():
+    found = names_of((lambda: [tf.Variable(1.0), tf.Variable(2.0)])(), None)
+    assert len({name for _, name in found.items()}) == 2
+
+
+def test_spaces_do_not_get_into_tags():
+    layer = keras.layers.Dense(2, name="my layer")
+    model = keras.Sequential([keras.Input((3,)), layer])
+    assert all(" " not in name for _, name in names_of([v.value for v in model.trainable_variables], model).items())

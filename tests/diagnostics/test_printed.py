@@ -1,0 +1,72 @@
+import json
+
+from keras_course.diagnostics.doctor import Report
+from keras_course.diagnostics.harm import Harm
+from keras_course.diagnostics.observation import Finding
+from keras_course.diagnostics.printed import as_dict, as_text
+from tests.diagnostics.made import FINDING, observation
+
+import pytest
+
+NOTE = Finding(cause="missing_class", kind="note", confidence=0.3, evidence="class 4 never occurs")
+
+
+def report(*findings, name="train", degree=1.0, baseline=2.0):
+    harm = Harm(degree=degree, sentence="the loss ends at 2", baseline=baseline)
+    return Report(observation=observation(name=name), harm=harm, findings=list(findings))
+
+
+def test_json_has_the_fields_that_were_promised_and_null_for_what_is_not_known():
+    content = json.loads(json.dumps(as_dict([report(FINDING, NOTE)])))
+    fields = ["cause", "kind", "confidence", "confirmed", "layer", "step", "evidence", "repair", "file", "line"]
+    assert content.keys() == {"healthy", "findings", "runs"}
+    first, second = content["findings"]
+    assert list(first) == fields
+    assert (first["layer"], first["step"], first["line"]) == ("dense", 3, 12)
+    assert (second["kind"], second["layer"], second["file"], second["confirmed"]) == ("note", None, None, None)
+    assert content["runs"][0] | {"findings": []} == {
+        "name": "train", "healthy": False, "harm": 1.0, "steps": 5, "findings": [], "not_watched": [],
+    }  # fmt: skip
+
+
+def test_all_runs_are_ranked_together_and_listed_apart():
+    weak = Finding(cause="data_sorted", confidence=0.5)
+    content = as_dict([report(weak, NOTE, name="a"), report(FINDING, name="b"), report(name="c", degree=0.1)])
+    assert [f["cause"] for f in content["findings"]] == ["dead_units", "data_sorted", "missing_class"]
+    assert [(r["name"], r["healthy"], len(r["findings"])) for r in content["runs"]] == [
+        ("a", False, 2),
+        ("b", False, 1),
+        ("c", True, 0),
+    ]
+    assert content["healthy"] is False
+    assert as_dict([report(degree=0.1)])["healthy"] is True
+
+
+def test_text_says_cause_place_evidence_and_repair():
+    FINDING.repair = "a smaller rate"
+    text = as_text([report(FINDING, NOTE)]).splitlines()
+    assert text[0] == "train (fit, 5 steps): 1 cause; the loss ends at 2"
+    assert text[1] == "1. dead_units (90%)  dense, step 3, /home/someone/train.py:12"
+    assert text[2].endswith(FINDING.evidence)
+    assert text[3] == "   repair: a smaller rate"
+    assert text[4] == "   note: missing_class: class 4 never occurs"
+
+
+@pytest.mark.parametrize(
+    ("degree", "words"), [(0.1, "healthy; the loss ends at 2"), (1.0, "it does not learn, and no rule says why; ")]
+)
+def test_text_without_a_cause(degree, words):
+    assert words in as_text([report(degree=degree)])
+
+
+@pytest.mark.parametrize(("confirmed", "words"), [(True, "(90%, confirmed)"), (False, "(90%, not confirmed)")])
+def test_text_says_what_was_verified(confirmed, words):
+    import dataclasses
+
+    assert words in as_text([report(dataclasses.replace(FINDING, confirmed=confirmed))])
+
+
+def test_text_says_what_was_not_watched():
+    one = report(degree=0.1)
+    one.observation.unseen.append("Steps of another process.")
+    assert as_text([one]).endswith("not watched: Steps of another process.")

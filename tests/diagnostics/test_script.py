@@ -1,0 +1,149 @@
+import json
+import sys
+import time
+
+from keras_course.base import InputError
+from keras_course.diagnostics import script
+
+import pytest
+
+HEAD = """
+import sys
+import numpy as np
+import tensorflow as tf
+
+x = np.random.default_rng(0).normal(size=(200, 5)).astype("float32")
+y = (x[:, 0] > 0).astype("int32")
+w, b = tf.Variable(tf.zeros((5, 2))), tf.Variable(tf.zeros(2))
+
+
+@tf.function
+def step(x, y):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=x @ w + b))
+    for v, g in zip([w, b], tape.gradient(loss, [w, b])):
+        v.assign_sub(RATE * g)
+    return loss
+
+
+for i in range(STEPS):
+    step(tf.constant(x[i * 20 % 200 : i * 20 % 200 + 20]), tf.constant(y[i * 20 % 200 : i * 20 % 200 + 20]))
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, **values):
+        path = tmp_path / "train.py"
+        for name, value in ({"RATE": 0.5, "STEPS": 100} | values).items():
+            text = text.replace(name, str(value))
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_a_sound_script_is_healthy_and_its_output_stays(write, capsys):
+    outcome = script.diagnose(write(HEAD + "print('done', sys.argv[1:])"), ["--epochs", "3"])
+    assert capsys.readouterr().out == "done ['--epochs', '3']\n"
+    assert (outcome.status, outcome.stopped) == (0, "")
+    assert [r.healthy for r in outcome.reports] == [True]
+    assert outcome.reports[0].observation.steps.count == 100
+    assert sys.argv[0] != "train.py"
+
+
+def test_a_sick_script_is_named_with_its_place(write):
+    path = write(HEAD.replace("assign_sub", "assign_add"))
+    (report,) = script.diagnose(path).reports
+    assert report.named[0].cause == "gradient_sign_flipped"
+    assert report.named[0].file == str(path)
+    line = path.read_text().splitlines()[report.named[0].line - 1]
+    assert "loss =" in line
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "said"),
+    [
+        ("sys.exit(3)", 3, ""),
+        ("sys.exit()", 0, ""),
+        ("sys.exit('no luck')", 1, "no luck"),
+        ("1 / 0", 1, "ZeroDivisionError"),
+    ],
+)
+def test_the_exit_status_is_that_of_the_script(write, capsys, end, status, said):
+    outcome = script.diagnose(write(HEAD + end, STEPS=5))
+    error = capsys.readouterr().err
+    assert outcome.status == status
+    assert said in error
+    assert "runpy" not in error, "the traceback begins with the script"
+    assert len(outcome.reports) == 1, "what was seen until then"
+
+
+def test_the_folder_and_the_arguments_are_put_back(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    kept = list(sys.argv), list(sys.path)
+    script.diagnose(write("import os\nos.chdir('other')\nimport sys\nsys.path.append('x')"))
+    assert (list(sys.argv), list(sys.path)) == kept
+    assert (tmp_path / "train.py").exists()
+
+
+def test_an_endless_script_ends_after_the_steps_asked_for(write):
+    endless = HEAD.replace("for i in range(STEPS):", "i = -1\nwhile True:\n    i += 1")
+    begun = time.monotonic()
+    outcome = script.diagnose(write(endless), max_steps=50)
+    assert outcome.status == 0
+    assert "50 steps" in outcome.stopped
+    assert outcome.reports[0].observation.steps.count >= 50
+    assert time.monotonic() - begun < 60
+
+
+def test_a_certain_verdict_ends_a_script_early(write):
+    endless = HEAD.replace("for i in range(STEPS):", "i = -1\nwhile True:\n    i += 1").replace(
+        "assign_sub(RATE * g)", "value()"
+    )
+    outcome = script.diagnose(write(endless), stop_early=True)
+    assert "certain" in outcome.stopped
+    assert outcome.reports[0].named[0].cause == "optimiser_not_applied"
+
+
+def test_a_script_that_trains_nothing(write):
+    outcome = script.diagnose(write("print(1)"))
+    assert outcome.reports == []
+    assert "no training was seen" in script.summary(outcome)
+    assert json.loads(script.as_json(outcome))["healthy"] is None
+
+
+def test_a_generator_and_two_fits(write):
+    text = """
+import keras
+import numpy as np
+
+def rows():
+    rng = np.random.default_rng(0)
+    while True:
+        x = rng.normal(size=(16, 5)).astype("float32")
+        yield x, (x[:, :1] > 0).astype("float32")
+
+model = keras.Sequential([keras.layers.Dense(1, activation="sigmoid")])
+model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy")
+model.fit(rows(), steps_per_epoch=40, epochs=2, verbose=0)
+model.fit(rows(), steps_per_epoch=20, epochs=1, verbose=0)
+"""
+    outcome = script.diagnose(write(text))
+    assert [r.observation.steps.count for r in outcome.reports] == [80, 20]
+    assert [r.healthy for r in outcome.reports] == [True, True]
+
+
+def test_verify_says_whether_the_repair_helped(write):
+    (report,) = script.diagnose(write(HEAD.replace("assign_sub", "assign_add")), verify=True).reports
+    assert report.named[0].confirmed is True
+    assert "with the repair" in report.named[0].evidence
+
+
+@pytest.mark.parametrize(("name", "steps"), [("nothing.py", None), ("notes.txt", None), ("train.py", 0)])
+def test_bad_input_is_one_sentence(tmp_path, name, steps):
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "train.py").write_text("")
+    with pytest.raises(InputError, match=r"must be .*Received"):
+        script.diagnose(tmp_path / name, max_steps=steps)

@@ -1,0 +1,101 @@
+from tests.diagnostics.trained import X, Y, crossentropy, loop, mlp, watched
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def fitted(model, *, optimizer="sgd", **arguments):
+    model.compile(optimizer, LOSS, metrics=["accuracy"])
+    (training,) = watched(lambda: model.fit(X, Y, batch_size=10, verbose=0, **arguments))
+    return training.close()
+
+
+def test_an_observation_of_fit():
+    seen = fitted(
+        mlp(), epochs=2, validation_split=0.5, optimizer=keras.optimizers.SGD(0.3, momentum=0.9, clipnorm=1.0)
+    )
+    assert (seen.interface, seen.head, seen.classes, seen.finished) == ("fit", "linear", 3, True)
+    assert (seen.loss.name, seen.loss.from_logits) == ("sparse_categorical_crossentropy", True)
+    assert (seen.optimizer.name, seen.optimizer.momentum, seen.optimizer.clipped) == ("SGD", 0.9, True)
+    assert seen.optimizer.rate == pytest.approx(0.3)
+    assert (seen.plan.epochs, seen.plan.steps_per_epoch, seen.plan.validation_split) == (2, 3, 0.5)
+    assert (seen.train.n, seen.validation.n) == (30, 30)
+    np.testing.assert_array_equal(seen.validation.x, X[30:])
+    assert [sorted(row) for row in seen.epochs] == [["accuracy", "loss", "val_accuracy", "val_loss"]] * 2
+    assert {(v.name, v.shape) for v in seen.variables} == {
+        ("hidden/kernel", (5, 7)), ("hidden/bias", (7,)), ("head/kernel", (7, 3)), ("head/bias", (3,)),
+    }  # fmt: skip
+    assert all(
+        v.initial is not None and not np.array_equal(v.initial, v.final) for v in seen.variables if len(v.shape) > 1
+    )
+    assert [y.shape for y in seen.stream] == [(10,)] * 6
+    assert seen.file == __file__
+
+
+def test_a_schedule_is_laid_out_over_the_planned_steps():
+    schedule = keras.optimizers.schedules.ExponentialDecay(1.0, 1, 0.5)
+    seen = fitted(mlp(), optimizer=keras.optimizers.SGD(schedule), epochs=1)
+    np.testing.assert_allclose(seen.optimizer.schedule, 0.5 ** np.arange(6))
+
+
+def test_a_custom_step_and_a_loop_are_told_apart():
+    class Own(keras.Sequential):
+        def train_step(self, data):
+            return super().train_step(data)
+
+    assert fitted(Own([keras.Input((5,)), layers.Dense(3)])).interface == "custom train_step"
+    model = mlp()
+    (training,) = watched(
+        lambda: loop(lambda a, b: crossentropy(model, a, b), [v.value for v in model.trainable_variables])
+    )
+    seen = training.close()
+    assert seen.interface == "loop"
+    assert seen.optimizer.name == ""
+
+
+def test_frozen_weights_are_in_the_list_and_not_trained():
+    model = mlp()
+    model.layers[0].trainable = False
+    seen = fitted(model)
+    assert {v.name: v.trainable for v in seen.variables}["hidden/kernel"] is False
+    assert {v.name: v.trainable for v in seen.variables}["head/kernel"] is True
+
+
+def test_dropout_in_evaluation_is_found_by_tracing_and_changes_nothing():
+    class Always(layers.Layer):
+        def call(self, x):
+            return tf.nn.dropout(x, 0.5)
+
+    def found(*parts):
+        return fitted(keras.Sequential([keras.Input((5,)), *parts, layers.Dense(3)])).experiments["draws_in_evaluation"]
+
+    assert found(Always()) == 1
+    assert found(layers.Dropout(0.5)) == 0
+
+
+def test_a_penalty_of_the_first_weights():
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1))])
+    first = model.get_weights()[0]
+    assert fitted(model).experiments["penalty_start"] == pytest.approx(0.1 * np.sum(first**2), rel=1e-5)
+
+
+def test_steps_of_an_optimizer_in_a_loop_are_told_by_its_name():
+    model, optimizer = mlp(), keras.optimizers.Adam(0.003)
+
+    def train():
+        for _ in range(3):
+            with tf.GradientTape() as tape:
+                loss = crossentropy(model, tf.constant(X[:10]), tf.constant(Y[:10]))
+            optimizer.apply_gradients(
+                zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+            )
+
+    (training,) = watched(train)
+    seen = training.close()
+    assert seen.optimizer.name == "Adam"
+    assert seen.optimizer.rate == pytest.approx(0.003)

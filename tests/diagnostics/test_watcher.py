@@ -1,0 +1,277 @@
+"""A watched training is the training that it would have been, and each is judged by itself."""
+
+import contextlib
+
+from keras_course import training
+from keras_course.diagnostics import watcher
+from keras_course.diagnostics.hooks import Monitor
+from keras_course.diagnostics.probes import Recorder
+from tests.diagnostics.trained import X, Y, crossentropy, loop, mlp, network
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+CROSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+IMAGES = np.random.default_rng(1).normal(size=(24, 6, 6, 1)).astype("float32")
+
+
+@pytest.fixture
+def same_bits():
+    tf.config.experimental.enable_op_determinism()
+    yield
+    from tensorflow.python.framework import config
+
+    config.disable_op_determinism()
+
+
+class Penalised(keras.Model):
+    """A custom step whose loss has the gradient by the inputs in it: a tape within a tape."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = mlp()
+
+    def call(self, x, training=None):
+        return self.net(x, training=training)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                total = tf.reduce_sum(self(x, training=True))
+            slope = inner.gradient(total, x)
+            loss = CROSS(y, self(x, training=True)) + 0.1 * tf.reduce_mean(tf.square(slope))
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return {"loss": loss}
+
+
+def fit_with_augmentation():
+    model = keras.Sequential(
+        [keras.Input((6, 6, 1)), layers.RandomFlip(), layers.Conv2D(4, 3, activation="relu"), layers.Dropout(0.4),
+         layers.Flatten(), layers.Dense(3)]
+    )  # fmt: skip
+    model.compile("adam", CROSS)
+    model.fit(IMAGES, Y[:24], epochs=2, batch_size=8, validation_split=0.25, verbose=0)
+    return model
+
+
+def fit_on_a_reshuffled_pipeline():
+    model = mlp()
+    model.compile("sgd", CROSS)
+    model.fit(tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(60).repeat(2).batch(10), epochs=2, verbose=0)
+    return model
+
+
+def fit_with_a_step_of_its_own():
+    model = Penalised()
+    model.compile("adam")
+    model.fit(X, Y, epochs=2, batch_size=20, verbose=0)
+    return model
+
+
+def fit_on_a_generator():
+    def batches():
+        rng = np.random.default_rng(4)
+        while True:
+            rows = rng.integers(0, 60, 10)
+            yield X[rows], Y[rows]
+
+    model = mlp()
+    model.compile("sgd", CROSS)
+    model.fit(batches(), steps_per_epoch=4, epochs=2, verbose=0)
+    return model
+
+
+def fit_compiled_by_xla():
+    model = mlp()
+    model.compile("sgd", CROSS, jit_compile=True)
+    model.fit(X, Y, epochs=1, batch_size=20, verbose=0)
+    return model
+
+
+def a_loop(graph):
+    def train():
+        model = network(layers.Dense(6, "relu"), layers.Dropout(0.3), layers.Dense(3))
+        loop(lambda a, b: crossentropy(model, a, b), [v.value for v in model.trainable_variables], graph=graph)
+        return model
+
+    return train
+
+
+def the_courses_loop():
+    model = network(layers.Dense(6, "relu"), layers.Dropout(0.3), layers.Dense(3))
+    training.fit(
+        model,
+        lambda m, batch, training: CROSS(batch[1], m(batch[0], training=training)),
+        training.Batches((X, Y), batch_size=20, seed=1),
+        epochs=2,
+        optimizer=keras.optimizers.SGD(0.1),
+        xla=False,
+        progress=False,
+    )
+    return model
+
+
+WAYS = {
+    "augmented fit": fit_with_augmentation,
+    "pipeline": fit_on_a_reshuffled_pipeline,
+    "own step": fit_with_a_step_of_its_own,
+    "generator": fit_on_a_generator,
+    "xla": fit_compiled_by_xla,
+    "graph loop": a_loop(True),
+    "eager loop": a_loop(False),
+    "course": the_courses_loop,
+}
+STEPS = {"augmented fit": 6, "pipeline": 24, "own step": 6, "generator": 8, "xla": 3, "course": 6}
+
+
+def outcome(train, watch):
+    """Weights, and the next draws of every source of randomness."""
+    keras.utils.set_random_seed(11)
+    with watch:
+        model = train()
+    drawn = [np.random.random(3), keras.random.uniform((3,)).numpy(), tf.random.uniform((3,)).numpy()]
+    return [*model.get_weights(), *drawn]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_watched_training_ends_with_the_same_bits(way, same_bits, monkeypatch):
+    monkeypatch.setattr(watcher.experiments, "SECONDS", 1.0)
+    plain = outcome(WAYS[way], contextlib.nullcontext())
+    watch = watcher.watch()
+    kept = []
+
+    @contextlib.contextmanager
+    def keeping():
+        with watch as seen:
+            kept.append(seen)
+            yield
+
+    for a, b in zip(plain, outcome(WAYS[way], keeping()), strict=True):
+        np.testing.assert_array_equal(a, b)
+    (report,) = kept[0].reports
+    assert report.observation.steps.count == STEPS.get(way, 4)
+    assert not [s for s in report.observation.unseen if "could not" in s or "failed" in s], report.observation.unseen
+
+
+def test_two_fits_of_one_model_are_two_reports():
+    model = mlp()
+    model.compile(keras.optimizers.SGD(0.0), CROSS)  # with a rate of 0 both see the same losses
+    with watcher.watch() as seen:
+        model.fit(X, Y, batch_size=20, epochs=1, shuffle=False, verbose=0)
+        model.fit(X, Y, batch_size=20, epochs=2, shuffle=False, verbose=0)
+    first, second = (r.observation for r in seen.reports)
+    assert (first.steps.count, second.steps.count) == (3, 6)
+    np.testing.assert_allclose(second.steps.all_losses, np.tile(first.steps.all_losses, 2), rtol=1e-5)
+    assert [len(o.epochs) for o in (first, second)] == [1, 2]
+
+
+def test_the_two_of_a_gan_are_seen_by_their_names():
+    maker = keras.Sequential([keras.Input((2,)), layers.Dense(5)], name="maker")
+    critic = keras.Sequential([keras.Input((5,)), layers.Dense(4, "relu"), layers.Dense(1)], name="critic")
+    real = [keras.optimizers.Adam(1e-3) for _ in range(2)]
+
+    def cross(logits, label):
+        return tf.reduce_mean(
+            tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.fill(tf.shape(logits), label), logits=logits)
+        )
+
+    @tf.function
+    def step(x):
+        z = tf.random.normal((len(x), 2))
+        with tf.GradientTape() as one, tf.GradientTape() as other:
+            made = maker(z, training=True)
+            judged = critic(made, training=True)
+            loss_of_maker = cross(judged, 1.0)
+            loss_of_critic = cross(judged, 0.0) + cross(critic(x, training=True), 1.0)
+        for tape, loss, net, optimizer in (
+            (one, loss_of_maker, maker, real[0]),
+            (other, loss_of_critic, critic, real[1]),
+        ):
+            grads = tape.gradient(loss, net.trainable_variables)
+            optimizer.apply_gradients(zip(grads, net.trainable_variables, strict=True))
+
+    for optimizer, net in zip(real, (maker, critic), strict=True):
+        optimizer.build(net.trainable_variables)
+    with watcher.watch() as seen:
+        for i in range(4):
+            step(tf.constant(X[10 * i : 10 * i + 10]))
+    assert {r.observation.name: r.observation.steps.count for r in seen.reports} == {"maker": 4, "critic": 4}
+
+
+def test_patches_are_gone_afterwards_and_after_an_error():
+    def standing():
+        return [
+            vars(tf.GradientTape)["gradient"],
+            vars(tf.GradientTape)["__enter__"],
+            keras.Model.fit,
+            keras.Layer.__call__,
+            keras.losses.Loss.__call__,
+            keras.losses.mean_squared_error,
+            tf.nn.sigmoid_cross_entropy_with_logits,
+            tf.data.Dataset.__iter__,
+            keras.optimizers.Optimizer.apply,
+        ]
+
+    before = standing()
+    with watcher.watch():
+        assert all(a is not b for a, b in zip(before, standing(), strict=True))
+    assert all(a is b for a, b in zip(before, standing(), strict=True))
+    with pytest.raises(KeyError), watcher.watch():
+        raise KeyError("of the script")
+    assert all(a is b for a, b in zip(before, standing(), strict=True))
+    assert Monitor.active is None
+
+
+@pytest.mark.parametrize("graph", [True, False], ids=["graph", "eager"])
+def test_a_mistake_in_measuring_never_reaches_the_script(graph, monkeypatch):
+    def mistake(*arguments, **keywords):
+        raise ZeroDivisionError("of ours")
+
+    plain = outcome(a_loop(graph), contextlib.nullcontext())
+    monkeypatch.setattr(Recorder, "record", mistake)
+    with watcher.watch() as seen:
+        watched = outcome(a_loop(graph), contextlib.nullcontext())
+    for a, b in zip(plain, watched, strict=True):
+        np.testing.assert_array_equal(a, b)
+    (only,) = seen.monitor.trainings
+    assert "A step could not be measured: ZeroDivisionError: of ours" in only.unseen
+
+
+def test_the_callback_watches_one_fit():
+    model = mlp()
+    model.compile("sgd", CROSS)
+    before = keras.Model.fit
+    callback = watcher.DiagnosticsCallback(verbose=False)
+    model.fit(X, Y, batch_size=20, epochs=2, verbose=0, callbacks=[callback])
+    (report,) = callback.reports
+    seen = report.observation
+    assert (seen.interface, seen.steps.count, seen.plan.epochs, seen.loss.name) == ("fit", 6, 2, CROSS.name)
+    assert len(seen.epochs) == 2
+    np.testing.assert_array_equal(seen.train.x, X)
+    assert keras.Model.fit is before
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert len(callback.reports) == 1
+
+
+def test_a_fit_that_can_train_nothing_is_reported():
+    model = mlp()
+    model.trainable = False
+    model.compile("sgd", CROSS)
+    with watcher.watch() as seen:
+        model.fit(X, Y, epochs=1, verbose=0)
+    (report,) = seen.reports
+    assert [f.cause for f in report.named] == ["frozen_or_disconnected"]
+
+
+def test_a_folder_gets_a_run_for_each_training(tmp_path):
+    with watcher.watch(tmp_path, "mine") as seen:
+        a_loop(True)()
+        a_loop(True)()
+    assert len(seen.reports) == 2
+    assert {p.parent.name for p in tmp_path.rglob("*tfevents*")} == {"mine", "mine_2"}
