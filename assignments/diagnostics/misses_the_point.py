@@ -1,7 +1,7 @@
-"""Two of three reviews read right, however long it trains: which part of the network learns?
+"""No better than a coin, however long it trains: which part of the network learns?
 
-Is a short review good or bad? Word vectors, a recurrent layer that reads them, and a decision, in Keras. It learns
-something, and not what it could. Find out in TensorBoard why, and repair it: write `answer`, which says what is wrong
+Is a short review good or bad? Word vectors, a layer that reads their mean, and a decision, in Keras. The loss falls by
+next to nothing. Find out in TensorBoard why, and repair it: write `answer`, which says what is wrong
 as data, and `repaired`, which may call `script` with other parts or be a script of its own.
 
 Yosinski, Clune, Bengio, Lipson (2014), "How transferable are features in deep neural networks?"

@@ -1,6 +1,6 @@
 """A hundred units, and no more than one could do: what do they have in common?
 
-Two hidden layers of 100 tanh units in a raw loop. The network learns a little and stops; twice as many units change
+Two hidden layers of 100 tanh units in a raw loop. The network learns next to nothing; twice as many units change
 nothing. Find out in TensorBoard why, and repair it: write `answer`, which says what is wrong as data, and `repaired`,
 which may call `script` with other parts or be a script of its own.
 
