@@ -1,3 +1,4 @@
+from keras_course.base import InputError
 from keras_course.models import cnn, cnn_sequential
 from tests.layers.reference import conv
 from tests.models.count import trainable
@@ -41,3 +42,21 @@ def test_layers_have_names_and_dropout_precedes_the_logits(form):
     names = ["conv_0", "pool_0", "conv_1", "pool_1", "flatten", "dropout", "logits"]
     assert [layer.name for layer in model.layers][-7:] == names
     assert model.get_layer("dropout").rate == 0.5
+
+
+@pytest.mark.parametrize("form", [cnn, cnn_sequential])
+def test_only_the_first_convolutions_are_pooled_and_dense_layers_follow(form):
+    model = form((8, 9, 3), 5, filters=(2, 3, 4), pools=1, dense=(6, 7), activation="tanh")
+    names = ["conv_0", "pool_0", "conv_1", "conv_2", "flatten", "dense_0", "dense_1", "dropout", "logits"]
+    assert [layer.name for layer in model.layers][-9:] == names
+    # 2 (27 + 1) + 3 (18 + 1) + 4 (27 + 1), 4 × 4 × 4 numbers into 6, 7 and 5 units
+    assert trainable(model) == 56 + 57 + 112 + 65 * 6 + 7 * 7 + 8 * 5
+    assert {model.get_layer(name).activation.__name__ for name in ("conv_2", "dense_1")} == {"tanh"}
+    assert model.get_layer("logits").activation.__name__ == "linear"
+
+
+def test_more_pools_than_convolutions_are_refused_with_one_sentence():
+    rule = "`pools` must be None or a whole number from 0 to 2, the number of convolutions. Received: 3."
+    with pytest.raises(InputError) as error:
+        cnn((28, 28, 1), 10, pools=3)
+    assert str(error.value) == rule
