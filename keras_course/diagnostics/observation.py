@@ -149,6 +149,7 @@ class Observation:
     probes: list[Probe] = dataclasses.field(default_factory=list)
     epochs: list[dict[str, float]] = dataclasses.field(default_factory=list)
     experiments: dict[str, float] = dataclasses.field(default_factory=dict)
+    references: dict[str, float | None] = dataclasses.field(default_factory=dict)  # losses of simple models, once found
     unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why
 
 
