@@ -1,4 +1,4 @@
-"""An epoch of a small CNN and of its steps by our loop, with and without the diagnostics watching: what does it cost?"""
+"""An epoch of a small CNN, by fit and by our loop, with and without the diagnostics watching: what does it cost?"""
 
 import contextlib
 
@@ -57,9 +57,9 @@ def by_fit(*, watched=False, histograms=False):
 
 def by_loop(*, watched=False):
     def prepare():
-        import keras
-
         from keras_course import data, training
+
+        import keras
 
         model, (x, y) = network(), images()
         optimizer, batches = keras.optimizers.Adam(), data.Batches(x, y, batch_size=BATCH)
