@@ -96,6 +96,10 @@ class Recording:
         if graph is not None:
             return  # a function is being traced
         kind = op_type.decode() if isinstance(op_type, bytes) else op_type
+        if any(value.dtype == tf.resource for value in outputs):  # a variable is made: from here on it is given
+            for value in outputs:
+                self._given(value, kind)
+            return
         entering = [self.known.get(id(value)) or self._given(value, kind) for value in inputs]
         self._know(Operation(self, kind, entering, outputs, attrs))
 

@@ -235,7 +235,7 @@ def _linear(op: Any, kinds: dict[str, int]) -> Any:
         return None
     if op.type == "GatherV2" and kinds[op.inputs[0].name] != WEIGHTS:
         return None
-    return max(values, key=lambda t: t.dtype.is_floating)
+    return max(values, key=lambda t: (t.dtype.is_floating, t.dtype != tf.variant))
 
 
 def _unit(op: Any, entering: Any, kinds: dict[str, int], followers: dict, names: dict[int, str], number: int) -> Found:
@@ -371,7 +371,7 @@ def _loss_by_operation(op: Any, result: Forward, kinds: dict[str, int]) -> None:
             result.name = DIFFERENCES.get(op.type, "") or result.name
             if result.name:
                 result.prediction, result.targets = mixed, data
-        elif result.targets is None and op.type == "SquaredDifference":
+        elif result.targets is None and result.name in DIFFERENCES.values():
             result.targets = data
 
 

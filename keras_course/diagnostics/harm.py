@@ -54,7 +54,7 @@ def harm_of(seen: Observation) -> Harm:
     if impossible(seen):
         return Harm(degree=2.0, sentence=f"the loss ends at {end:.3g}, and {seen.loss.name} is never below 0", end=end)
     best, reference = baseline_of(seen), None
-    if best is not None and best > 0:
+    if best is not None and best > 1e-3:  # below, all targets are the same: a game of two, or constant labels
         reference = reference_of(seen)
         least = least_of(seen)
         low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))

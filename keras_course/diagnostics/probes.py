@@ -120,6 +120,7 @@ class Recorder:
         table, fired = measured(leaving, gradients, kinds)
         entering = [f.entering for f in forward.found][:1]
         optional = [entering[0] if entering else None, forward.targets, forward.prediction, *(forward.noise or ())]
+        optional = [t if t is not None and t.dtype not in OPAQUE else None for t in optional]
         here = [t is not None for t in optional]
         given = [t for t in optional if t is not None]
 
@@ -186,6 +187,7 @@ class Recorder:
         )
 
 
+OPAQUE = (tf.variant, tf.resource)  # lists of tensors in a recurrent layer, handles: nothing that NumPy has
 COLUMNS = ("mean", "spread", "dead", "saturated", "gradient")
 
 

@@ -42,7 +42,7 @@ def test_what_was_measured_is_of_these_sources():
 
 
 FIXED = (
-    "deep_wine/healthy-0", "deep_wine/gradient_sign_flipped", "deep_wine/dead_units", "deep_wine/vanishing_gradient",
+    "deep_wine/healthy-0", "deep_wine/dead_units", "deep_wine/vanishing_gradient",
     "deep_wine/symmetric_or_zero_init", "two_layers_by_hand/optimiser_not_applied", "digits_mlp/healthy-0",
     "digits_mlp/learning_rate_too_high", "iris_functional/label_encoding", "houses_tape/loss_broadcast",
 )  # fmt: skip

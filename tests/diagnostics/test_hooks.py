@@ -155,6 +155,31 @@ def test_a_gradient_by_inputs_is_no_training():
     assert watched(saliency) == []
 
 
+def test_a_model_that_is_built_inside_the_first_step_is_read_as_any_other():
+    model = keras.Sequential([layers.Dense(7, "relu", name="a"), layers.Dense(3, name="b")])
+
+    def train():
+        for i in range(3):
+            with tf.GradientTape() as tape:
+                loss = LOSS(Y[i * 10 : i * 10 + 10], model(X[i * 10 : i * 10 + 10]))
+            for v, g in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True):
+                v.assign(v - 0.1 * g)
+
+    (seen,) = watched(train)
+    assert [f.unit.name for f in seen.forward.found] == ["a", "b"]
+    assert all(seen.initial[id(v.handle)].shape == v.shape for v in seen.variables)
+    assert seen.forward.targets is not None
+
+
+def test_a_recurrent_layer_by_graph_gives_lists_of_tensors_no_chance():
+    rows = np.random.default_rng(0).normal(size=(60, 6, 2)).astype("float32")
+    model = keras.Sequential([keras.Input((6, 2)), layers.GRU(5), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    (seen,) = watched(lambda: model.fit(rows, rows[:, 0, :1], batch_size=10, verbose=0))
+    assert seen.count == 6
+    assert len(seen.recorder.looks) == 6
+
+
 def test_nothing_that_can_be_trained_is_seen_too():
     model = mlp()
     model.trainable = False

@@ -42,8 +42,8 @@ def test_all_runs_are_ranked_together_and_listed_apart():
     assert as_dict([report(degree=0.1)])["healthy"] is True
 
 
-def test_text_says_cause_place_evidence_and_repair():
-    FINDING.repair = "a smaller rate"
+def test_text_says_cause_place_evidence_and_repair(monkeypatch):
+    monkeypatch.setattr(FINDING, "repair", "a smaller rate")
     text = as_text([report(FINDING, NOTE)]).splitlines()
     assert text[0] == "train (fit, 5 steps): 1 cause; the loss ends at 2"
     assert text[1] == "1. dead_units (90%)  dense, step 3, /home/someone/train.py:12"

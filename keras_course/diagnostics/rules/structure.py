@@ -256,7 +256,8 @@ def not_applied(seen: Observation) -> list[Finding]:
 def sign_flipped(seen: Observation) -> list[Finding]:
     """The steps go along the gradient instead of against it.
 
-    Threshold: change and gradient point the same way in at least 9 of 10 of the first 50 kept steps, at least 8 of them
+    Threshold: change and gradient point the same way, by a cosine above 0.5 in all of two steps or more; or in at least
+    9 of 10 of the first 50 kept steps, at least 8 of them
     (binomial p < .02 for each variable, and all together must agree); momentum and Adam lag, hence the first steps and
     the sum over variables.
     Must not trigger: a momentum that overshoots now and then.
@@ -274,7 +275,8 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     product = np.nansum(steps.aligned * steps.update * steps.gradient, axis=1)[:50]
     size = np.nansum(steps.update * steps.gradient, axis=1)[:50]
     use = np.isfinite(product) & (size > 0)
-    if use.sum() < 8 or np.mean(product[use] / size[use] > 0.02) < 0.9:
+    few = use.sum() >= 2 and np.all(product[use] / size[use] > 0.5)  # uphill the numbers soon end
+    if not few and (use.sum() < 8 or np.mean(product[use] / size[use] > 0.02) < 0.9):
         return []
     return [
         Finding(

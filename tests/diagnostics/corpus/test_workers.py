@@ -15,7 +15,7 @@ def test_cases_are_done_in_processes_that_end(monkeypatch):
     found = dict(workers.spread("keras_course.diagnostics.corpus.measure:run", chosen))
     assert found["deep_wine/healthy-0"]["score"] > found["deep_wine/dead_units"]["score"]
     assert len(started) == 1
-    assert all(process.poll() is not None for process in started)
+    assert all(process.wait(timeout=20) is not None for process in started)
 
 
 def test_a_process_that_fails_is_said_to_have():
