@@ -89,7 +89,7 @@ EXERCISE = Exercise(
     source="S4 diagnostics, further causes",
     small=Settings(),
     full=Settings(epochs=50),
-    quick=Settings(epochs=10),
+    quick=Settings(epochs=8),
     run=run,
     figures=figures,
     expect={"script": Band(0.0, 0.4), "repaired": Band(0.88, 1.0)},
