@@ -50,6 +50,7 @@ def found(faults):
 def test_rows_that_repeat_are_found_wherever_they_stand(subject):
     second = np.stack([ROWS[4], ROWS[0] + 1, ROWS[1], ROWS[4], ROWS[2][::-1]])
     same(np.asarray(subject(repeated, first=ROWS[:5], second=second)).tolist(), [0, 2, 3])
+    same(np.asarray(subject(repeated, first=ROWS, second=ROWS[-1:])).tolist(), [0])
 
 
 def test_a_row_that_differs_in_one_value_is_another(subject):
@@ -149,7 +150,7 @@ MUTANTS = [
         file=FILE,
         old="known = {row.tobytes() for row in np.ascontiguousarray(first)}",
         new="known = {row.tobytes() for row in np.ascontiguousarray(first[: len(second)])}",
-        caught_by="test_every_planted_fault_is_found_and_none_in_clean_splits",
+        caught_by="test_rows_that_repeat_are_found_wherever_they_stand",
         trap="only as many rows are searched as are asked about",
     ),
     Mutant(
