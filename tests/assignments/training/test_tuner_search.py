@@ -25,15 +25,11 @@ def drawn(trials, most_filters, most_units):
     found = []
     with tempfile.TemporaryDirectory() as folder:
         oracle._set_project_dir(folder, "search")
-        for _ in range(trials):
-            trial = oracle.create_trial("tuner0")
-            hp = trial.hyperparameters
+        for number in range(trials):  # each to a worker of its own, so that none has to end
+            hp = oracle.create_trial(f"tuner{number}").hyperparameters
             configuration = dict(declare(hp, most_filters, most_units))
             configuration["active"] = sorted(hp.values)
             found.append(configuration)
-            oracle.update_trial(trial.trial_id, {"accuracy": 0.5})
-            trial.status = "COMPLETED"
-            oracle.end_trial(trial)
     return found
 
 
