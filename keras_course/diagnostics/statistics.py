@@ -119,19 +119,23 @@ def columns_of(x: np.ndarray) -> np.ndarray:
     return x.reshape(len(x), -1) if x.ndim <= 2 else x.reshape(-1, x.shape[-1])
 
 
+COUNT = 20  # how often a word occurs in a text, at most; the ink of digits on black is brighter
+
+
 class Scales(NamedTuple):
     """center, spread: of each feature. row: median over the examples of the distance from the mean example."""
 
     center: np.ndarray
     spread: np.ndarray
     row: float
-    sparse: bool  # most entries are 0, or there are only zeros and ones: bags of words, one-hot codes
+    sparse: bool  # most entries are 0 and the others small, or there are only zeros and ones: bags of words, codes
 
 
 def scales(x: np.ndarray) -> Scales:
     columns, flat = columns_of(x).astype("float64"), np.reshape(x, (len(x), -1)).astype("float64")
     row = float(np.median(np.sqrt(np.sum((flat - flat.mean(0)) ** 2, axis=1))))
-    sparse = bool(np.isin(flat, (0.0, 1.0)).all() or (np.ndim(x) == 2 and np.mean(flat == 0) > 0.8))
+    counts = np.ndim(x) == 2 and np.mean(flat == 0) > 0.8 and np.median(np.abs(flat[flat != 0])) <= COUNT
+    sparse = bool(np.isin(flat, (0.0, 1.0)).all() or counts)
     return Scales(columns.mean(0), columns.std(0), row, sparse)
 
 

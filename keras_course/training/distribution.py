@@ -35,8 +35,8 @@ class WorkerLost(InputError):  # noqa: N818, it is what happened
         self.missing = missing
         who = " and ".join(missing) if missing else "a worker, which answers again by now,"
         super().__init__(
-            f"{who} went missing, and no step is possible without all workers: start every process again with the same "
-            "command, and the training goes on from the last checkpoint."
+            f"{who} went missing, and no step is possible without all workers: start every process again, "
+            "`keras-course run` with `--resume`, and the training goes on from the last checkpoint."
         )
 
 

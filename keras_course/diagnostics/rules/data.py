@@ -63,16 +63,17 @@ def label_encoding(seen: Observation) -> list[Finding]:
 def constant_labels(seen: Observation) -> list[Finding]:
     """Row 9: all labels are the same.
 
-    Threshold: one value in at least 200 targets of a known loss. Certain where `fit` trains a whole model for several
-    epochs on it. A note otherwise: discriminators and generators are trained on ones and zeros in turn, and losses that
-    look at inputs alone take any label. Source: row 9 of the taxonomy, rule of three.
+    Threshold: one value in at least 200 targets of a known loss, or in all of the data of a `fit`, at least 20. Certain
+    where `fit` trains a whole model for several epochs on it. A note otherwise: discriminators and generators are
+    trained on ones and zeros in turn, and losses that look at inputs alone take any label. Source: row 9 of the
+    taxonomy, rule of three.
     """
     y = seen.train.y if seen.train is not None and seen.train.y is not None else targets_of(seen)
-    if y is None or y.dtype.kind not in "iufb" or len(y) < 200:
+    alone = seen.interface != "loop" and (seen.plan.epochs or 1) > 1 and all(v.trainable for v in seen.variables)
+    if y is None or y.dtype.kind not in "iufb" or len(y) < (20 if alone and seen.train is not None else 200):
         return []
     if seen.loss.name not in CATEGORICAL + BINARY + DIFFERENCES or np.any(y != y[:1]):
         return []
-    alone = seen.interface != "loop" and (seen.plan.epochs or 1) > 1 and all(v.trainable for v in seen.variables)
     alone = alone or (seen.loss.name in CATEGORICAL and (seen.classes or 1) > 2)  # no game has three outcomes
     return [
         Finding(

@@ -84,13 +84,27 @@ def logits_to_probability_loss(seen: Observation) -> list[Finding]:
     than .05. A softmax or sigmoid in front, or logits that Keras found behind one, end it. For classes it is certain:
     no probabilities look like that. With one unit Keras clips, and the network often learns all the same: named when
     there is harm. Must stay silent: hinge and squared errors, any head whose rows add up to 1, divided by their sum or
-    by softmax. Source: the table above.
+    by softmax. A ReLU in front says 0 or a number without an upper end: where all its predictions are 0, the logarithm
+    is cut off and nothing is learned any more. Source: the table above.
     """
     loss = seen.loss
     if loss.name not in CATEGORICAL + BINARY or loss.from_logits is not False or rescued(seen):
         return []
     if seen.head in ("softmax", "sigmoid") or not (looks := outputs_of(seen)):
         return []
+    if seen.head == "relu" and all(np.all(output == 0) for _, output in looks):
+        return [
+            Finding(
+                cause="logits_to_probability_loss",
+                confidence=0.95,
+                certain=True,
+                evidence=f"{loss.name} expects probabilities, and the ReLU at the output, which has no upper end, says "
+                f"0 for all {sum(len(output) for _, output in looks)} inputs looked at",
+                layer=seen.units[-1].name if seen.units else "",
+                step=looks[0][0],
+                tag="outputs/max",
+            )
+        ]
     off, example = [], 0.0
     for _, output in looks:
         rows = flat_rows(output)
@@ -210,7 +224,8 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
     """Row 5: targets outside of what the activation of the output can give.
 
     Threshold: at least 3 different targets outside, and a floor of the loss, E[(y - clip(y))²], of more than 5 % of the
-    variance of the targets; below it a note. Certain from half of the variance on: no training repairs it. A ReLU
+    variance of the targets; below it a note. Certain from half of the variance on, or when a tenth of the targets lies
+    outside: no training repairs it. A ReLU
     before a binary cross-entropy on logits says p >= 1/2 always. Must stay silent: targets on the boundary; a few
     outliers. Source: TheDeepChecker's t7, made quantitative.
     """
@@ -253,7 +268,7 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
     )
     if share <= 0 or floor < 0.05 * variance:
         return [_finding_range(seen, text, 0.3, False, kind="note")] if share > 0 else []
-    return [_finding_range(seen, text, 0.95 if floor > 0.5 * variance else 0.85, floor > 0.5 * variance)]
+    return [_finding_range(seen, text, 0.95 if floor > 0.5 * variance else 0.85, floor > 0.5 * variance or share > 0.1)]
 
 
 def _finding_range(seen: Observation, evidence: str, confidence: float, certain: bool, kind: str = "named") -> Finding:

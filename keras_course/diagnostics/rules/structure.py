@@ -298,7 +298,7 @@ def _beyond_one(seen: Observation) -> bool:
     if seen.loss.name != "binary_crossentropy":
         return False
     targets = targets_of(seen)
-    return targets is None or (targets.dtype.kind == "f" and bool(targets.max() > 1 or targets.min() < 0))
+    return targets is None or bool(targets.max() > 1 or targets.min() < 0)
 
 
 def loss_broadcast(seen: Observation) -> list[Finding]:
