@@ -31,8 +31,11 @@ def twin(weights):
 NET = _steps.Net(model, _steps.cross_entropy, lambda: _steps.bytes_and_labels(3_200, (28, 28, 1)), 64, twin)
 WORKLOAD = Workload(
     title=__doc__,
-    variants=_steps.variants(NET) | {BFLOAT16: Variant(prepare=_steps.ours(NET, "mixed_bfloat16"), same=False)},
+    variants=_steps.variants(NET, without=_steps.JAX)
+    | {BFLOAT16: Variant(prepare=_steps.ours(NET, "mixed_bfloat16"), same=False)},
     goals=(Goal(_steps.FIT, 1), Goal(_steps.TORCH, 1.4, of=BFLOAT16), Goal(_steps.TORCH, 1)),
     tolerance=1e-3,
-    note=_steps.NOTE + " Mixed bfloat16 is another computation: its losses are not compared here.",
+    note=_steps.NOTE
+    + " JAX is left out: its first epoch of 50 steps as one compiled scan had not ended after 170 seconds of CPU. "
+    "Mixed bfloat16 is another computation: its losses are not compared here.",
 )

@@ -394,6 +394,9 @@ def _diagnose(parser: settings.Parser, argv: list[str]) -> int:
     parser.add_argument("--stop-early", action="store_true", help="end the script when the verdict is certain")
     parser.add_argument("--max-steps", type=int, metavar="N", help="end it after N steps of a training")
     arguments = parser.parse_all(own)
+    if strayed := [word for word in rest if word in ("--json", "--log", "--verify", "--stop-early", "--max-steps")]:
+        where = f"`{strayed[0]}` stands behind {arguments.script} and goes to it; put it before, if it is meant for the"
+        print(f"keras-course: {where} diagnosis.", file=sys.stderr)
     if arguments.json:
         arguments.json = arguments.json.resolve()  # the script may change the folder
         require_writable(arguments.json.parent)

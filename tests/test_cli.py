@@ -139,6 +139,15 @@ def test_a_script_answers_for_its_settings_without_importing_tensorflow(tmp_path
     assert answer.stdout == "2 False\n"
 
 
+def test_a_flag_behind_the_script_is_the_scripts_and_that_is_said(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("import sys\nprint(sys.argv[1:])\n")
+    status, output, errors = call("diagnose", script, "--verify")
+    assert (status, "['--verify']" in output) == (0, True)
+    assert "`--verify` stands behind" in errors
+    assert "stands behind" not in call("diagnose", "--verify", script)[2]
+
+
 def test_help_shows_every_setting_with_its_comment(capsys):
     with pytest.raises(SystemExit):
         cli.main(["run", NAME, "--help"])

@@ -24,9 +24,9 @@ import tensorflow as tf
 class Settings:
     dataset: Literal["digits", "mnist"] = "digits"
     source: Literal["small", "full"] = "small"  # small: offline; full: the published set
-    epochs: Count = 10
+    epochs: Count = 15
     batch_size: Count = 32
-    learning_rate: Positive = 0.1  # of gradient descent
+    learning_rate: Positive = 0.03  # of gradient descent
     seed: Seed = 0
 
 
@@ -109,5 +109,5 @@ EXERCISE = Exercise(
     quick=Settings(epochs=5),
     run=run,
     figures=figures,
-    expect={"script": Band(0.0, 0.8), "repaired": Band(0.88, 1.0)},
+    expect={"script": Band(0.0, 0.85), "repaired": Band(0.88, 1.0)},
 )

@@ -20,7 +20,7 @@ import keras
 @dataclass(frozen=True)
 class Settings:
     reviews: Count = 4000  # made, of twelve words each
-    epochs: Count = 8
+    epochs: Count = 4
     batch_size: Count = 64
     learning_rate: Positive = 0.003  # of Adam
     seed: Seed = 0

@@ -70,6 +70,13 @@ def test_constant_labels_are_named_where_fit_trains_a_whole_model_on_them():
     assert causes(seen) == (set(), {"constant_labels"})
 
 
+def test_few_constant_labels_are_enough_where_they_are_all_there_are():
+    only(training(DIGITS[:30], np.ones(30, "int64"), loss=BINARY, classes=1, output=one), "constant_labels")
+    looked_at = training(DIGITS[:30], np.ones(30, "int64"), loss=BINARY, classes=1, output=one, looks=2, stored=False)
+    assert data.constant_labels(looked_at) == []
+    assert data.constant_labels(training(DIGITS[:9], np.ones(9, "int64"), loss=BINARY, classes=1, output=one)) == []
+
+
 def test_a_class_that_only_validation_has():
     rest = np.flatnonzero(LABELS[:1200] != 7)
     seen = training(DIGITS[rest], LABELS[rest])
@@ -99,6 +106,14 @@ def test_a_rare_class_that_is_never_named():
 )
 def test_inputs_of_another_scale(x, y, classes):
     assert not only(training(x.astype("float32"), y, classes=classes), "inputs_not_scaled").certain
+
+
+def test_the_ink_of_flat_pictures_is_no_bag_of_words():
+    ink = np.where(DIGITS > 0.8, 255 * DIGITS, 0)
+    assert np.mean(ink == 0) > 0.8
+    only(training(ink.astype("float32"), LABELS), "inputs_not_scaled")
+    counts = np.where(ink > 0, np.round(ink / 60), 0)
+    assert data.inputs_not_scaled(training(counts.astype("float32"), LABELS)) == []
 
 
 @pytest.mark.parametrize("x", [DIGITS, 16 * DIGITS, 2 * DIGITS - 1, (WINE - WINE.mean(0)) / WINE.std(0)])

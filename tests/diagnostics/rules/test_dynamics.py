@@ -157,6 +157,8 @@ def test_dead_units():
     waking = shares("dead", [0.9, 0, 0], [0.9, 0, 0], [0.1, 0, 0])
     assert fires("dead_units", waking) == [], "the least of the three counts"
     assert fires("dead_units", shares("dead", *3 * [3 * [np.nan]])) == []
+    hidden, output = (RULES["dead_units"](shares("dead", *3 * [at]))[0] for at in ([1.0, 0, 0], [0, 0, 1.0]))
+    assert output.confidence > 0.92 > hidden.confidence, "a silent output is no lack of units"
 
 
 def test_saturated_units():

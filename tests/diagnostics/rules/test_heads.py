@@ -67,6 +67,14 @@ def test_logits_in_a_loss_of_probabilities_over_classes_are_certain(loss, y, out
     assert "of the predictions of step 0 are none" in found.evidence
 
 
+def test_a_relu_that_says_0_for_all_is_no_probability():
+    silent = lambda rows: np.zeros((len(rows), 1), "float32")  # noqa: E731 - one expression
+    seen = training(CELLS, BENIGN, loss=BINARY, head="relu", classes=1, output=silent, logits=False)
+    assert "0 for all" in only(seen, "logits_to_probability_loss").evidence
+    seen = training(CELLS, BENIGN, loss=BINARY, head="sigmoid", classes=1, output=silent, logits=False)
+    assert causes(seen) == (set(), set())
+
+
 def test_logits_in_a_binary_loss_need_harm():
     found = only(
         training(CELLS, BENIGN, loss=BINARY, classes=1, output=one, logits=False), "logits_to_probability_loss"
@@ -150,9 +158,12 @@ def test_the_floor_of_targets_out_of_reach_is_that_of_the_best_clipped_predictio
     assert f"{floor:.3g}" in only(seen, "output_range_cannot_reach_targets").evidence
 
 
-def test_standardised_targets_under_tanh_are_named_without_certainty():
+def test_targets_out_of_reach_are_certain_when_there_are_many():
     y = (PROGRESS - PROGRESS.mean()) / PROGRESS.std()
     seen = training(PATIENTS, y, loss=SQUARED, head="tanh", classes=1, output=ones)
+    assert only(seen, "output_range_cannot_reach_targets").certain
+    few = np.where(np.arange(len(y)) % 20 == 0, 3 + y / 100, np.clip(y, -1, 1))  # one in twenty
+    seen = training(PATIENTS, few, loss=SQUARED, head="tanh", classes=1, output=ones)
     assert not only(seen, "output_range_cannot_reach_targets").certain
 
 

@@ -192,8 +192,9 @@ def test_a_squared_error_below_0_has_its_sign_flipped():
 
 def test_a_binary_loss_of_targets_beyond_1_may_be_below_0():
     seen = net(1, 1, steps=walked(losses=np.linspace(-1, -9, 12)), loss=Loss(name=BINARY))
-    seen.stream = [np.array([0.0, 255.0])]
-    assert found("gradient_sign_flipped", seen) == []
+    for beyond in ([0.0, 255.0], [0, 9], [-1, 1]):
+        seen.stream = [np.array(beyond)]
+        assert found("gradient_sign_flipped", seen) == []
     seen.stream = [np.array([0.0, 1.0])]
     assert found("gradient_sign_flipped", seen)
 
