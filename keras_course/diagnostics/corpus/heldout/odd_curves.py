@@ -34,10 +34,10 @@ import tensorflow as tf
 
 rng = np.random.default_rng(SEED)
 tf.random.set_seed(SEED)
-x = rng.normal(size=(1600, 8)).astype('float32')
+x = rng.normal(size=(3000, 8)).astype('float32')
 truth = np.maximum(x[:, 0], 0) + np.abs(x[:, 1])
 truth = (truth - truth.mean()).astype('float32')
-y = truth + rng.normal(0, 1.5, 1600).astype('float32')
+y = truth + rng.normal(0, 1.2, 3000).astype('float32')
 model = tf.keras.Sequential([tf.keras.layers.Dense(16, activation='relu'), tf.keras.layers.Dense(1)])
 opt = tf.keras.optimizers.SGD(0.01)
 
@@ -51,7 +51,7 @@ def go(a, b):
 
 
 for epoch in range(2):
-    for a, b in tf.data.Dataset.from_tensor_slices((x, y)).shuffle(1600).batch(4):
+    for a, b in tf.data.Dataset.from_tensor_slices((x, y)).shuffle(3000).batch(4):
         go(a, b)
 """,
         score="1 - float(np.mean((model(x).numpy()[:, 0] - truth) ** 2) / np.var(truth))",

@@ -55,9 +55,9 @@ model = keras.Sequential([
     layers.Dense(32, activation='relu'),
     layers.Dense(4, activation='softmax'),
 ])
-model.compile('adam', 'categorical_crossentropy', metrics=['accuracy'])
+model.compile(keras.optimizers.Adam(0.004), 'categorical_crossentropy', metrics=['accuracy'])
 val = Shapes(images[held], kinds[held])
-model.fit(Shapes(images[~held], kinds[~held], shuffle=True), validation_data=val, epochs=10, verbose=0)
+model.fit(Shapes(images[~held], kinds[~held], shuffle=True), validation_data=val, epochs=6, verbose=0)
 """,
     score="np.mean(model.predict(images[held][..., None] / 255., verbose=0).argmax(1) == kinds[held])",
     bar=0.85,
@@ -68,10 +68,10 @@ model.fit(Shapes(images[~held], kinds[~held], shuffle=True), validation_data=val
               new="self.kinds[k * self.batch_size:(k + 1) * self.batch_size], 4)", beside=("data_sorted",)),
         Fault(cause="logits_to_probability_loss", old="layers.Dense(4, activation='softmax')", new="layers.Dense(4)",
               accept=("wrong_head_for_labels",), layer=("dense_1",)),
-        Fault(cause="too_few_steps", old="epochs=10", new="epochs=1, steps_per_epoch=10", accept=("learning_rate_too_low",)),
+        Fault(cause="too_few_steps", old="epochs=6", new="epochs=1, steps_per_epoch=10", accept=("learning_rate_too_low",)),
         Fault(cause="symmetric_or_zero_init", old="layers.Dense(32, activation='relu')",
               new="layers.Dense(32, activation='relu', kernel_initializer='ones')", layer=("dense",), accept=("init_scale",)),
-        Fault(cause="learning_rate_too_high", old="'adam'", new="keras.optimizers.SGD(1.0, momentum=0.9)",
+        Fault(cause="learning_rate_too_high", old="Adam(0.004)", new="SGD(1.0, momentum=0.9)",
               beside=("dead_units",)),
     ),
     pairs=(("data_sorted", "logits_to_probability_loss"),),
@@ -125,7 +125,7 @@ unet.fit(train_ds, epochs=8, verbose=0, validation_data=(images[400:], masks[400
         Fault(cause="dead_units", old="u1 = layers.Conv2D(8, 3, padding='same', activation='relu')",
               new="u1 = layers.Conv2D(8, 3, padding='same', activation='relu', bias_initializer=tf.keras.initializers.Constant(-8.))",
               accept=("init_scale",), layer=("conv2d_2",)),
-        Fault(cause="constant_labels", old="masks = masks / 255.\n", new="masks = masks // 256.\n"),
+        Fault(cause="constant_labels", old="masks = masks / 255.\n", new="masks = masks // 256.\n", beside=("missing_class", "validation_split_sorted")),
     ),
 )  # fmt: skip
 

@@ -87,7 +87,7 @@ model.fit(X_train, {'price': p_train, 'tax': t_train}, batch_size=24, epochs=20,
     bar=0.7,
     base=0.0,
     faults=(
-        Fault(cause="targets_not_scaled", old="price, tax = scale(price), scale(tax)", new="price, tax = price * 1000, tax"),
+        Fault(cause="targets_not_scaled", old="price, tax = scale(price), scale(tax)", new="price, tax = price * 1000, tax", beside=("learning_rate_too_low",)),
         Fault(cause="train_val_preprocessing_mismatch", old="X_test = scaler.transform(X_test)",
               new="X_test = MinMaxScaler(feature_range=(0, 255)).fit_transform(X_test)"),
         Fault(cause="leakage_feature", old="X = np.delete(X, 9, axis=1)\n", new="", certain=True),
@@ -144,7 +144,8 @@ model.fit(train_x, train_y, epochs=6, batch_size=64, class_weight=weight, valida
         Fault(cause="softmax_on_single_unit", old="Dense(1, activation='sigmoid')", new="Dense(1, activation='softmax')",
               layer=("dense_1",)),
         Fault(cause="constant_labels", old="train_y, val_x, val_y = table[:3000], is_fraud[:3000]",
-              new="train_y, val_x, val_y = table[:3000], is_fraud[:3000].astype('int32') // 2"),
+              new="train_y, val_x, val_y = table[:3000], is_fraud[:3000].astype('int32') // 2",
+              beside=("missing_class", "class_imbalance", "validation_split_sorted")),
     ),
 )  # fmt: skip
 

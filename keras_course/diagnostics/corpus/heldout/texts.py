@@ -50,7 +50,7 @@ model.fit(train_ds, validation_data=val_ds, epochs=6, verbose=0)
         Fault(cause="label_encoding", old="labels = (stars >= 4).astype", new="labels = stars.astype",
               accept=("wrong_loss_for_task", "output_range_cannot_reach_targets", "wrong_head_for_labels")),
         Fault(cause="softmax_on_single_unit", old="layers.Dense(1),\n", new="layers.Dense(1),\n    layers.Softmax(),\n",
-              beside=("probabilities_to_logits_loss",)),
+              beside=("probabilities_to_logits_loss",), layer=("softmax", "dense_1")),
         Fault(cause="learning_rate_too_low", old="Adam(0.01)", new="SGD(1e-4)"),
         Fault(cause="labels_shuffled_apart", old="train_labels, val_labels = texts[:1600], texts[1600:], labels[:1600]",
               new="train_labels, val_labels = texts[:1600], texts[1600:], rng.permutation(labels[:1600])", accept=("label_noise",)),
