@@ -68,7 +68,6 @@ W2 = tf.Variable(tf.zeros((h, K)))"""),
         Fault(cause="learning_rate_too_low", old="step_size = 0.5", new="step_size = 1e-4"),
         Fault(cause="gradient_sign_flipped", old="dW, db, dW2, db2 = tape.gradient(loss, [W, b, W2, b2])",
               new="dW, db, dW2, db2 = [-g for g in tape.gradient(loss, [W, b, W2, b2])]"),
-        Fault(cause="data_sorted", old="rows = np.random.choice(N * K, 100)", new="rows = (np.arange(100) + 100 * i) % (N * K)"),
     ),
     pairs=(("symmetric_or_zero_init", "learning_rate_too_low"),),
 )  # fmt: skip

@@ -33,7 +33,7 @@ import numpy as np
 import tensorflow as tf
 
 rng = np.random.default_rng(SEED)
-tf.random.set_seed(SEED)
+tf.keras.utils.set_random_seed(SEED)
 x = rng.normal(size=(3000, 8)).astype('float32')
 truth = np.maximum(x[:, 0], 0) + np.abs(x[:, 1])
 truth = (truth - truth.mean()).astype('float32')

@@ -221,14 +221,13 @@ long = ids[-2001:]
         Fault(cause="learning_rate_too_low", old="Adam(0.01)", new="Adam(1e-6)"),
         Fault(cause="logits_to_probability_loss", old="loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
               new="loss = 'sparse_categorical_crossentropy'", accept=("wrong_head_for_labels",), layer=("dense",)),
-        Fault(cause="learning_rate_too_high", old="Adam(0.01)", new="Adam(5.0)"),
         Fault(cause="probabilities_to_logits_loss",
               old="""    tf.keras.layers.Dense(len(chars)),
 ])
 loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)""",
               new="""    tf.keras.layers.Dense(len(chars), activation='softmax'),
 ])
-loss = lambda y, p: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=p)""",
+loss = lambda y, p: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(y, tf.int32), logits=p)""",
               layer=("dense",)),
         Fault(cause="too_few_steps", old="epochs=5", new="epochs=1, steps_per_epoch=12", accept=("learning_rate_too_low",)),
     ),

@@ -46,7 +46,7 @@ classifier = tf.keras.Sequential([
     layers.Flatten(),
     layers.Dense(6),
 ])
-classifier.compile(tf.keras.optimizers.Adam(0.003), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), ['accuracy'])
+classifier.compile(tf.keras.optimizers.Adam(0.003), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=['accuracy'])
 classifier.fit(ds, epochs=7, verbose=0, validation_data=(x_test, y_test))
 """,
     score="np.mean(classifier.predict(x_test, verbose=0).argmax(1) == y_test)",
@@ -94,7 +94,6 @@ probability = np.clip(model.predict(X_val, verbose=0)[:, 0], 1e-7, 1 - 1e-7)
     faults=(
         Fault(cause="overfitting", old="penalty = 0.05\nstop = [keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True)]",
               new="penalty = 0.0\nstop = []"),
-        Fault(cause="regularisation_overwhelms", old="penalty = 0.05", new="penalty = 30.0", layer=("genes",)),
         Fault(cause="constant_labels", old="X_train, y_train, X_val, y_val = X[:160]", new="order = np.argsort(-y, kind='stable')\nX, y = X[order], y[order]\nX_train, y_train, X_val, y_val = X[:160]",
               accept=("missing_class", "validation_split_sorted"), beside=("data_sorted", "train_val_preprocessing_mismatch")),
         Fault(cause="learning_rate_too_high", old="Adam(2e-3)", new="Adam(20.0)"),
