@@ -62,7 +62,7 @@ b = tf.Variable(tf.zeros((1, h)))
 W2 = tf.Variable(tf.random.normal((h, K), stddev=0.1))""",
               new="""tf.zeros((D, h)))
 b = tf.Variable(tf.zeros((1, h)))
-W2 = tf.Variable(tf.zeros((h, K)))"""),
+W2 = tf.Variable(tf.zeros((h, K)))""", beside=("frozen_or_disconnected",)),
         Fault(cause="regularisation_overwhelms", old="reg = 1e-4", new="reg = 0.5"),
         Fault(cause="learning_rate_too_high", old="step_size = 0.5", new="step_size = 100."),
         Fault(cause="learning_rate_too_low", old="step_size = 0.5", new="step_size = 1e-4"),

@@ -79,8 +79,8 @@ vae.fit(train, epochs=14, batch_size=40, verbose=0)
               old="        self.optimizer.apply_gradients(zip(tape.gradient(total_loss, weights), weights))\n",
               new="        gradients = [tf.clip_by_norm(g, 1.0) for g in tape.gradient(total_loss, weights)]\n"),
         Fault(cause="output_range_cannot_reach_targets", old="pictures = pictures.reshape(-1, 100)",
-              new="pictures = pictures.reshape(-1, 100) * 255", accept=("label_encoding", "wrong_loss_for_task", "targets_not_scaled"),
-              beside=("inputs_not_scaled", "wrong_head_for_labels")),
+              new="pictures = pictures.reshape(-1, 100) * 255", accept=("label_encoding", "wrong_loss_for_task", "targets_not_scaled", "inputs_not_scaled"),
+              beside=("wrong_head_for_labels",)),
     ),
 )  # fmt: skip
 

@@ -198,7 +198,7 @@ history = model.fit(x=x_train, y=y_train, batch_size=64, epochs=8, verbose=0, va
               new="""embedding_size, embeddings_initializer='zeros', embeddings_regularizer=reg)
         self.user_bias = layers.Embedding(num_users, 1)
         self.movie = layers.Embedding(num_movies, embedding_size, embeddings_initializer='zeros',""",
-              accept=("frozen_or_disconnected",), layer=("embedding", "embedding_2")),
+              beside=("frozen_or_disconnected",), layer=("embedding", "embedding_2")),
         Fault(cause="labels_shuffled_apart", old="x_train, x_val, y_train", new="rng.shuffle(x)\nx_train, x_val, y_train",
               accept=("label_noise",)),
         Fault(cause="regularisation_overwhelms", old="l2(1e-6)", new="l2(0.1)", layer=("embedding", "embedding_2")),
