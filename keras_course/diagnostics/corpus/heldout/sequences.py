@@ -229,6 +229,8 @@ loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)""",
 ])
 loss = lambda y, p: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(y, tf.int32), logits=p)""",
               layer=("dense",)),
+        Fault(cause="underfitting_capacity", old="tf.keras.layers.GRU(48,", new="tf.keras.layers.GRU(1,", layer=("gru",),
+              beside=("too_few_steps",)),
         Fault(cause="too_few_steps", old="epochs=5", new="epochs=1, steps_per_epoch=12", accept=("learning_rate_too_low",)),
     ),
 )  # fmt: skip
