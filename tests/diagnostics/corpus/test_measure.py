@@ -2,8 +2,8 @@ import dataclasses
 
 from keras_course.diagnostics.corpus import cases, measure
 
-CASE = next(c for c in cases("heldout") if c.name == "deep_wine/healthy-0")
-SICK = next(c for c in cases("heldout") if c.name == "deep_wine/dead_units")
+CASE = next(c for c in cases("development") if c.name == "deep_wine/healthy-0")
+SICK = next(c for c in cases("development") if c.name == "deep_wine/dead_units")
 
 
 def script(text, case=CASE, score="value"):

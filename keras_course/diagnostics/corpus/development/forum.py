@@ -1,4 +1,7 @@
-"""Programs as they are pasted into forums: other data, styles and optimisers than in the development part."""
+"""Programs as they are pasted into forums.
+
+They were the held-out part at first. Verdicts on them were looked at and led to repairs, so that they belong here now.
+"""
 
 from keras_course.diagnostics.corpus import Fault, Program
 
