@@ -73,7 +73,15 @@ def test_the_page_that_is_committed_is_the_one_that_the_records_give():
     records = [json.loads(path.read_text()) for path in sorted(report.RECORDS.glob("*.json"))]
     if not records:
         pytest.skip("no benchmark has been recorded yet")
-    assert report.RESULTS.read_text() == report.results(records)
+    assert report.RESULTS.read_text() == report.results(records, report.DIAGNOSTICS.read_text())
+
+
+def test_the_answers_of_the_diagnosis_stand_on_the_page_and_its_causes_on_their_own():
+    page = "# Title\n\nOf 3 programs.\n\n| question | answer |\n| --- | --- |\n| detected | 2 of 3 |\n\n"
+    text = report.results([], page + "| planted | scripts |\n| --- | --- |\n| dead_units | 1 |\n")
+    assert "## diagnostics\n\nOf 3 programs." in text
+    assert "| detected | 2 of 3 |\n\nBy cause: [DIAGNOSTICS.md](DIAGNOSTICS.md)." in text
+    assert "dead_units" not in text
 
 
 def test_a_shared_machine_is_said():
