@@ -26,12 +26,15 @@ CLI = ("-m", "keras_course")
 WORKLOAD = Workload(
     title=__doc__,
     variants={
-        HELP: Variant(prepare=command(*CLI, "--help")),
-        LIST: Variant(prepare=command(*CLI, "list")),
-        ERROR: Variant(prepare=command(*CLI, "run", "foundations/knn", "--most", "0", status=2)),
-        NUMPY: Variant(prepare=command("-c", "import numpy")),
-        TENSORFLOW: Variant(prepare=command("-c", "import tensorflow")),
-        KERAS: Variant(prepare=command("-c", "from keras_course import data, models, training; training.fit")),
+        label: Variant(prepare=prepare, environment={"PYTHONDONTWRITEBYTECODE": ""})  # as Python is, unless told
+        for label, prepare in {
+            HELP: command(*CLI, "--help"),
+            LIST: command(*CLI, "list"),
+            ERROR: command(*CLI, "run", "foundations/knn", "--most", "0", status=2),
+            NUMPY: command("-c", "import numpy"),
+            TENSORFLOW: command("-c", "import tensorflow"),
+            KERAS: command("-c", "from keras_course import data, models, training; training.fit"),
+        }.items()
     },
     goals=(
         Goal(TENSORFLOW, 10, of=HELP),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_course import __version__, exercise, settings
-from keras_course.base import ASSIGNMENTS, FIGURES, LOGS, ROOT, InputError, pick, worker_index
+from keras_course.base import ASSIGNMENTS, FIGURES, LOGS, ROOT, InputError, assignments, pick, worker_index
 from keras_course.runs import Run, require_writable, write_atomically
 
 
@@ -70,7 +70,7 @@ def _list(parser: settings.Parser, argv: list[str]) -> int:
     folders = {name.split("/")[0]: 0 for name in exercise.names()}
     if arguments.folder:
         pick(folders, arguments.folder, "folder")
-    for item in map(exercise.peek, exercise.names()):
+    for item in (exercise.peek(name, path) for name, path in assignments().items()):
         state, record = records.state(item), records.read(item.name).get("small")
         if (
             arguments.pattern.lower() in f"{item.name} {item.title}".lower()

@@ -144,12 +144,13 @@ def load(name: str) -> Exercise:
     return importlib.import_module(f"assignments.{path.parent.name}.{path.stem}").EXERCISE
 
 
-def peek(name: str) -> Exercise:
+def peek(name: str, path: Path | None = None) -> Exercise:
     """The assignment `name` for its settings and texts alone: TensorFlow and all else that is slow is left out.
 
     What it would import stands there as a stub, so `run` and `figures` of the result must not be called.
+    path: its file, where it is known.
     """
-    path = path_of(name)
+    path = path or path_of(name)
     spec = importlib.util.spec_from_file_location(f"peeked:{path.parent.name}/{path.stem}", path)
     assert spec
     assert spec.loader
