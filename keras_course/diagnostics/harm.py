@@ -53,10 +53,12 @@ def harm_of(seen: Observation) -> Harm:
     falling = _falling(losses)
     if impossible(seen):
         return Harm(degree=2.0, sentence=f"the loss ends at {end:.3g}, and {seen.loss.name} is never below 0", end=end)
-    best, reference = baseline_of(seen), None
+    best, reference, scale = baseline_of(seen), None, scale_of(seen)
     if best is not None and best > 1e-3:  # below, all targets are the same: a game of two, or constant labels
+        best *= scale
         reference = reference_of(seen)
-        least = least_of(seen)
+        reference = None if reference is None else scale * reference
+        least = scale * least_of(seen)
         low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))
         if end < 0 and seen.loss.name in CROSS:
             return Harm(
@@ -82,9 +84,10 @@ def harm_of(seen: Observation) -> Harm:
     # Without a known target only progress can be judged: none at all, or uphill, is harm.
     moved = (start - end) / max(abs(start), 1e-12)
     grew = end > start + 3 * error and moved < -0.2
+    blind = blind_at_the_end(seen)
     return Harm(
-        degree=1.0 if grew or abs(moved) < 0.01 else 0.0,
-        sentence=f"the loss goes from {start:.3g} to {end:.3g}",
+        degree=1.0 if grew or abs(moved) < 0.01 or blind else 0.0,
+        sentence=f"the loss goes from {start:.3g} to {end:.3g}" + ", and the prediction is constant" * blind,
         diverged=grew and end > 10 * abs(start),
         end=end,
         still_falling=falling,
@@ -132,6 +135,9 @@ def baseline_of(seen: Observation) -> float | None:
         return float(np.mean(-p * np.log(p) - (1 - p) * np.log(1 - p)))
     if name == SQUARED:
         return float(np.mean(np.var(y.reshape(len(y), -1).astype("float64"), axis=0)))
+    if name == "poisson" and y.min() >= 0:
+        mean = y.reshape(len(y), -1).astype("float64").mean(0)
+        return float(np.mean(mean - mean * np.log(np.maximum(mean, 1e-7))))
     if name == ABSOLUTE:
         flat = y.reshape(len(y), -1).astype("float64")
         return float(np.mean(np.abs(flat - np.median(flat, axis=0))))
@@ -141,6 +147,9 @@ def baseline_of(seen: Observation) -> float | None:
 def least_of(seen: Observation) -> float:
     """The loss of a perfect prediction: above 0 for soft targets, whose own entropy a cross-entropy keeps."""
     y = targets_of(seen)
+    if y is not None and seen.loss.name == "poisson":
+        counts = np.maximum(y.astype("float64"), 1e-12)
+        return float(np.mean(counts - counts * np.log(counts)))
     if y is None or y.dtype.kind != "f" or y.min() < 0 or y.max() > 1:
         return 0.0
     p = np.clip(y.astype("float64"), 1e-12, 1 - 1e-12)
@@ -151,21 +160,52 @@ def least_of(seen: Observation) -> float:
     return 0.0
 
 
+def spread_over_inputs(output: np.ndarray) -> float:
+    """How much a prediction varies over its batch, against its size."""
+    out = output.astype("float64")
+    return float(np.max(np.std(out, axis=0))) / max(float(np.max(np.abs(out))), 1e-30)
+
+
+def blind_at_the_end(seen: Observation) -> bool:
+    """Whether the prediction was the same for all inputs, which differed, in each of the last three closer looks."""
+    looks = [p for p in seen.probes if p.output is not None and p.output.ndim and len(p.output) > 1][-3:]
+    differ = [p.x is not None and p.x.ndim and len(p.x) > 1 and bool(np.any(p.x != p.x[:1])) for p in looks]
+    return len(looks) == 3 and all(differ) and all(spread_over_inputs(p.output) <= 1e-6 for p in looks)
+
+
 def penalty_shares(seen: Observation) -> list[float]:
     """The share of the loss that is not of the data, at each closer look of which all of a batch is known."""
+    scale = scale_of(seen)
+    return [float((total - scale * own) / total) for own, total in _losses(seen) if total > 1e-6]
+
+
+def scale_of(seen: Observation) -> float:
+    """How often the loss by its definition counts in what is minimised: 100 in `100 * mean`, the batch in a sum.
+
+    Between closer looks a penalty moves little, so that what is minimised moves as often as the loss of the batch does:
+    by the slope of the differences, when they are correlated by more than .9 and it is above 2 or below .5; else 1.
+    """
+    losses = np.array(_losses(seen))
+    if seen.loss.regularised or len(losses) < 8:
+        return 1.0
+    own, total = np.diff(losses, axis=0).T
+    if min(np.ptp(own), np.ptp(total)) < 1e-9 or np.corrcoef(own, total)[0, 1] < 0.9:
+        return 1.0
+    slope = float(own @ total / (own @ own))
+    return slope if not 0.5 <= slope <= 2 else 1.0
+
+
+def _losses(seen: Observation) -> list[tuple[float, float]]:
+    """The loss of a batch by its definition, and what was minimised, at each closer look where both are known."""
     if seen.steps is None:
         return []
-    shares, first = [], seen.steps.count - len(seen.steps.all_losses)
+    found, first = [], seen.steps.count - len(seen.steps.all_losses)
     for probe in seen.probes:
-        total = (
-            seen.steps.all_losses[probe.step - first]
-            if 0 <= probe.step - first < len(seen.steps.all_losses)
-            else np.nan
-        )
         own = _data_loss(seen, probe.y, probe.output)
-        if own is not None and np.isfinite(total) and total > 1e-6:
-            shares.append(float((total - own) / total))
-    return shares
+        if own is not None and 0 <= probe.step - first < len(seen.steps.all_losses):
+            total = float(seen.steps.all_losses[probe.step - first])
+            found += [(own, total)] if np.isfinite(total) else []
+    return found
 
 
 def _data_loss(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) -> float | None:

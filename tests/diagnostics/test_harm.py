@@ -29,6 +29,7 @@ def made(loss, y, losses=(1.0,), x=None, **more):
         (SQUARED, REAL, 9.5),  # mean 4: 9 + 4 + 0 + 25 over 4
         (SQUARED, np.stack([REAL, 0 * REAL], 1), 4.75),
         (ABSOLUTE, REAL, 2.5),  # median 3: 2 + 1 + 1 + 6 over 4
+        ("poisson", REAL, 4 - 4 * np.log(4)),  # mean 4
     ],
 )
 def test_the_best_constant_by_its_closed_form(loss, y, expected):
@@ -135,6 +136,43 @@ def test_the_share_of_a_penalty_is_what_the_data_do_not_explain(loss, logits, y,
     seen.loss.from_logits = logits
     seen.probes = [Probe(step=0, y=y, output=output)]
     assert harm.penalty_shares(seen) == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize(
+    ("factor", "penalty", "scale"), [(1, 0, 1), (100, 0, 100), (32, 3.0, 32), (1, 50.0, 1), (0.01, 0, 0.01)]
+)
+def test_how_often_the_loss_of_the_data_counts_is_told_from_a_penalty(factor, penalty, scale):
+    own = RNG.uniform(0.5, 1.5, 12)
+    outputs = [np.array([[np.sqrt(2 * value)], [0.0]]) for value in own]  # whose squared error from 0 it is
+    slowly = penalty * np.linspace(1, 0.9, 12)
+    seen = made(SQUARED, np.zeros(2), factor * own + slowly)
+    seen.probes = [Probe(step=i, y=np.zeros(2), output=output) for i, output in enumerate(outputs)]
+    assert harm.scale_of(seen) == pytest.approx(scale, rel=0.05)
+    share = penalty * 0.9 / (factor * own[-1] + penalty * 0.9)
+    assert harm.penalty_shares(seen)[-1] == pytest.approx(share, abs=0.05)
+    seen.loss.regularised = True
+    assert harm.scale_of(seen) == 1, "then the difference is the penalty, by its name"
+
+
+def test_a_sum_over_the_batch_is_compared_with_so_many_constants():
+    own = RNG.uniform(9, 10, 12)  # as bad as the best constant, 9.5, in batches of 2
+    seen = made(SQUARED, REAL, 2 * own)
+    seen.probes = [
+        Probe(step=i, y=np.zeros(2), output=np.array([[np.sqrt(2 * value)], [0.0]])) for i, value in enumerate(own)
+    ]
+    assert harm_of(seen).degree == pytest.approx(1, abs=0.05)
+    assert harm_of(seen).baseline == pytest.approx(19, rel=0.01)
+
+
+def test_a_prediction_that_is_constant_at_the_end_is_harm_whatever_the_loss():
+    x = RNG.normal(size=(5, 3))
+    seen = made("", REAL, np.linspace(3, 1, 40))
+    seen.probes = [Probe(step=i, x=x, output=np.full((5, 2), 0.25)) for i in range(4)]
+    assert harm_of(seen).degree == 1
+    seen.probes[-1].x = np.ones((5, 3))  # where nothing differs, nothing can be told apart
+    assert harm_of(seen).degree == 0
+    seen.probes[-1] = Probe(step=3, x=x, output=x[:, :2])
+    assert harm_of(seen).degree == 0
 
 
 def test_a_forest_beats_a_line_where_the_classes_bend():

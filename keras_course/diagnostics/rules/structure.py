@@ -1,6 +1,6 @@
 """Rules on how the network is put together and how its step is written: rows 23 to 30, 38 and 39 of the taxonomy."""
 
-from keras_course.diagnostics.harm import impossible, penalty_shares, targets_of
+from keras_course.diagnostics.harm import impossible, penalty_shares, spread_over_inputs, targets_of
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
 
 import numpy as np
@@ -347,7 +347,9 @@ def input_ignored(seen: Observation) -> list[Finding]:
             )
         ]
     spreads = [
-        _spread(p.output) for p in seen.probes[-3:] if p.output is not None and p.output.ndim and len(p.output) > 1
+        spread_over_inputs(p.output)
+        for p in seen.probes[-3:]
+        if p.output is not None and p.output.ndim and len(p.output) > 1
     ]
     if len(spreads) < 3 or not max(spreads) <= 1e-6:
         return []
@@ -361,12 +363,6 @@ def input_ignored(seen: Observation) -> list[Finding]:
             evidence=f"the prediction varies by {max(spreads):.1g} of its size over a batch (constant below 1e-6)",
         )
     ]
-
-
-def _spread(output: np.ndarray) -> float:
-    """How much a prediction varies over its batch, against its size."""
-    out = output.astype("float64")
-    return float(np.max(np.std(out, axis=0))) / max(float(np.max(np.abs(out))), 1e-30)
 
 
 def _of_class(seen: Observation, *names: str) -> list[dict]:
