@@ -99,7 +99,7 @@ CAUSES: dict[str, Cause] = {
         14,
         "the data hold NaN or infinite values",
         "remove or impute them: np.isfinite(x).all() must hold",
-        (*DYNAMICS, *CURVES, *RATE, "input_ignored", "inputs_not_scaled"),
+        (*DYNAMICS, *CURVES, *RATE, "input_ignored", "inputs_not_scaled", "targets_not_scaled"),
     ),
     "labels_shuffled_apart": Cause(
         15,
@@ -202,7 +202,10 @@ CAUSES: dict[str, Cause] = {
         ),
     ),
     "learning_rate_too_low": Cause(
-        32, "the learning rate is too low", "ten times as much", ("too_few_steps", "underfitting_capacity")
+        32,
+        "the learning rate is too low",
+        "ten times as much",
+        ("too_few_steps", "underfitting_capacity", "targets_not_scaled"),
     ),
     "lr_schedule_wrong": Cause(
         33,

@@ -56,7 +56,7 @@ def harm_of(seen: Observation) -> Harm:
     best, reference, scale = baseline_of(seen), None, scale_of(seen)
     if best is not None and best > 1e-3:  # below, all targets are the same: a game of two, or constant labels
         best *= scale
-        reference = reference_of(seen)
+        reference = None if seen.plan.class_weight else reference_of(seen)  # of examples that all count alike
         reference = None if reference is None else scale * reference
         least = scale * least_of(seen)
         low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))
@@ -126,6 +126,8 @@ def baseline_of(seen: Observation) -> float | None:
     y, name = targets_of(seen), seen.loss.name
     if y is None or y.size == 0 or y.dtype.kind not in "iufb" or not np.all(np.isfinite(y.astype("float64"))):
         return None
+    if seen.plan.class_weight:
+        return _weighted(y, name, seen.plan.class_weight)
     if name == "sparse_categorical_crossentropy":
         return _entropy(np.unique(y.astype("int64"), return_counts=True)[1])
     if name == "categorical_crossentropy" and y.ndim >= 2:
@@ -142,6 +144,16 @@ def baseline_of(seen: Observation) -> float | None:
         flat = y.reshape(len(y), -1).astype("float64")
         return float(np.mean(np.abs(flat - np.median(flat, axis=0))))
     return None
+
+
+def _weighted(y: np.ndarray, name: str, weights: dict[int, float]) -> float | None:
+    """The loss of the best constant when the examples of a class count by its weight: the entropy of the weights."""
+    labels = y.argmax(-1) if name == "categorical_crossentropy" and y.ndim > 1 else y.reshape(-1)
+    if name not in CROSS or np.any(labels != labels.astype("int64")):
+        return None
+    classes, counts = np.unique(labels.astype("int64"), return_counts=True)
+    total = counts * np.array([float(weights.get(int(c), 1.0)) for c in classes])
+    return float(_entropy(total) * total.sum() / counts.sum())
 
 
 def least_of(seen: Observation) -> float:
@@ -174,9 +186,19 @@ def blind_at_the_end(seen: Observation) -> bool:
 
 
 def penalty_shares(seen: Observation) -> list[float]:
-    """The share of the loss that is not of the data, at each closer look of which all of a batch is known."""
-    scale = scale_of(seen)
-    return [float((total - scale * own) / total) for own, total in _losses(seen) if total > 1e-6]
+    """The share of the loss that is not of the data, at each closer look of which all of a batch is known.
+
+    None is claimed where weights of classes or a second loss may be the difference: where the model has no penalties by
+    name, what is left must move slowly against the loss of the batch, by the second half of the looks.
+    """
+    scale, losses = scale_of(seen), np.array(_losses(seen)).reshape(-1, 2)
+    if seen.plan.class_weight:
+        return []
+    if not seen.loss.regularised and len(losses) >= 8:
+        own, rest = np.diff(losses[len(losses) // 2 :] @ [[1, -scale], [0, 1]], axis=0).T
+        if np.std(rest) > np.std(scale * own):
+            return []
+    return [float((total - scale * own) / total) for own, total in losses if total > 1e-6]
 
 
 def scale_of(seen: Observation) -> float:

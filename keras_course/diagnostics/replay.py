@@ -21,6 +21,12 @@ Batch = list[np.ndarray]
 Rewrite = Callable[[Any], None]  # changes a GraphDef in place
 
 
+def without_own_gradients(definition: Any) -> None:
+    """Lets TensorFlow differentiate what has a gradient of its own: that of swish looks at tensors of its old graph."""
+    for node in [*definition.node, *(node for function in definition.library.function for node in function.node_def)]:
+        node.attr.pop("_gradient_op_type", None)
+
+
 class Replay:
     """The forward pass of a training, ready to be run with other weights and batches.
 
@@ -43,9 +49,24 @@ class Replay:
         definition, captures = graph_of(forward)
         if rewrite:
             rewrite(definition)
+        kept = None if everything else trained
+        try:
+            self._build(definition, captures, kept, loss)
+        except ValueError as error:
+            if "same graph" not in str(error):
+                raise
+            without_own_gradients(definition)
+            self._build(definition, captures, kept, loss)
+        self.start = {name: v for name, v in self.first.items() if name in self.gradients}
+
+    def _build(
+        self, definition: Any, captures: dict[str, Any], trained: Sequence[int] | None, loss: Callable | None
+    ) -> None:
+        """The graph of the definition, cut, with its gradients and a session."""
+        forward = self.forward
         self.graph = tf.Graph()
         with self.graph.as_default():
-            self.variables, handles = self._variables(captures, None if everything else trained)
+            self.variables, handles = self._variables(captures, trained)
             self.feeds = [v1.placeholder(t.dtype, _any_batch(t.shape)) for t in forward.boundary]
             cut = {t.name: feed for t, feed in zip(forward.boundary, self.feeds, strict=True)}
             v1.import_graph_def(definition, input_map=handles | cut, name="")
@@ -59,7 +80,6 @@ class Replay:
             self.assign = [v1.assign(v, self.values[name]) for name, v in self.variables.items()]
             self.session = v1.Session(graph=self.graph)
             self.session.run(v1.global_variables_initializer())
-        self.start = {name: v for name, v in self.first.items() if name in self.gradients}
 
     def close(self) -> None:
         self.session.close()

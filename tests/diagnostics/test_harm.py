@@ -1,6 +1,6 @@
 from keras_course.diagnostics import harm
 from keras_course.diagnostics.harm import baseline_of, harm_of
-from keras_course.diagnostics.observation import Data, Loss, Observation, Probe
+from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe
 from tests.diagnostics.typed import BINARY, CROSS, SPARSE, SQUARED, steps
 
 import numpy as np
@@ -162,6 +162,25 @@ def test_a_sum_over_the_batch_is_compared_with_so_many_constants():
     ]
     assert harm_of(seen).degree == pytest.approx(1, abs=0.05)
     assert harm_of(seen).baseline == pytest.approx(19, rel=0.01)
+
+
+@pytest.mark.parametrize(("loss", "y"), [(SPARSE, LABELS), (CROSS, np.eye(3)[LABELS])])
+def test_examples_that_count_by_their_class_have_another_constant(loss, y):
+    seen = made(loss, y, plan=Plan(class_weight={1: 3.0, 2: 6.0}))
+    total = np.array([3, 6, 6.0])  # three of weight 1, two of 3, one of 6
+    assert baseline_of(seen) == pytest.approx(-np.sum(total / 15 * np.log(total / 15)) * 15 / 6)
+    assert harm.penalty_shares(seen) == []
+
+
+def test_a_second_loss_is_no_penalty():
+    own, other = RNG.uniform(0.5, 1.5, 24), RNG.uniform(2, 6, 24)
+    seen = made(SQUARED, np.zeros(2), own + other)
+    seen.probes = [
+        Probe(step=i, y=np.zeros(2), output=np.array([[np.sqrt(2 * value)], [0.0]])) for i, value in enumerate(own)
+    ]
+    assert harm.penalty_shares(seen) == []
+    seen.loss.regularised = True
+    assert len(harm.penalty_shares(seen)) == 24
 
 
 def test_a_prediction_that_is_constant_at_the_end_is_harm_whatever_the_loss():

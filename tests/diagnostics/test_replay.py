@@ -17,6 +17,7 @@ def replay_of(training, **changes):
 
 
 NETS = {
+    "swish": ([layers.Dense(7, "swish"), layers.Dense(3)], X),  # whose gradient is one of its own
     "dense": ([layers.Dense(7, "tanh"), layers.LayerNormalization(), layers.Dense(3)], X),
     "conv": (
         [layers.Conv2D(3, 2, activation="relu"), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(3)],

@@ -60,11 +60,16 @@ def small_capacity(seen: Observation) -> list[Finding]:
     """The network cannot hold what the task asks for.
 
     Threshold: the loss stands still above what a simple model reaches, and a hidden layer has at most four units or the
-    network cannot learn eight examples by heart in 100 steps of Adam. Named last. Source: taxonomy row 41.
+    network cannot learn eight examples by heart in 100 steps of Adam. Named last. Tables that are looked up are no
+    layers: a bias for each user is a table one wide. Source: taxonomy row 41.
     """
     harm, e = harm_of(seen), seen.experiments
     widths = [
-        v.shape[-1] for u in seen.units[:-1] for v in seen.variables if v.name in u.variables and len(v.shape) >= 2
+        v.shape[0] if "recurrent" in v.name else v.shape[-1]
+        for u in seen.units[:-1]
+        for v in seen.variables
+        if v.name in u.variables and len(v.shape) >= 2 and u.kind != "embedding"
+        if u.kind != "recurrent" or "recurrent" in v.name.rpartition("/")[2]
     ]
     narrow = widths and min(widths) <= 4
     stuck = "few_end" in e and e["few_end"] > 0.5 * e["few_start"]

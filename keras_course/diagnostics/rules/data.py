@@ -223,8 +223,9 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
 
     Threshold: mean or spread of the targets above 10 with a squared or absolute error. With Adam, whose steps are about
     as long as the rate, they are out of reach when their size exceeds rate x steps x (1 + sum of the last activations):
-    then it is the surer. Named when there is harm, since with time and a high enough rate it is no fault. Must stay
-    silent: outputs scaled back inside the model. Source: row 13 of the taxonomy.
+    then it is the surer; within reach it is a note. Named when there is harm, since with time and a high enough rate it
+    is no fault; where the rate is below a tenth of the usual one and the targets below 100, the rate is the surer
+    cause. Must stay silent: outputs scaled back inside the model. Source: row 13 of the taxonomy.
     """
     y = targets_of(seen)
     if y is None or seen.loss.name not in DIFFERENCES or not np.isfinite(y).all():
@@ -233,10 +234,14 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
     if max(center, spread) <= FAR:
         return []
     text, sure = f"targets have mean {y.mean():.3g} and spread {spread:.3g}; {FAR:g} is bearable", 0.6
-    reach = _reach(seen)
+    reach, near = _reach(seen), False
     if reach is not None and center + spread > reach:
-        text, sure = f"{text}; {seen.optimizer.name} could move the output by about {reach:.3g}", 0.85
-    return [Finding(cause="targets_not_scaled", confidence=sure, evidence=text, tag="outputs/max")]
+        slow = (seen.optimizer.rate or 0) < 1e-4 and center + spread < 100
+        text, sure = f"{text}; {seen.optimizer.name} could move the output by about {reach:.3g}", 0.6 if slow else 0.9
+    elif reach is not None:
+        near = center + spread < 0.1 * reach
+    kind = "note" if near else "named"
+    return [Finding(cause="targets_not_scaled", kind=kind, confidence=sure, evidence=text, tag="outputs/max")]
 
 
 def _reach(seen: Observation) -> float | None:

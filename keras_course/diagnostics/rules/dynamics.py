@@ -63,8 +63,8 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     """Steps ten times as long do at least five times as much, and a hundred times still more.
 
     Threshold: over 20 steps on copies, by the loss of a fixed batch. Measured 24 of 24 too-low runs, 0 of 24 healthy.
-    From the last weights, too, longer steps must still gain a twentieth of the loss: who has arrived, or is stuck
-    for another reason, does not.
+    From the last weights, too, longer steps must still gain a twentieth of the loss, or at each factor of ten five
+    times as much as before, up to a thousand: who has arrived, or is stuck for another reason, does not.
     Must not trigger: a fine-tuning that starts near its optimum; a schedule that starts low (its peak is tried).
     Source: taxonomy row 32.
     """
@@ -123,8 +123,11 @@ def _low_by_updates(seen: Observation) -> list[Finding]:
 
 def _would_go_on(e: dict[str, float]) -> bool:
     """Whether steps ten, a hundred or a thousand times as long gain something from the last weights on."""
-    longer = [e[name] for name in ("late_ten", "late_hundred", "late_thousand") if np.isfinite(e.get(name, np.nan))]
-    return "late_start" not in e or any(e["late_start"] - end > GAIN * abs(e["late_start"]) for end in longer)
+    if "late_start" not in e:
+        return True
+    gains = [e["late_start"] - e.get(name, np.nan) for name in ("late_ten", "late_hundred", "late_thousand")]
+    growing = gains[0] > 0 and gains[1] > 5 * gains[0] and gains[2] > 5 * gains[1]
+    return growing or any(gain > GAIN * abs(e["late_start"]) for gain in gains if np.isfinite(gain))
 
 
 def schedule_wrong(seen: Observation) -> list[Finding]:

@@ -1,3 +1,5 @@
+import dataclasses
+
 from keras_course.diagnostics.observation import Data, Loss, Observation, Unit, Variable
 from keras_course.diagnostics.rules.curves import RULES
 from tests.diagnostics.typed import SQUARED, steps
@@ -61,6 +63,17 @@ def test_networks_that_are_too_small():
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(3,))) == [], "it still falls"
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(2,))), "two units are too few whatever it does"
     assert RULES["underfitting_capacity"](ended(LEARNED, widths=(3,))) == []
+
+
+def test_a_table_is_no_layer_and_a_recurrent_layer_is_as_wide_as_its_state():
+    seen = ended(FLAT, widths=(1, 30))
+    seen.units[0].kind = "embedding"
+    assert RULES["underfitting_capacity"](seen) == []
+    seen.units[0].kind, seen.units[0].variables = "recurrent", ("gru/kernel", "gru/recurrent_kernel")
+    for units, fires in ((1, True), (5, False)):
+        gates = [Variable(name="gru/kernel", shape=(7, 3 * units))]
+        gates += [Variable(name="gru/recurrent_kernel", shape=(units, 3 * units))]
+        assert bool(RULES["underfitting_capacity"](dataclasses.replace(seen, variables=gates))) is fires
 
 
 def test_an_empty_observation_is_judged_by_nothing():

@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Data, Plan, Variable
+from keras_course.diagnostics.observation import Data, Optimizer, Plan, Variable
 from keras_course.diagnostics.rules import data
 from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, named, softmax, steps, training
 
@@ -137,6 +137,23 @@ def test_targets_far_away():
     found = only(training(x, PROGRESS, loss=SQUARED, classes=1, output=one), "targets_not_scaled")
     assert "152" in found.evidence  # the mean of the published data
     assert not found.certain
+
+
+def test_targets_within_reach_of_adam_are_a_note_and_a_tiny_rate_is_the_surer_cause():
+    x, y = (PATIENTS / PATIENTS.std(0)).astype("float32"), (PROGRESS / 5).astype("float32")
+
+    def found(rate, count):
+        seen = training(x, y, loss=SQUARED, classes=1, output=one, losses=np.ones(count))
+        seen.optimizer = Optimizer(name="Adam", rate=rate)
+        seen.variables = [Variable(name="dense/kernel", shape=(8, 1), layer="dense")]
+        for probe in seen.probes:
+            probe.mean = np.array([0.5, 0.0])
+        (only_one,) = data.targets_not_scaled(seen)
+        return only_one.kind, only_one.confidence
+
+    assert found(0.01, 20_000) == ("note", 0.6)  # 1000 against 45
+    assert found(0.001, 100) == ("named", 0.9)
+    assert found(1e-5, 100)[1] < 0.85  # what the rate's own rule is worth
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

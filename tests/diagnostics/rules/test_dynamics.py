@@ -71,6 +71,11 @@ SLOW = {"probe_same": 1.999, "probe_ten": 1.99, "probe_hundred": 1.9}
         (SLOW | {"probe_hundred": 1.99}, False),  # a hundred times does no more
         (SLOW | {"probe_ten": INF, "probe_hundred": INF}, False),
         (SLOW | {"late_start": 0.5, "late_ten": 0.49, "late_hundred": 0.48, "late_thousand": INF}, False),  # arrived
+        (
+            SLOW | {"late_start": 2.0, "late_ten": 1.9995, "late_hundred": 1.995, "late_thousand": 1.94},
+            True,
+        ),  # far away
+        (SLOW | {"late_start": 2.0, "late_ten": 1.9995, "late_hundred": 1.995, "late_thousand": 1.98}, False),
         (SLOW | {"late_start": 1.9, "late_ten": 1.8, "late_hundred": 1.0, "late_thousand": INF}, True),
     ],
 )
