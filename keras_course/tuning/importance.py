@@ -27,7 +27,9 @@ FEWEST = 10  # trials: a forest of fewer can be right by luck only
 SKILL = 0.1  # below this share of unseen variance, what the forest says of parameters is not worth a sentence
 DONORS = 20  # other trials whose values each trial is given
 PAIRED = 8  # the most important parameters, whose pairs are looked at
-FOLDS, TREES = 10, 100
+FOLDS, TREES = 10, 50
+ROUNDS = 4  # in which shuffled copies of all parameters take part
+SHUFFLED = " (shuffled)"
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -39,16 +41,13 @@ class Effect:
     share: of the variance of the scores. Shares of single parameters include their interactions, so they may sum to
         more than 1; noise can make one negative.
     error: standard error of the share over the trials.
+    clear: whether it stood above everything that shuffled copies of the parameters reached, whenever it was tried.
     """
 
     names: tuple[str, ...]
     share: float
     error: float
-
-    @property
-    def clear(self) -> bool:
-        """Whether the share is more than two standard errors above 0."""
-        return self.share > 2 * self.error
+    clear: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +202,43 @@ def importance(
         names = [one.names[0] for one in singles]
     groups = [*((name,) for name in names), *itertools.combinations(names[:PAIRED], 2)]
     singles, pairs, skill = _measured(table, y, groups, seed)
-    return Importance(tuple(singles), tuple(pairs), skill, len(y))
+    clear = _clear(values, y, names, seed) if skill >= SKILL else set()
+    return Importance(_judged(singles, clear), _judged(pairs, clear), skill, len(y))
+
+
+def _judged(effects: Sequence[Effect], clear: Collection[frozenset[str]]) -> tuple[Effect, ...]:
+    return tuple(dataclasses.replace(one, clear=frozenset(one.names) in clear) for one in effects)
+
+
+def _clear(values: Sequence[Mapping[str, Any]], y: np.ndarray, names: Sequence[str], seed: int) -> set[frozenset[str]]:
+    """The parameters and pairs that stand above all copies, which have the values of another trial, in each round.
+
+    Among few trials there is nearly always a parameter that goes with the scores by accident, and that helps to predict
+    unseen ones too. A copy can do so as well, and nothing else (Kursa and Rudnicki, 2010, "Feature selection with the
+    Boruta package", section 2).
+    """
+    clear: set[frozenset[str]] | None = None
+    for number in range(ROUNDS):
+        order = np.random.default_rng([seed, number]).permutation(len(values))
+        table = Table(
+            [
+                {**each, **{name + SHUFFLED: v for name, v in values[other].items()}}
+                for each, other in zip(values, order, strict=True)
+            ]
+        )
+        first, copies = names[:PAIRED], [name + SHUFFLED for name in names]
+        groups = [(name,) for name in [*names, *copies]]
+        groups += [*itertools.combinations(first, 2), *itertools.product(first, copies[:PAIRED])]
+        singles, pairs, _ = _measured(table, y, groups, seed + number)
+        above = _above_copies(singles) | _above_copies(pairs)
+        clear = above if clear is None else clear & above
+    return clear or set()
+
+
+def _above_copies(effects: Sequence[Effect]) -> set[frozenset[str]]:
+    """Those of the effects, largest first, that come before the first copy."""
+    real = itertools.takewhile(lambda one: not one.names[-1].endswith(SHUFFLED), effects)
+    return {frozenset(one.names) for one in real if one.share > 0}
 
 
 def _measured(

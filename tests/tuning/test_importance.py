@@ -35,6 +35,12 @@ def exact(values):
     return lambda rows: formula([known[i][rows[:, i].astype(int)] for i in range(len(NAMES))])
 
 
+@pytest.fixture
+def without_copies(monkeypatch):
+    """The shares alone: quicker, and nothing is clear."""
+    monkeypatch.setattr(module, "ROUNDS", 0)
+
+
 GROUPS = [*((name,) for name in NAMES), *itertools.combinations(NAMES, 2)]
 
 
@@ -59,7 +65,7 @@ def test_shares_of_the_exact_function_are_its_sobol_indices(monkeypatch):
     assert all(abs(one.share) < 0.02 for one in pairs[1:])
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_forest_finds_the_strong_the_weak_the_dead_and_the_pair(seed):
     found = importance(*drawn(200, seed), seed=seed)
     shares = {one.names[0]: one for one in found.singles}
@@ -72,26 +78,31 @@ def test_a_forest_finds_the_strong_the_weak_the_dead_and_the_pair(seed):
     assert shares["weak"].clear
     assert set(found.pairs[0].names) == {"left", "right"}
     assert found.pairs[0].clear
-    assert found.pairs[0].share > 3 * found.pairs[1].share
+    assert found.pairs[0].share > 2 * found.pairs[1].share
+    assert sum(one.clear for one in found.pairs) <= 2
+    assert not shares["dead"].clear
     for name in ("left", "right"):
-        assert 0.1 < shares[name].share < INDICES[name] + 0.05
+        assert 0.05 < shares[name].share < INDICES[name] + 0.05
 
 
-def test_of_twenty_trials_the_strong_parameter_stands_first_and_the_dead_one_is_seldom_clear():
-    found = [importance(*drawn(20, seed), seed=seed) for seed in range(6)]
-    assert all(each.singles[0].names == ("strong",) for each in found)
+def test_of_twenty_trials_the_strong_parameter_is_clear_and_a_dead_one_seldom():
+    found = [importance(*drawn(20, seed), seed=seed) for seed in range(4)]
+    assert all(each.singles[0].names == ("strong",) and each.singles[0].clear for each in found)
     dead = [one.clear for each in found for one in each.singles if one.names == ("dead",)]
+    pairs = [one.clear for each in found for one in each.pairs if set(one.names) != {"left", "right"}]
+    assert len(dead) == 4
     assert sum(dead) <= 1
+    assert len(pairs) == 4 * 9
+    assert sum(pairs) <= 3
 
 
 def test_scores_without_any_reason_give_no_skill():
-    for seed in range(3):
-        values, _ = drawn(40, seed)
-        found = importance(values, np.random.default_rng(seed + 10).normal(size=40))
-        assert not found.believable
+    for seed in range(2):
+        values, _ = drawn(30, seed)
+        assert not importance(values, np.random.default_rng(seed + 10).normal(size=30)).believable
 
 
-def test_a_logarithm_or_another_unit_changes_nothing():
+def test_a_logarithm_or_another_unit_changes_nothing(without_copies):
     values, scores = drawn(30, 3)
     other = [each | {"strong": math.exp(each["strong"])} for each in values]
     assert importance(values, scores) == importance(other, -2 * scores)  # the arithmetic of which is exact
@@ -105,7 +116,7 @@ def test_words_and_flags_are_seen_like_numbers():
     ]
     scores = [{"relu": 0.0, "gelu": 0.2, "tanh": 1.0}[each["activation"]] + 0.3 * each["xla"] for each in values]
     found = importance(values, scores)
-    assert [one.names[0] for one in found.singles] == ["activation", "xla", "n"]
+    assert [(one.names[0], one.clear) for one in found.singles] == [("activation", True), ("xla", True), ("n", False)]
     assert found.singles[2].share == pytest.approx(0, abs=0.03)
 
 
@@ -119,7 +130,7 @@ def conditional(n=120, seed=0):
     return values, np.array([each.get("width", 0.0) for each in values])
 
 
-def test_what_is_there_for_some_trials_only_counts_in_these():
+def test_what_is_there_for_some_trials_only_counts_in_these(without_copies):
     values, scores = conditional()
     # all of the variance is the width's, in half of the trials; the depth moves every score by the width, or back to 0
     found = {one.names[0]: one.share for one in importance(values, scores, children={"depth": {"width"}}).singles}
@@ -135,7 +146,7 @@ def test_what_is_there_for_some_trials_only_counts_in_these():
     np.testing.assert_array_equal(unchanged, table.rows[at])
 
 
-def test_too_little_to_tell_is_none():
+def test_too_little_to_tell_is_none(without_copies):
     values, scores = drawn(module.FEWEST, 0)
     assert importance(values, scores) is not None
     assert importance(values[:-1], scores[:-1]) is None
@@ -148,7 +159,7 @@ def test_one_score_for_each_trial_is_asked_for():
         importance([{"rate": 0.1}] * 12, [1.0])
 
 
-def test_of_many_parameters_the_pairs_of_the_first_are_looked_at():
+def test_of_many_parameters_the_pairs_of_the_first_are_looked_at(without_copies):
     rng = np.random.default_rng(0)
     values = [{f"p{i}": float(v) for i, v in enumerate(rng.random(module.PAIRED + 2))} for _ in range(20)]
     found = importance(values, [each["p9"] for each in values])
