@@ -1,6 +1,22 @@
-"""Searches for hyper-parameters with Keras Tuner that survive, reproduce and explain themselves."""
+"""Searches for hyper-parameters with Keras Tuner that survive, reproduce, explain themselves and spread."""
 
-from keras_course.tuning.result import SearchResult, Trial
-from keras_course.tuning.space import Space
+from importlib import import_module
+from typing import Any
 
-__all__ = ["SearchResult", "Space", "Trial"]
+_HOME = {
+    "SearchResult": "result",
+    "Space": "space",
+    "Trial": "result",
+    "search": "search",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

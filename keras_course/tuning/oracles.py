@@ -66,6 +66,7 @@ class Durable(keras_tuner.Oracle):
     """What all four methods share; `hear` is told the record of each trial that ends."""
 
     hear: Hear = staticmethod(lambda number, record: None)  # type: ignore[assignment]
+    broken: Exception | None = None  # why a record could not be kept; raised where no lock is held
 
     def attach(self, folder: Path, hear: Hear) -> "Durable":
         """Takes up the state in `folder`, if there is one."""
@@ -109,7 +110,10 @@ class Durable(keras_tuner.Oracle):
         if trial.trial_id in self._retry_queue:  # a chief that was restarted did not know that it is still run
             self._retry_queue.remove(trial.trial_id)
         if record is not None:
-            self.hear(int(trial.trial_id), json.loads(record))
+            try:
+                self.hear(int(trial.trial_id), json.loads(record))
+            except Exception as error:  # Keras Tuner would never let go of its lock
+                self.broken = error
         super().end_trial(trial)
         self._forget(trial.trial_id)
         self.save()  # Keras Tuner's own comes before the trial has left those that run

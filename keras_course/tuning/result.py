@@ -111,7 +111,7 @@ class SearchResult:
         """The completed trials, best first, each with whether its distance to the one before is noise."""
         order = self._sorted()
         ties = [False if self.noise is not None else None, *map(self.tied, order, order[1:])]
-        return tuple(Ranked(place, trial, tie) for place, (trial, tie) in enumerate(zip(order, ties, strict=True), 1))
+        return tuple(Ranked(place, trial, tie) for place, (trial, tie) in enumerate(zip(order, ties, strict=False), 1))
 
     def write(self) -> Path:
         """Keeps the result in its folder; what it holds is what `read` gives."""

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from keras_course import training
+from keras_course import exercise, training
 from keras_course.base import InputError, closest, pick, require
 from keras_course.settings import check, describe, obeys, types_of
 from keras_course.tuning.oracles import hyperparameters
@@ -101,7 +101,7 @@ class Built:
         known = {"input_shape": self.source.input_shape, "classes": self.source.classes}
         model = self.build(**{k: v for k, v in known.items() if k in takes and v is not None}, **given)
         chosen = for_optimizer.pop("optimizer", self.optimizer)
-        optimizer = model.optimizer or (pick(OPTIMIZERS, chosen, "optimizer") if isinstance(chosen, str) else chosen)(
+        optimizer = getattr(model, "optimizer", None) or (pick(OPTIMIZERS, chosen, "optimizer") if isinstance(chosen, str) else chosen)(
             **for_optimizer
         )
         return Prepared(model, optimizer, *self.source.batches(batch_size, seed), self.task)
@@ -125,7 +125,7 @@ class Hyper:
         hp = self.hp.copy()
         hp.values = dict(values)
         model = self.build(hp)
-        optimizer = model.optimizer or keras.optimizers.Adam()
+        optimizer = getattr(model, "optimizer", None) or keras.optimizers.Adam()
         return Prepared(model, optimizer, *self.source.batches(self.batch_size, seed), self.task)
 
 
@@ -154,18 +154,21 @@ class Assigned:
     """An assignment: the fields of its `Settings` that its `Target` names are searched, the others stand as given.
 
     Args:
-        exercise: an `Exercise` with `tune`. settings: the preset, or what the flags made of it.
+        name: of an assignment whose Exercise has `tune`. settings: the preset, or what the flags made of it.
     """
 
-    def __init__(self, exercise: Any, settings: Any) -> None:
-        target = exercise.tune
+    def __init__(self, name: str, settings: Any) -> None:
+        target = exercise.load(name).tune
         if target is None:
-            raise InputError(f"`tune` must be set in the Exercise of {exercise.name} for it to be searched.")
-        self.target, self.settings, self.what = target, settings, exercise.name
+            raise InputError(f"`{name}` must have a `tune` in its Exercise to be searched.")
+        self.target, self.settings, self.what = target, settings, name
         self.space = Space(target.space)
         self.hp = hyperparameters(self.space)
         _check_fields(self.space, settings)
         self.source = Source(target.data(settings))
+
+    def __reduce__(self) -> Any:  # a worker loads the assignment and its data itself
+        return Assigned, (self.what, self.settings)
 
     def prepare(self, values: Mapping[str, Value], *, seed: int, epochs: int) -> Prepared:
         settings = check(dataclasses.replace(self.settings, **self.space.arguments(values)))

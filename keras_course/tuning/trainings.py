@@ -9,7 +9,7 @@ import gc
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from keras_course.runs import write_atomically
 from keras_course.training.checkpoints import Checkpoint, opened, sealed
 from keras_course.tuning.plan import Folder, Plan
 from keras_course.tuning.result import Curves, Trial
-from keras_course.tuning.space import Value
+from keras_course.tuning.space import Space, Value
 from keras_course.tuning.subjects import Prepared, Subject
 
 import keras
@@ -37,7 +37,7 @@ class Asked:
     values: dict[str, Value]
     first_epoch: int = 0
     last_epoch: int = 0
-    before: int | None = None  # the number of the trial that it goes on from
+    before: str | None = None  # Keras Tuner's name of the trial that it goes on from
 
 
 def seed_of(seed: int, number: int, execution: int) -> int:
@@ -57,6 +57,7 @@ class Trainer:
     subject: Subject
     plan: Plan
     folder: Folder
+    asked: Callable[[str], Asked]  # of the trial that Keras Tuner calls so
 
     def run(self, asked: Asked) -> dict[str, Any]:
         """The record of a trial: from the folder, when it was run before, or from its trainings."""
@@ -102,7 +103,7 @@ class Trainer:
         tf.config.experimental.enable_op_determinism()
         ready = self.subject.prepare(asked.values, seed=seed, epochs=asked.last_epoch - asked.first_epoch)
         if asked.before is not None:
-            ready.model.set_weights(self._weights(asked.before, execution))
+            ready.model.set_weights(self.weights(self.asked(asked.before), execution))
             keras.utils.set_random_seed(seed)
         return ready
 
@@ -119,22 +120,19 @@ class Trainer:
         begun.unlink(missing_ok=True)
         return curves, score
 
-    def _weights(self, number: int, execution: int) -> list[np.ndarray]:
+    def weights(self, asked: Asked, execution: int) -> list[np.ndarray]:
         """The weights that an execution ended with; where they are lost, it is run again."""
-        path = weights_path(self.folder, number, execution)
+        path = weights_path(self.folder, asked.number, execution)
         try:
             arrays, _ = opened(path.read_bytes(), path)
         except (OSError, InputError):
-            record = self.folder.record(number)
-            if record is None:
-                raise
-            self.execution(Asked(**record["asked"]), execution)
+            self.execution(asked, execution)
             arrays, _ = opened(path.read_bytes(), path)
         return [arrays[str(i)] for i in range(len(arrays))]
 
     def rebuilt(self, asked: Asked, execution: int) -> Prepared:
         """The trained model of an execution, with the pipelines that it was trained and compared on."""
-        weights = self._weights(asked.number, execution)
+        weights = self.weights(asked, execution)
         ready = self.prepared(dataclasses.replace(asked, before=None), execution)
         ready.model.set_weights(weights)
         return ready
@@ -144,7 +142,7 @@ class Trainer:
         said = " ".join(str(error).split()).rstrip(".") or "no message"
         if isinstance(error, MEMORY):
             return f"It ran out of memory: {said[:200]}."
-        if not isinstance(error, training.Diverged):
+        if not isinstance(error, training.Diverged | NotFinite):
             return f"{type(error).__name__}: {said[:300]}."
         return f"{said.split(': try')[0]}.{self._cause(asked, execution)}"
 
@@ -176,13 +174,17 @@ def cause_of(reports: Any) -> str:
     return f" Diagnosis: {finding.cause}, {cause.what if cause else finding.evidence}."
 
 
+class NotFinite(ArithmeticError):  # noqa: N818, as `Diverged`
+    """A loss or a score that is NaN or infinite: our loop stops at the step, `fit` goes on to its end."""
+
+
 def require_finite(curves: Mapping[str, tuple[float, ...]], score: float) -> None:
-    """Raises what our loop raises when the loss is not finite, for `fit`, which goes on, and for a score of NaN."""
+    """Refuses curves and a score that are no numbers."""
     for epoch, loss in enumerate(curves.get("loss", ())):
         if not math.isfinite(loss):
-            raise training.Diverged(epoch=epoch, step=0, loss=loss)
+            raise NotFinite(f"The loss became {loss} in epoch {epoch} (from 0)")
     if not math.isfinite(score):
-        raise ValueError(f"the objective was {score}")
+        raise NotFinite(f"The objective was {score}")
 
 
 def _ours(ready: Prepared, plan: Plan, epochs: int, begun: Path | None, terms: dict[str, Any]) -> tuple[Curves, float]:
@@ -257,14 +259,13 @@ def measured(ready: Prepared, plan: Plan) -> float:
     return float(ready.model.evaluate(_dataset(ready.validation), return_dict=True, verbose=0)[metric])
 
 
-def numbered(number: int, values: Mapping[str, Any], epochs: int) -> dict[str, Any]:
-    """What Hyperband adds to the values of a trial, as fields of `Asked`; whole trials are from 0 to `epochs`."""
-    before = values.get("tuner/trial_id")
-    return {
-        "number": number,
-        "first_epoch": int(values.get("tuner/initial_epoch", 0)),
-        "last_epoch": int(values.get("tuner/epochs", epochs)),
-        "before": None if before is None else int(before),
-    }
-
-
+def asked_of(trial: Any, space: Space, epochs: int) -> Asked:
+    """What a trial of Keras Tuner asks for: Hyperband says from which epoch to which, else it is all epochs."""
+    values = trial.hyperparameters.values
+    return Asked(
+        number=int(trial.trial_id),
+        values=space.active(values),
+        first_epoch=int(values.get("tuner/initial_epoch", 0)),
+        last_epoch=int(values.get("tuner/epochs", epochs)),
+        before=values.get("tuner/trial_id"),
+    )
