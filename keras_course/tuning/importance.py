@@ -41,7 +41,7 @@ class Effect:
     share: of the variance of the scores. Shares of single parameters include their interactions, so they may sum to
         more than 1; noise can make one negative.
     error: standard error of the share over the trials.
-    clear: whether it stood above everything that shuffled copies of the parameters reached, whenever it was tried.
+    clear: whether it is above 0 by two errors and above all that shuffled copies reached, whenever it was tried.
     """
 
     names: tuple[str, ...]
@@ -213,6 +213,7 @@ def _judged(effects: Sequence[Effect], clear: Collection[frozenset[str]]) -> tup
 def _clear(values: Sequence[Mapping[str, Any]], y: np.ndarray, names: Sequence[str], seed: int) -> set[frozenset[str]]:
     """The parameters and pairs that stand above all copies, which have the values of another trial, in each round.
 
+    A share of a single parameter holds those of its pairs, so a pair is clear only when both of its parameters are.
     Among few trials there is nearly always a parameter that goes with the scores by accident, and that helps to predict
     unseen ones too. A copy can do so as well, and nothing else (Kursa and Rudnicki, 2010, "Feature selection with the
     Boruta package", section 2).
@@ -227,18 +228,19 @@ def _clear(values: Sequence[Mapping[str, Any]], y: np.ndarray, names: Sequence[s
             ]
         )
         first, copies = names[:PAIRED], [name + SHUFFLED for name in names]
-        groups = [(name,) for name in [*names, *copies]]
+        groups: list[tuple[str, ...]] = [(name,) for name in [*names, *copies]]
         groups += [*itertools.combinations(first, 2), *itertools.product(first, copies[:PAIRED])]
         singles, pairs, _ = _measured(table, y, groups, seed + number)
         above = _above_copies(singles) | _above_copies(pairs)
         clear = above if clear is None else clear & above
-    return clear or set()
+    found = clear or set()
+    return {one for one in found if all(frozenset({name}) in found for name in one)}
 
 
 def _above_copies(effects: Sequence[Effect]) -> set[frozenset[str]]:
-    """Those of the effects, largest first, that come before the first copy."""
+    """Those of the effects, largest first, that come before the first copy and are two standard errors above 0."""
     real = itertools.takewhile(lambda one: not one.names[-1].endswith(SHUFFLED), effects)
-    return {frozenset(one.names) for one in real if one.share > 0}
+    return {frozenset(one.names) for one in real if one.share > 2 * one.error}
 
 
 def _measured(
