@@ -1,7 +1,7 @@
 """The trials of a search on TensorBoard: the HParams page with every trial, and its curves.
 
     tensorboard/               the columns of the HParams page: parameters with their ranges, metrics
-    tensorboard/trial_<number>/execution_<k>/      values, status, curves and score of one training
+    tensorboard/trial_<number>/execution_<k>/     values, status, curves and score of one training
 
 The executions of a trial are sessions of one group: the page shows their mean. What Keras Tuner writes by itself does
 not appear beside columns that are declared, so the two are not mixed.
@@ -22,6 +22,11 @@ METRICS = {"score": "score", "epochs": "epochs", "seconds": "seconds"}  # tag: c
 ENDS = {"completed": api_pb2.STATUS_SUCCESS, "failed": api_pb2.STATUS_FAILURE}
 
 
+def name_of(trial: Trial) -> str:
+    """The group of a trial: TensorBoard sorts by the letters of names, so the number has always as many digits."""
+    return f"trial_{trial.number:04d}"
+
+
 def domain(parameter: Parameter) -> Any:
     """The values of a parameter, as the page filters them."""
     if parameter.kind == "choice":
@@ -39,7 +44,7 @@ def write_trial(folder: Path, trial: Trial, space: Space) -> None:
     root = folder / FOLDER
     if not any(root.glob("events.out.tfevents.*")):
         _columns(root, space)
-    here = root / f"trial_{trial.number}"
+    here = root / name_of(trial)
     shutil.rmtree(here, ignore_errors=True)
     for execution in range(max(1, len(trial.scores), len(trial.curves))):
         writer = tf.summary.create_file_writer(str(here / f"execution_{execution}"))
@@ -58,7 +63,7 @@ def _columns(root: Path, space: Space) -> None:
 
 def _session(trial: Trial, execution: int) -> None:
     """One training: its values, its curves, what it came to and how it ended."""
-    api.hparams(trial.values, trial_id=f"trial_{trial.number}")
+    api.hparams(trial.values, trial_id=name_of(trial))
     curves = trial.curves[execution] if execution < len(trial.curves) else {}
     for name, values in curves.items():
         for epoch, value in enumerate(values, 1):

@@ -82,25 +82,25 @@ def groups(ask):
 
 def test_every_trial_is_there_with_its_values_and_the_means_of_its_executions(ask):
     found = groups(ask)
-    assert set(found) == {"trial_0", "trial_1", "trial_2"}
-    assert found["trial_0"]["hparams"] == VALUES
-    assert "skip" not in found["trial_1"]["hparams"]
-    metrics = {each["name"]["tag"]: each["value"] for each in found["trial_0"]["metricValues"]}
+    assert set(found) == {"trial_0000", "trial_0001", "trial_0002"}
+    assert found["trial_0000"]["hparams"] == VALUES
+    assert "skip" not in found["trial_0001"]["hparams"]
+    metrics = {each["name"]["tag"]: each["value"] for each in found["trial_0000"]["metricValues"]}
     assert metrics == {"score": 0.5, "epochs": 2.0, "seconds": 4.0}
-    assert "score" not in {each["name"]["tag"] for each in found["trial_1"]["metricValues"]}
+    assert "score" not in {each["name"]["tag"] for each in found["trial_0001"]["metricValues"]}
 
 
 def test_the_status_of_each_trial_is_that_of_its_sessions_and_none_is_there_twice(ask):
     status = {name: [each["status"] for each in group["sessions"]] for name, group in groups(ask).items()}
     assert status == {
-        "trial_0": ["STATUS_SUCCESS", "STATUS_SUCCESS"],
-        "trial_1": ["STATUS_FAILURE"],
-        "trial_2": ["STATUS_UNKNOWN"],
+        "trial_0000": ["STATUS_SUCCESS", "STATUS_SUCCESS"],
+        "trial_0001": ["STATUS_FAILURE"],
+        "trial_0002": ["STATUS_UNKNOWN"],
     }
 
 
 def test_the_curves_are_scalars_by_epoch(folder):
-    events = EventAccumulator(str(folder / FOLDER / "trial_0" / "execution_0"))
+    events = EventAccumulator(str(folder / FOLDER / "trial_0000" / "execution_0"))
     events.Reload()
     points = [(e.step, float(tf.make_ndarray(e.tensor_proto))) for e in events.Tensors("val_accuracy")]
     assert points == [(1, 0.5), (2, 0.75), (3, pytest.approx(0.7))]
