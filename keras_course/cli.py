@@ -285,6 +285,13 @@ def _data(parser: settings.Parser, argv: list[str]) -> int:
     return 0
 
 
+def _tune(parser: settings.Parser, argv: list[str]) -> int:
+    """Search an assignment's hyper-parameters; list the searches; rebuild the winner of one."""
+    from keras_course.tuning import command
+
+    return command.run(parser, argv, load=_import_tensorflow, table=_print_rows)
+
+
 def _report(parser: settings.Parser, argv: list[str]) -> int:
     """Write assignments/RESULTS.md and the README's list from the records."""
     parser.parse_all(argv)
@@ -433,6 +440,7 @@ VERBS: dict[str, Callable[[settings.Parser, list[str]], int]] = {
     "check": _check,
     "handout": _handout,
     "data": _data,
+    "tune": _tune,
     "report": _report,
     "board": _board,
     "bench": _bench,

@@ -7,7 +7,7 @@ _HOME = {
     "SearchResult": "result",
     "Space": "space",
     "Trial": "result",
-    "search": "search",
+    "search": "searching",
 }
 __all__ = list(_HOME)
 

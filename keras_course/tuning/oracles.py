@@ -65,6 +65,10 @@ def hyperparameters(space: Space) -> keras_tuner.HyperParameters:
 class Durable(keras_tuner.Oracle):
     """What all four methods share; `hear` is told the record of each trial that ends."""
 
+    trials: dict[str, Any]
+    ongoing_trials: dict[str, Any]
+    end_order: list[str]
+    _retry_queue: list[str]
     hear: Hear = staticmethod(lambda number, record: None)  # type: ignore[assignment]
     broken: Exception | None = None  # why a record could not be kept; raised where no lock is held
 

@@ -1,11 +1,11 @@
 """What all trials of a search have in common, and the folder that keeps it: plan, records, weights, what was damaged.
 
-    search.json        the plan, written first: what `--resume` compares with
-    oracle.json, tuner0.json, trial_<id>/trial.json      Keras Tuner's
-    trial_<id>/record.json                      ours: scores, curves, reason, sealed with its SHA-256
-    trial_<id>/execution_<k>.weights            the weights with the best value of the objective
-    set_aside/                                  damaged files, and what was said of them
-    result.json  report.md                      written last
+search.json        the plan, written first: what `--resume` compares with
+oracle.json, tuner0.json, trial_<id>/trial.json      Keras Tuner's
+trial_<id>/record.json                      ours: scores, curves, reason, sealed with its SHA-256
+trial_<id>/execution_<k>.weights            the weights with the best value of the objective
+set_aside/                                  damaged files, and what was said of them
+result.json  report.md                      written last
 """
 
 import contextlib
@@ -51,6 +51,7 @@ class Plan:
     data: str
     space: dict[str, Any]
     trials: int
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)  # of an assignment, but for what is searched
 
     def plain(self) -> dict[str, Any]:
         """As JSON gives it back."""
@@ -59,14 +60,15 @@ class Plan:
     def difference(self, old: dict[str, Any]) -> str:
         """How an older plan differs, in words; nothing when a search under it may be continued."""
         mine, theirs = self.plain(), dict(old)
-        spaces = theirs.pop("space", {}), mine.pop("space")
         theirs.pop("trials", None), mine.pop("trials")
-        words = [differences(theirs, mine)] if theirs != mine else []
-        if spaces[0] != spaces[1]:
-            words.append(f"the space: {differences(*spaces)}" if isinstance(spaces[0], dict) else "the space")
-        elif list(spaces[0]) != list(spaces[1]):
-            words.append("the order of the space's parameters")
-        return "; ".join(words)
+        words = []
+        for part in ("space", "settings"):
+            before, now = theirs.pop(part, None) or {}, mine.pop(part)
+            if before != now:
+                words.append(f"{part}: {differences(before, now)}")
+            elif list(before) != list(now):
+                words.append(f"the order of the {part}: {', '.join(before)} against {', '.join(now)}")
+        return "; ".join([*([differences(theirs, mine)] if theirs != mine else []), *words])
 
 
 @dataclasses.dataclass
@@ -170,7 +172,9 @@ def opened(plan: Plan, *, runs: Path, resume: bool, overwrite: bool) -> Folder:
         InputError: a search of this name was broken off and neither flag is given; or it has other terms.
     """
     if resume and overwrite:
-        raise InputError("`resume` and `overwrite` exclude each other: one goes on with a search, the other removes it.")
+        raise InputError(
+            "`resume` and `overwrite` exclude each other: one goes on with a search, the other removes it."
+        )
     require_writable(runs)
     before = searches(plan.name, runs)
     last = before[-1] if before else None

@@ -1,7 +1,6 @@
 """The examples of a search: those to train on and those to compare by, never those of the test."""
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from keras_course.base import InputError, require
@@ -13,7 +12,7 @@ import tensorflow as tf
 
 LARGE = 500  # examples in a batch that is only looked at
 
-Pipeline = Batches | tf.data.Dataset
+Pipeline = Any  # Batches | tf.data.Dataset
 
 
 class Source:
@@ -81,7 +80,7 @@ def _check(field: str, part: Any) -> None:
         arrays = part
     else:
         arrays = ()
-        known = isinstance(part, tf.data.Dataset) or isinstance(part, Callable)  # type: ignore[arg-type]
+        known = isinstance(part, tf.data.Dataset) or callable(part)
         require(known, field, "Splits, arrays (x, y), a pipeline or a function that makes one", type(part).__name__)
     if any(is_test(array) for array in arrays):
         raise InputError(

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from keras_course import exercise, training
 from keras_course.base import InputError, closest, pick, require
+from keras_course.runs import plain
 from keras_course.settings import check, describe, obeys, types_of
 from keras_course.tuning.oracles import hyperparameters
 from keras_course.tuning.source import Pipeline, Source
@@ -46,6 +47,7 @@ class Subject(Protocol):
     space: Space
     hp: keras_tuner.HyperParameters
     source: Source
+    fixed: dict[str, Any]  # other fields that the scores depend on
 
     def prepare(self, values: Mapping[str, Value], *, seed: int, epochs: int) -> Prepared: ...
 
@@ -65,18 +67,26 @@ class Built:
     """
 
     def __init__(
-        self, build: Callable[..., keras.Model], space: Space, source: Source, *, optimizer: Any, batch_size: int, task: Any
+        self,
+        build: Callable[..., keras.Model],
+        space: Space,
+        source: Source,
+        *,
+        optimizer: Any,
+        batch_size: int,
+        task: Any,
     ) -> None:
         self.build, self.space, self.source, self.task = build, space, source, task
         self.optimizer, self.batch_size = optimizer, batch_size
+        self.fixed: dict[str, Any] = {"optimizer": getattr(optimizer, "__name__", str(optimizer))}
         self.hp = hyperparameters(space)
         target = getattr(build, "func", build)  # functools.partial
         self.what = f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', type(target).__name__)}"
         self._check()
 
-    def _optimizers(self) -> list[Callable[..., Any]]:
+    def _optimizers(self) -> list[Any]:
         searched = self.space.parameters.get("optimizer")
-        names = list(searched.choices) if searched else [self.optimizer]
+        names: list[Any] = list(searched.choices) if searched else [self.optimizer]
         return [pick(OPTIMIZERS, name, "optimizer") if isinstance(name, str) else name for name in names]
 
     def _check(self) -> None:
@@ -101,9 +111,10 @@ class Built:
         known = {"input_shape": self.source.input_shape, "classes": self.source.classes}
         model = self.build(**{k: v for k, v in known.items() if k in takes and v is not None}, **given)
         chosen = for_optimizer.pop("optimizer", self.optimizer)
-        optimizer = getattr(model, "optimizer", None) or (pick(OPTIMIZERS, chosen, "optimizer") if isinstance(chosen, str) else chosen)(
-            **for_optimizer
-        )
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is None:
+            make = pick(OPTIMIZERS, chosen, "optimizer") if isinstance(chosen, str) else chosen
+            optimizer = make(**for_optimizer)
         return Prepared(model, optimizer, *self.source.batches(batch_size, seed), self.task)
 
 
@@ -112,6 +123,7 @@ class Hyper:
 
     def __init__(self, build: Any, source: Source, *, batch_size: int, task: Any) -> None:
         self.source, self.batch_size, self.task = source, batch_size, task
+        self.fixed: dict[str, Any] = {}
         self.build = build.build if isinstance(build, keras_tuner.HyperModel) else build
         kind = type(build) if isinstance(build, keras_tuner.HyperModel) else build
         self.what = f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', kind)}"
@@ -158,14 +170,15 @@ class Assigned:
     """
 
     def __init__(self, name: str, settings: Any) -> None:
-        target = exercise.load(name).tune
-        if target is None:
+        item = exercise.load(name)
+        if item.tune is None:
             raise InputError(f"`{name}` must have a `tune` in its Exercise to be searched.")
-        self.target, self.settings, self.what = target, settings, name
-        self.space = Space(target.space)
+        settings = type(item.small)(**vars(settings))  # those that were read before TensorFlow are of another class
+        self.target, self.settings, self.what = item.tune, settings, name
+        self.fixed, self.space = plain(settings), Space(item.tune.space)
         self.hp = hyperparameters(self.space)
         _check_fields(self.space, settings)
-        self.source = Source(target.data(settings))
+        self.source = Source(item.tune.data(settings))
 
     def __reduce__(self) -> Any:  # a worker loads the assignment and its data itself
         return Assigned, (self.what, self.settings)
@@ -173,7 +186,8 @@ class Assigned:
     def prepare(self, values: Mapping[str, Value], *, seed: int, epochs: int) -> Prepared:
         settings = check(dataclasses.replace(self.settings, **self.space.arguments(values)))
         train, validation = self.source.batches(settings.batch_size, seed)
-        model = self.target.build(settings, self.source.input_shape, self.source.classes)
+        shape, classes = self.source.input_shape, self.source.classes
+        model = self.target.build(settings, shape or (), classes or 0)
         optimizer = self.target.optimizer(settings, epochs * len(train))
         return Prepared(model, optimizer, train, validation, training.classification)
 

@@ -22,6 +22,8 @@ PATIENCE = 3600.0  # seconds in which a chief that was killed may come back
 class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
     """Runs the trials of one process, be it the only one or a worker."""
 
+    oracle: Any  # a `Durable`, or the `Client` of one
+
     def __init__(self, oracle: Durable, *, subject: Subject, plan: Plan, folder: Folder) -> None:
         self.trainer = Trainer(subject, plan, folder, self._asked)
         super().__init__(oracle, directory=str(folder.path.parent), project_name=folder.path.name)

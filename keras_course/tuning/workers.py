@@ -5,6 +5,7 @@ workers. A worker that is killed is started again under its name, by which Keras
 workers end with the chief, however it ends; those on other machines wait for it to come back.
 """
 
+import json
 import multiprocessing
 import os
 import re
@@ -15,13 +16,14 @@ from concurrent import futures
 from typing import Any
 
 from keras_course.base import InputError, require
-from keras_course.tuning.oracles import Durable, oracle_of
+from keras_course.tuning.oracles import OURS, Durable, oracle_of
 from keras_course.tuning.plan import Folder, Plan
 from keras_course.tuning.subjects import Subject
 
 LOOPBACK = "127.0.0.1:0"
 LOOK = 0.1  # seconds between two looks at the workers
 TRIES = 3  # how often a worker may end without having ended a trial
+TERMS = OURS + "plan"
 CHIEF = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"
 
 
@@ -39,14 +41,20 @@ def work(subject: Subject, plan: Plan, folder: Folder, address: str, name: str) 
 
     host, port = address_of(address)
     os.environ.update(zip(CHIEF, (host, str(port), name), strict=True))
-    Tuner(oracle_for(subject, plan), subject=subject, plan=plan, folder=folder).search()
+    tuner = Tuner(oracle_for(subject, plan), subject=subject, plan=plan, folder=folder)
+    theirs = json.loads(tuner.oracle.get_space().values.get(TERMS, "{}"))
+    if words := plan.difference(theirs):
+        raise InputError(f"The search at {address} has other terms than this worker: {words}.")
+    tuner.search()
 
 
 def oracle_for(subject: Subject, plan: Plan) -> Durable:
-    """The oracle of a plan."""
+    """The oracle of a plan; the plan stands in its space, where workers elsewhere can read it."""
+    hp = subject.hp.copy()
+    hp.values[TERMS] = json.dumps(plan.plain())
     return oracle_of(
         plan.method,
-        subject.hp.copy(),
+        hp,
         objective=plan.objective,
         direction=plan.direction,
         trials=plan.trials,
@@ -85,8 +93,8 @@ class Workers:
             process.start()
         except (AttributeError, TypeError, OSError) as error:  # what pickle says of a lambda or a dataset
             raise InputError(
-                "`workers` need a builder that can be imported, a function of a module's top level, and data as Splits, "
-                f"arrays or such a function. Received: {error}."
+                "`workers` need a builder that can be imported, a function of a module's top level, and data as "
+                f"Splits, arrays or such a function. Received: {error}."
             ) from error
         self.running[name] = process
 
@@ -121,7 +129,8 @@ def serve(oracle: Durable, *, subject: Subject, plan: Plan, folder: Folder, work
 
     host, _ = address_of(listen)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1), options=[("grpc.so_reuseport", 0)])
-    protos.get_service_grpc().add_OracleServicer_to_server(OracleServicer(oracle), server)
+    servicer = OracleServicer(oracle)
+    protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:
@@ -131,14 +140,12 @@ def serve(oracle: Durable, *, subject: Subject, plan: Plan, folder: Folder, work
     try:
         here = Workers(workers, (subject, plan, folder, f"{host}:{port}"))
         ended = len(oracle.end_order)
-        while here.running or not exit_chief(oracle):
+        while here.running or not (servicer.stop_triggered and exit_chief(oracle)):
             time.sleep(LOOK)
             if oracle.broken:
                 raise oracle.broken
             here.look(len(oracle.end_order) - ended)
             ended = len(oracle.end_order)
-            if not workers and not oracle.tuner_ids and len(oracle.end_order) >= plan.trials:
-                break
     finally:
         if here:
             here.stop()

@@ -1,28 +1,29 @@
 """`search`: one call for what is otherwise a tuner, its files, its failures, its seeds and its report."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from keras_course import training
-from keras_course.base import InputError, pick, require
+from keras_course.base import pick, require
 from keras_course.exercise import Exercise
 from keras_course.runs import write_atomically
+from keras_course.tuning import board
 from keras_course.tuning import plan as plans
-from keras_course.tuning.oracles import METHODS, Durable
+from keras_course.tuning.oracles import METHODS, Durable, Hear
 from keras_course.tuning.plan import FILE, PLAN, Folder, Plan
+from keras_course.tuning.progress import Progress
 from keras_course.tuning.repair import repair
-from keras_course.tuning.result import SearchResult, trial_of
+from keras_course.tuning.result import SearchResult
 from keras_course.tuning.source import Source
 from keras_course.tuning.space import Space
 from keras_course.tuning.subjects import Assigned, Built, Hyper, Subject
 from keras_course.tuning.trainings import LOOPS
 from keras_course.tuning.tuner import Tuner
-from keras_course.tuning.workers import LOOPBACK, oracle_for, serve
-
-import json
+from keras_course.tuning.workers import LOOPBACK, oracle_for, serve, work
 
 
 def search(
@@ -87,25 +88,20 @@ def search(
         build, space, train, validation, optimizer=optimizer, batch_size=batch_size, task=task, settings=settings
     )
     if isinstance(subject, Assigned):
-        seed, batch_size = subject.settings.seed, subject.settings.batch_size
-        epochs = epochs or subject.settings.epochs
-    plan = checked(
-        Plan(
-            name=name,
-            what=subject.what,
-            method=method,
-            objective=objective,
-            direction=direction or ("min" if "loss" in objective or "error" in objective else "max"),
-            seed=seed,
-            epochs=10 if epochs is None else epochs,
-            executions=executions,
-            loop=loop,
-            patience=patience,
-            batch_size=batch_size,
-            data=str(subject.source),
-            space=subject.space.plain(),
-            trials=trials,
-        )
+        seed, batch_size, epochs = subject.settings.seed, subject.settings.batch_size, epochs or subject.settings.epochs
+    plan = plan_of(
+        subject,
+        name=name,
+        method=method,
+        objective=objective,
+        direction=direction or ("min" if "loss" in objective or "error" in objective else "max"),
+        seed=seed,
+        epochs=10 if epochs is None else epochs,
+        executions=executions,
+        loop=loop,
+        patience=patience,
+        batch_size=batch_size,
+        trials=trials,
     )
     require(type(workers) is int and workers >= 0, "workers", "a whole number of at least 0", workers)
     for words in warnings_of(subject, plan):
@@ -128,6 +124,13 @@ def subject_of(
         return Hyper(build, source, batch_size=batch_size, task=task)
     space = space if isinstance(space, Space) else Space(space)
     return Built(build, space, source, optimizer=optimizer, batch_size=batch_size, task=task)
+
+
+def plan_of(subject: Subject, **terms: Any) -> Plan:
+    """The plan of a search over `subject`, checked."""
+    fixed = {k: v for k, v in subject.fixed.items() if k not in subject.space.parameters}
+    space, data = subject.space.plain(), str(subject.source)
+    return checked(Plan(what=subject.what, data=data, space=space, settings=fixed, **terms))
 
 
 def checked(plan: Plan) -> Plan:
@@ -161,9 +164,17 @@ def warnings_of(subject: Subject, plan: Plan) -> list[str]:
     return found
 
 
-def run(
-    subject: Subject, plan: Plan, folder: Folder, *, workers: int, listen: str, progress: bool
-) -> SearchResult:
+def join(name: str, settings: Any, address: str, worker: str, *, runs: Path | str = plans.RUNS, **terms: Any) -> None:
+    """Works for the search of an assignment whose chief is at `address`; the terms must be those of the chief."""
+    subject = Assigned(name, settings)
+    own = {"seed": settings.seed, "epochs": settings.epochs, "batch_size": settings.batch_size}
+    plan = plan_of(subject, name=name, objective="val_accuracy", direction="max", **own, **terms)
+    folder = Folder(Path(runs) / name / f"joined-{worker}")
+    with folder.locked():
+        work(subject, plan, folder, address, worker)
+
+
+def run(subject: Subject, plan: Plan, folder: Folder, *, workers: int, listen: str, progress: bool) -> SearchResult:
     """The search in its folder, which is locked: begins it, or goes on from what is there."""
     write_atomically(folder.path / PLAN, json.dumps(plan.plain(), indent=1) + "\n")
     (folder.path / FILE).unlink(missing_ok=True)
@@ -190,13 +201,19 @@ def take_up(oracle: Durable, folder: Folder) -> None:
 
 
 @contextlib.contextmanager
-def listening(plan: Plan, folder: Folder, space: Space, *, progress: bool) -> Any:
+def listening(plan: Plan, folder: Folder, space: Space, *, progress: bool) -> Iterator[Hear]:
     """What is done with each trial that ends: its record is kept, then it is shown."""
+    budget = None if plan.method == "hyperband" else plan.trials * plan.epochs * plan.executions
+    terms = {"trials": plan.trials, "objective": plan.objective, "direction": plan.direction, "epochs": budget}
+    with Progress(**terms, done=folder.trials(), shown=progress) as display:
 
-    def hear(number: int, record: dict[str, Any]) -> None:
-        folder.keep(number, record)
+        def hear(number: int, record: dict[str, Any]) -> None:
+            folder.keep(number, record)
+            trial = trial_of(record["trial"])
+            board.write_trial(folder.path, trial, space)
+            display.ended(trial)
 
-    yield hear
+        yield hear
 
 
 def finished(plan: Plan, folder: Folder, space: Space) -> SearchResult:
