@@ -25,13 +25,15 @@ def shown(value: Any) -> str:
 class Scale:
     """The places of one parameter's values on an axis from 0 to 1.
 
-    Numbers stand by size, by their logarithm if `log` and all are above 0; anything else by the alphabet.
+    Numbers stand by size, by their logarithm if `log` and all are above 0; anything else in the order of `choices`.
     """
 
-    def __init__(self, values: Sequence[Any], *, log: bool = False):
+    def __init__(self, values: Sequence[Any], *, log: bool = False, choices: Sequence[Any] = ()):
         there = [v for v in values if v is not None]
         self.numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in there)
-        self.levels = sorted(set(there)) if self.numeric else sorted(set(there), key=str)
+        self.whole = all(isinstance(v, int) for v in there)
+        order = list(choices) or sorted(set(there), key=str)
+        self.levels = sorted(set(there)) if self.numeric else sorted(set(there), key=order.index)
         self.log = log and self.numeric and self.levels[0] > 0
         at = [self._raw(level) for level in self.levels]
         self.low, self.width = min(at), max(at) - min(at)
@@ -51,8 +53,9 @@ class Scale:
         """Text and place of the values to be written: all while they are few, else the ends and two between."""
         if len(self.levels) <= MOST_TICKS:
             return {shown(level): self.place(level) for level in self.levels}
-        between = np.linspace(self.low, self.low + self.width, 4)
-        return {shown(float(np.exp(v) if self.log else v)): (v - self.low) / self.width for v in between}
+        between = [float(np.exp(v) if self.log else v) for v in np.linspace(self.low, self.low + self.width, 4)]
+        between = [round(v) for v in between] if self.whole else between
+        return {shown(v): self.place(v) for v in between}
 
 
 def learning_curves(
@@ -77,16 +80,19 @@ def parallel_coordinates(
     scores: Sequence[float],
     *,
     log: Collection[str] = (),
+    choices: Mapping[str, Sequence[Any]] | None = None,
     metric: str,
     maximise: bool,
 ) -> Figure:
     """An axis for each parameter and one for the score; a line for each trial, coloured by its rank, the best thick.
 
-    rows: the values of each trial; what a trial has not stands below the axis, at a dash.
+    rows: the values of each trial; what a trial has not stands below the axis, at a dash. log: parameters that stand by
+    their logarithm. choices: the order of the words of a parameter.
     """
+    choices = choices or {}
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: [row.get(name) for row in rows] for name in names} | {metric: list(scores)}
-    scales = {name: Scale(values, log=name in log) for name, values in columns.items()}
+    scales = {name: Scale(values, log=name in log, choices=choices.get(name, ())) for name, values in columns.items()}
     drawing, axes = plots.figure(max(6.0, 1.35 * len(columns) + 0.6), 4.4)
     order = np.argsort(scores if maximise else -np.asarray(scores), kind="stable")  # the best is drawn last, on top
     for rank, trial in enumerate(order):
@@ -152,6 +158,7 @@ def slices(
     names: Sequence[str],
     *,
     log: Collection[str] = (),
+    choices: Mapping[str, Sequence[Any]] | None = None,
     metric: str,
 ) -> Figure:
     """The score against each of `names`, one panel each, a dot for each trial that has the parameter."""
@@ -159,7 +166,7 @@ def slices(
     drawing, grid = plots.panels(-(-len(names) // columns), columns, width=3.2, height=2.4)
     for axes, name in zip(grid, names, strict=False):
         values = [row.get(name) for row in rows]
-        scale = Scale(values, log=name in log)
+        scale = Scale(values, log=name in log, choices=(choices or {}).get(name, ()))
         dots = [(scale.place(v), score) for v, score in zip(values, scores, strict=True) if v is not None]
         axes.scatter(*zip(*dots, strict=True), s=18, alpha=0.8)
         axes.set_xticks(list(scale.ticks().values()), list(scale.ticks()), fontsize="small")

@@ -14,6 +14,7 @@ output", equation f of table 2 (the estimator of Jansen); what it is good for in
 Leyton-Brown (2014), "An efficient approach for assessing hyperparameter importance", section 4.
 """
 
+import collections
 import dataclasses
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,7 +29,7 @@ SKILL = 0.1  # below this share of unseen variance, what the forest says of para
 DONORS = 20  # other trials whose values each trial is given
 PAIRED = 8  # the most important parameters, whose pairs are looked at
 FOLDS, TREES = 10, 50
-ROUNDS = 4  # in which shuffled copies of all parameters take part
+ROUNDS, HITS = 4, 3  # rounds in which shuffled copies of all parameters take part; those in which a clear one is ahead
 SHUFFLED = " (shuffled)"
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -41,7 +42,7 @@ class Effect:
     share: of the variance of the scores. Shares of single parameters include their interactions, so they may sum to
         more than 1; noise can make one negative.
     error: standard error of the share over the trials.
-    clear: whether it is above 0 by two errors and above all that shuffled copies reached, whenever it was tried.
+    clear: whether it is above 0 by two errors and above all that shuffled copies reached, in most rounds.
     """
 
     names: tuple[str, ...]
@@ -211,14 +212,14 @@ def _judged(effects: Sequence[Effect], clear: Collection[frozenset[str]]) -> tup
 
 
 def _clear(values: Sequence[Mapping[str, Any]], y: np.ndarray, names: Sequence[str], seed: int) -> set[frozenset[str]]:
-    """The parameters and pairs that stand above all copies, which have the values of another trial, in each round.
+    """The parameters and pairs that stand above all copies, which have the values of another trial, in most rounds.
 
     A share of a single parameter holds those of its pairs, so a pair is clear only when both of its parameters are.
     Among few trials there is nearly always a parameter that goes with the scores by accident, and that helps to predict
     unseen ones too. A copy can do so as well, and nothing else (Kursa and Rudnicki, 2010, "Feature selection with the
     Boruta package", section 2).
     """
-    clear: set[frozenset[str]] | None = None
+    ahead: collections.Counter[frozenset[str]] = collections.Counter()
     for number in range(ROUNDS):
         order = np.random.default_rng([seed, number]).permutation(len(values))
         table = Table(
@@ -231,9 +232,8 @@ def _clear(values: Sequence[Mapping[str, Any]], y: np.ndarray, names: Sequence[s
         groups: list[tuple[str, ...]] = [(name,) for name in [*names, *copies]]
         groups += [*itertools.combinations(first, 2), *itertools.product(first, copies[:PAIRED])]
         singles, pairs, _ = _measured(table, y, groups, seed + number)
-        above = _above_copies(singles) | _above_copies(pairs)
-        clear = above if clear is None else clear & above
-    found = clear or set()
+        ahead.update(_above_copies(singles) | _above_copies(pairs))
+    found = {one for one, count in ahead.items() if count >= HITS}
     return {one for one in found if all(frozenset({name}) in found for name in one)}
 
 
