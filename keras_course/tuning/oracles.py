@@ -9,6 +9,7 @@ was started. What came of a trial travels in its hyper-parameters, which is all 
 import contextlib
 import json
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,9 @@ class BayesianOracle(Durable, BayesianOptimizationOracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         self._random_state = np.random.RandomState((self.seed + 7919 * len(self.start_order)) % 2**32)
-        return super().populate_space(trial_id)
+        with warnings.catch_warnings():  # scikit-learn's, of length scales at their bounds: few trials do not fix them
+            warnings.simplefilter("ignore")
+            return super().populate_space(trial_id)
 
 
 class GridOracle(Durable, GridSearchOracle):

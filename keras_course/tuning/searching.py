@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,15 @@ from keras_course.tuning.oracles import METHODS, Durable, Hear
 from keras_course.tuning.plan import FILE, PLAN, Folder, Plan
 from keras_course.tuning.progress import Progress
 from keras_course.tuning.repair import repair
-from keras_course.tuning.result import SearchResult
+from keras_course.tuning.result import SearchResult, trial_of
 from keras_course.tuning.source import Source
 from keras_course.tuning.space import Space
 from keras_course.tuning.subjects import Assigned, Built, Hyper, Subject
 from keras_course.tuning.trainings import LOOPS
 from keras_course.tuning.tuner import Tuner
 from keras_course.tuning.workers import LOOPBACK, oracle_for, serve, work
+
+import tensorflow as tf
 
 
 def search(
@@ -181,8 +183,7 @@ def run(subject: Subject, plan: Plan, folder: Folder, *, workers: int, listen: s
     for note in repair(folder):
         print(f"keras-course: {note}", file=sys.stderr)
     oracle = oracle_for(subject, plan)
-    with contextlib.ExitStack() as around:
-        hear = around.enter_context(listening(plan, folder, subject.space, progress=progress))
+    with quiet(), listening(plan, folder, subject.space, progress=progress) as hear:
         oracle.attach(folder.path, hear)
         if workers or listen != LOOPBACK:
             take_up(oracle, folder)
@@ -201,10 +202,27 @@ def take_up(oracle: Durable, folder: Folder) -> None:
 
 
 @contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without TensorFlow's warning that functions are traced again: each trial is another model."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
 def listening(plan: Plan, folder: Folder, space: Space, *, progress: bool) -> Iterator[Hear]:
     """What is done with each trial that ends: its record is kept, then it is shown."""
     budget = None if plan.method == "hyperband" else plan.trials * plan.epochs * plan.executions
-    terms = {"trials": plan.trials, "objective": plan.objective, "direction": plan.direction, "epochs": budget}
+    terms: dict[str, Any] = {
+        "trials": plan.trials,
+        "objective": plan.objective,
+        "direction": plan.direction,
+        "epochs": budget,
+    }
     with Progress(**terms, done=folder.trials(), shown=progress) as display:
 
         def hear(number: int, record: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ is repeated, on whichever worker and after whatever else, gives the same scores.
 """
 
 import dataclasses
-import gc
 import hashlib
 import math
 import time
@@ -96,8 +95,7 @@ class Trainer:
 
     def prepared(self, asked: Asked, execution: int) -> Prepared:
         """A fresh model and all it needs; the same for the same trial and execution."""
-        keras.backend.clear_session()
-        gc.collect()
+        keras.backend.clear_session()  # which frees the graphs of the training before
         seed = seed_of(self.plan.seed, asked.number, execution)
         keras.utils.set_random_seed(seed)
         tf.config.experimental.enable_op_determinism()

@@ -1,5 +1,7 @@
 """Keras Tuner's loop over trials, with ours inside: it asks its oracle, here or over the network, and trains."""
 
+import contextlib
+import io
 import json
 import time
 from pathlib import Path
@@ -26,7 +28,8 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
 
     def __init__(self, oracle: Durable, *, subject: Subject, plan: Plan, folder: Folder) -> None:
         self.trainer = Trainer(subject, plan, folder, self._asked)
-        super().__init__(oracle, directory=str(folder.path.parent), project_name=folder.path.name)
+        with contextlib.redirect_stdout(io.StringIO()):  # where it says that it goes on
+            super().__init__(oracle, directory=str(folder.path.parent), project_name=folder.path.name)
         if self._is_worker():
             self.oracle = Client(self.oracle)
 

@@ -6,6 +6,7 @@ workers end with the chief, however it ends; those on other machines wait for it
 """
 
 import json
+import logging
 import multiprocessing
 import os
 import re
@@ -74,6 +75,7 @@ def _child(subject: Subject, plan: Plan, folder: Folder, address: str, name: str
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+    logging.getLogger("tensorflow").setLevel("ERROR")
     work(subject, plan, folder, address, name)
 
 
