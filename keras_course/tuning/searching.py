@@ -11,7 +11,7 @@ from keras_course import training
 from keras_course.base import pick, require
 from keras_course.exercise import Exercise
 from keras_course.runs import write_atomically
-from keras_course.tuning import board
+from keras_course.tuning import board, report
 from keras_course.tuning import plan as plans
 from keras_course.tuning.oracles import METHODS, Durable, Hear
 from keras_course.tuning.plan import FILE, PLAN, Folder, Plan
@@ -238,6 +238,7 @@ def finished(plan: Plan, folder: Folder, space: Space) -> SearchResult:
     """The result, written with its report."""
     result = result_of(plan, folder, space)
     result.write()
+    report.write(result)
     return result
 
 
