@@ -1,4 +1,4 @@
-"""Small searches for the tests: data of three colours of points, a builder that can fail, trainings that cost nothing."""
+"""Small searches for the tests: points of three kinds, builders, trainings that cost nothing."""
 
 import os
 import time

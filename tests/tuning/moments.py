@@ -1,4 +1,4 @@
-"""Kills a search before and behind everything it writes, and starts it again each time: `python -m … FOLDER METHOD STRIDE`.
+"""Kills a search before and behind everything it writes, and starts it again: `python -m … FOLDER METHOD STRIDE`.
 
 Each search runs in a fork of this process, which has imported TensorFlow once and never used it. Prints a JSON object:
 how many moments there were, and for each that went wrong what did.
