@@ -147,7 +147,7 @@ def effects(singles: Sequence[Effect], pairs: Sequence[Effect]) -> Figure:
         axes.invert_yaxis()
         axes.axvline(0, color="black", linewidth=0.8)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel("share of the variance")
+        axes.set_xlabel("share of the ranking")
         axes.set_title(title, fontsize="medium")
     return drawing
 

@@ -1,6 +1,7 @@
-"""Which hyper-parameters matter: how much of the scores' variance goes with each, and with which of them together.
+"""Which hyper-parameters matter: how much of the ranking of the trials goes with each, and with which of them together.
 
-A forest learns the scores from the values of the trials. On trials that it has not seen, the values of one parameter
+A forest learns the ranks of the scores from the values of the trials: of the scores themselves, one training that was
+ruined would be nearly all of the variance. On trials that it has not seen, the values of one parameter
 are then exchanged for those of other trials: half of what this adds to the squared error, as a share of the variance,
 estimates the total Sobol index of that parameter, that is, of its own effect and of all its interactions. Two
 parameters exchanged at once add less than both alone by exactly what they do together. What the forest has not learned
@@ -39,7 +40,7 @@ Predict = Callable[[np.ndarray], np.ndarray]
 class Effect:
     """What one parameter, or two together, have to do with the scores.
 
-    share: of the variance of the scores. Shares of single parameters include their interactions, so they may sum to
+    share: of the variance of the ranks. Shares of single parameters include their interactions, so they may sum to
         more than 1; noise can make one negative.
     error: standard error of the share over the trials.
     clear: whether it is above 0 by two errors and above all that shuffled copies reached, in most rounds.
@@ -178,6 +179,13 @@ def largest_first(effects: Sequence[Effect]) -> list[Effect]:
     return sorted(effects, key=lambda one: -one.share)
 
 
+def ranks(scores: Sequence[float]) -> np.ndarray:
+    """The place of each score, from 1; equal ones share the mean of their places."""
+    from scipy.stats import rankdata
+
+    return rankdata(np.asarray(scores, float))
+
+
 def importance(
     values: Sequence[Mapping[str, Any]],
     scores: Sequence[float],
@@ -192,8 +200,7 @@ def importance(
     a method that has gathered its trials around the best sees less of what ruins a training than random search does.
     """
     require(len(values) == len(scores), "scores", "as many as there are trials", len(scores))
-    y = np.asarray(scores, float)
-    table = Table(values, children)
+    table, y = Table(values, children), ranks(scores)
     if len(y) < FEWEST or np.ptp(y) == 0 or not table.columns:
         return None
     y = (y - y.mean()) / y.std(ddof=1)

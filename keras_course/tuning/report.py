@@ -64,12 +64,15 @@ def reached(result: SearchResult, trial: Trial) -> int:
 
 
 def _compared(result: SearchResult) -> tuple[list[dict[str, Any]], list[float]]:
-    """Values and scores of the completed trials: of Hyperband's each configuration once, with its epochs."""
-    if result.method != "hyperband":
-        return [dict(trial.values) for trial in result.completed], [trial.mean for trial in result.completed]
-    last = {str(trial.values): trial for trial in result.completed}  # what goes on comes later
-    rows = [{**trial.values, "epochs": reached(result, trial)} for trial in last.values()]
-    return rows, [trial.mean for trial in last.values()]
+    """Values and scores of the trials, failed ones as the worst; of Hyperband's each configuration once, with epochs."""
+    worst = -math.inf if result.direction == "max" else math.inf
+    trials = [trial for trial in result.trials if trial.status in ("completed", "failed")]
+    if result.method == "hyperband":
+        trials = list({str(trial.values): trial for trial in trials}.values())  # what goes on comes later
+        rows = [{**trial.values, "epochs": reached(result, trial)} for trial in trials]
+    else:
+        rows = [dict(trial.values) for trial in trials]
+    return rows, [trial.mean if trial.scores else worst for trial in trials]
 
 
 def _importance(result: SearchResult) -> Importance | None:
@@ -210,12 +213,12 @@ def _matters(result: SearchResult, found: Importance | None) -> list[str]:
     """What can be said about parameters, with how far it can be believed."""
     if found is None:
         return [
-            f"Nothing can be said of importance: that takes at least {FEWEST} completed trials with different scores. "
-            f"There are {len(result.completed)}."
+            f"Nothing can be said of importance: that takes at least {FEWEST} trials with different scores. "
+            f"There are {len(_compared(result)[0])}."
         ]
     skill = (
-        f"A forest of {found.trials} trials explains {max(0.0, found.skill):.0%} of the variance of trials that it has "
-        "not seen."
+        f"A forest grown on {found.trials} trials explains {max(0.0, found.skill):.0%} of the ranking of trials that "
+        "it has not seen."
     )
     if not found.believable:
         return [f"{skill} That is below {SKILL:.0%}: which parameter matters, these trials do not tell."]
@@ -227,7 +230,7 @@ def _matters(result: SearchResult, found: Importance | None) -> list[str]:
     rows = [
         {
             "parameter": " × ".join(one.names),
-            "share of the variance": f"{one.share:.2f} ± {one.error:.2f}",
+            "share of the ranking": f"{one.share:.2f} ± {one.error:.2f}",
             "clear": "yes" if one.clear else "",
         }
         for one in top
@@ -235,12 +238,13 @@ def _matters(result: SearchResult, found: Importance | None) -> list[str]:
     return [f"{skill} {words}", markdown(rows), CAVEATS.format(hits=HITS, rounds=ROUNDS)]
 
 
-CAVEATS = """How to read it: the share is what the forest's predictions of unseen trials lose when the values of this \
-parameter come from other trials; interactions count for both of their parameters, so shares need not sum to 1. Clear \
-is what stands above 0 by two standard errors and, in {hits} of {rounds} rounds, above every parameter whose values \
-were shuffled. Not clear is not unimportant: from 20 trials only large effects show, and hardly ever a pair. All of it \
-is about the ranges that were searched and where the trials lie in them: bayesian and hyperband gather theirs near the \
-best, so that what ruins a training looks smaller than it is. Failed trials have no score and do not count."""
+CAVEATS = """How to read it: the share is how much of the variance of the ranks the forest loses on unseen trials when \
+the values of this parameter come from other trials; interactions count for both of their parameters, so shares need \
+not sum to 1. Clear is what stands above 0 by two standard errors and, in {hits} of \
+{rounds} rounds, above every parameter whose values were shuffled. Not clear is not unimportant: from 20 trials only \
+large effects show, and hardly ever a pair. All of it is about the ranges that were searched and where the trials lie \
+in them: bayesian and hyperband gather theirs near the best, so that what ruins a training looks smaller than it is. \
+Failed trials count as the last."""
 
 
 def _how(result: SearchResult, plan: Mapping[str, Any]) -> list[str]:

@@ -102,10 +102,18 @@ def test_scores_without_any_reason_give_no_skill():
         assert not importance(values, np.random.default_rng(seed + 10).normal(size=30)).believable
 
 
-def test_a_logarithm_or_another_unit_changes_nothing(without_copies):
+def test_another_scale_of_a_parameter_or_of_the_scores_changes_nothing(without_copies):
     values, scores = drawn(30, 3)
     other = [each | {"strong": math.exp(each["strong"])} for each in values]
-    assert importance(values, scores) == importance(other, -2 * scores)  # the arithmetic of which is exact
+    found = importance(values, scores)
+    assert found == importance(other, scores)
+    assert found == importance(values, np.exp(scores)), "the order of the scores is what counts"
+    ruined = np.where(scores == scores.min(), -math.inf, scores)
+    assert found == importance(values, ruined)
+
+
+def test_equal_scores_share_their_places():
+    np.testing.assert_array_equal(module.ranks([0.5, -math.inf, 0.7, 0.5]), [2.5, 1, 4, 2.5])
 
 
 def test_words_and_flags_are_seen_like_numbers():

@@ -113,7 +113,7 @@ def test_of_one_execution_nobody_can_say_what_is_noise(tmp_path):
     text = written(result_of(tmp_path, [trial(0, 0.9), trial(1, 0.8)]))
     assert "**Best: trial 0 with val_accuracy 0.9000.** With one execution of each trial nobody can say" in text
     assert "tied" not in text
-    assert "Nothing can be said of importance: that takes at least 10 completed trials" in text
+    assert "Nothing can be said of importance: that takes at least 10 trials" in text
     assert "figures/importance.png" not in text
 
 
@@ -121,7 +121,7 @@ def test_scores_without_reason_are_not_explained(tmp_path):
     scores = np.random.default_rng(0).random(20)
     text = written(result_of(tmp_path, [trial(n % 12, s, rate=0.01) for n, s in enumerate(scores)]))
     assert "which parameter matters, these trials do not tell" in text
-    assert "share of the variance" not in text
+    assert "share of the ranking" not in text
 
 
 def test_a_search_without_a_completed_trial_has_a_report_too(tmp_path):
@@ -139,6 +139,14 @@ def test_of_hyperband_each_configuration_counts_once_with_the_epochs_that_it_rea
     (tmp_path / "trial_4").mkdir()
     Folder(tmp_path).keep(4, {"asked": {"last_epoch": 9}})
     assert report._compared(found) == ([{**begun.values, "epochs": 9}, {**trial(1).values, "epochs": 2}], [0.7, 0.6])
+
+
+@pytest.mark.parametrize(("direction", "worst"), [("max", -np.inf), ("min", np.inf)])
+def test_a_failed_trial_counts_as_the_last_and_an_interrupted_one_not_at_all(direction, worst, tmp_path):
+    trials = [trial(0, 0.5, 0.7), trial(1, status="failed", reason=FAILED), trial(2, status="interrupted")]
+    rows, scores = report._compared(result_of(tmp_path, trials, direction=direction))
+    assert rows == [trials[0].values, trials[1].values]
+    assert scores == [pytest.approx(0.6), worst]
 
 
 def test_children_and_logarithms_are_those_of_the_space():
