@@ -61,17 +61,18 @@ class Scale:
 def learning_curves(
     curves: Mapping[str, Sequence[float]], *, first: Sequence[str], metric: str, title: str = ""
 ) -> Figure:
-    """A line for each trial over the epochs: those of `first` in colour and named, the others grey."""
-    drawing, axes = plots.figure(7.0, 3.8)
+    """A line for each trial over the epochs: at the left all, those of `first` in colour; at the right these alone."""
+    drawing, (every, closer) = plots.panels(1, 2, width=4.0, height=3.4)
     for label, values in curves.items():
         if label not in first:
-            axes.plot(range(1, len(values) + 1), values, color=GREY, linewidth=0.9, marker=".", markersize=3)
-    for label, colour in zip(first, plots.COLOURS, strict=False):
-        values = curves[label]
-        axes.plot(range(1, len(values) + 1), values, color=colour, label=label, marker="o", markersize=3.5)
-    axes.set(xlabel="epoch", ylabel=metric, title=title)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+            every.plot(range(1, len(values) + 1), values, color=GREY, linewidth=0.9, marker=".", markersize=3)
+    for axes in (every, closer):
+        for label, colour in zip(first, plots.COLOURS, strict=False):
+            values = curves[label]
+            axes.plot(range(1, len(values) + 1), values, color=colour, label=label, marker="o", markersize=3.5)
+        axes.set(xlabel="epoch", ylabel=metric, title=title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    closer.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return drawing
 
 
@@ -84,38 +85,42 @@ def parallel_coordinates(
     metric: str,
     maximise: bool,
 ) -> Figure:
-    """An axis for each parameter and one for the score; a line for each trial, coloured by its rank, the best thick.
+    """An axis for each parameter and one for the rank by the score; a line for each trial, coloured by rank too.
 
     rows: the values of each trial; what a trial has not stands below the axis, at a dash. log: parameters that stand by
     their logarithm. choices: the order of the words of a parameter.
     """
     choices = choices or {}
     names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {name: [row.get(name) for row in rows] for name in names} | {metric: list(scores)}
-    scales = {name: Scale(values, log=name in log, choices=choices.get(name, ())) for name, values in columns.items()}
-    drawing, axes = plots.figure(max(6.0, 1.35 * len(columns) + 0.6), 4.4)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    scales = {name: Scale(v, log=name in log, choices=choices.get(name, ())) for name, v in columns.items()}
+    drawing, axes = plots.figure(max(6.0, 1.35 * (len(columns) + 1) + 0.6), 4.4)
     order = np.argsort(scores if maximise else -np.asarray(scores), kind="stable")  # the best is drawn last, on top
+    top = max(1, len(order) - 1)
     for rank, trial in enumerate(order):
         best = rank == len(order) - 1
-        heights = [scales[name].place(columns[name][trial]) for name in columns]
-        colour = plots.COLOURS[1] if best else colormaps["viridis_r"](0.1 + 0.9 * rank / max(1, len(order) - 1))
+        heights = [*(scale.place(columns[name][trial]) for name, scale in scales.items()), rank / top]
+        colour = plots.COLOURS[1] if best else colormaps["viridis_r"](0.1 + 0.9 * rank / top)
         axes.plot(heights, color=colour, linewidth=2.6 if best else 1.1, alpha=1.0 if best else 0.65)
     for at, (name, scale) in enumerate(scales.items()):
-        _axis(axes, at, scale, gaps=None in columns[name])
-    axes.set_xticks(range(len(columns)), [f"{name}\n(log)" if scales[name].log else name for name in columns])
+        _axis(axes, at, scale.ticks() | ({"–": OFF} if None in columns[name] else {}))
+    few = {round(rank) for rank in np.linspace(0, len(order) - 1, MOST_TICKS)}
+    _axis(axes, len(columns), {shown(float(scores[order[rank]])): rank / top for rank in sorted(few)})
+    labels = [f"{name}\n(log)" if scale.log else name for name, scale in scales.items()]
+    axes.set_xticks(range(len(labels) + 1), [*labels, f"{metric}\n(by rank)"])
+    axes.set_xlim(-0.15, len(labels) + 0.4)
     axes.tick_params(axis="x", length=0, pad=8, labelsize="small")
     axes.set(yticks=[], ylim=(OFF - 0.05 if any(None in v for v in columns.values()) else -0.05, 1.05))
-    axes.set_xlim(-0.15, len(columns) - 0.4)
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.grid(visible=False)
     axes.set_title("one line for each trial, darker is better; the best is orange", fontsize="medium")
     return drawing
 
 
-def _axis(axes: Axes, at: int, scale: Scale, *, gaps: bool) -> None:
+def _axis(axes: Axes, at: int, ticks: Mapping[str, float]) -> None:
     """One upright axis with its values on white, so that the lines behind do not hide them."""
     axes.axvline(at, color="black", linewidth=0.8, ymin=0, ymax=1, zorder=3)
-    for text, height in (scale.ticks() | ({"–": OFF} if gaps else {})).items():
+    for text, height in ticks.items():
         axes.annotate(
             text,
             (at, height),

@@ -64,7 +64,7 @@ def reached(result: SearchResult, trial: Trial) -> int:
 
 
 def _compared(result: SearchResult) -> tuple[list[dict[str, Any]], list[float]]:
-    """Values and scores of the trials, failed ones as the worst; of Hyperband's each configuration once, with epochs."""
+    """Values and scores of the trials, failed ones as the worst; of Hyperband's each configuration once."""
     worst = -math.inf if result.direction == "max" else math.inf
     trials = [trial for trial in result.trials if trial.status in ("completed", "failed")]
     if result.method == "hyperband":
@@ -206,7 +206,8 @@ def _failures(result: SearchResult) -> list[str]:
 def _curves_text(result: SearchResult) -> str:
     several = any(len(trial.scores) > 1 for trial in result.completed)
     first = min(COLOURED, len(result.completed))
-    return f"The {first} best in colour{', each the mean of its executions' if several else ''}."
+    means = ", each line the mean of a trial's executions" if several else ""
+    return f"At the left all trials, at the right the {first} best alone{means}."
 
 
 def _matters(result: SearchResult, found: Importance | None) -> list[str]:

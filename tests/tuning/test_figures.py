@@ -28,26 +28,31 @@ def test_many_values_have_few_ticks_each_at_its_place():
 
 def test_curves_of_the_best_are_coloured_and_named_and_the_others_grey():
     curves = {"trial 0": [0.1, 0.2], "trial 1": [0.3, 0.4, 0.5], "trial 2": [0.2]}
-    (axes,) = figures.learning_curves(curves, first=["trial 1"], metric="val_accuracy").axes
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["trial 1"]
-    assert [list(line.get_ydata()) for line in axes.lines] == [[0.1, 0.2], [0.2], [0.3, 0.4, 0.5]]
-    assert [line.get_color() == figures.GREY for line in axes.lines] == [True, True, False]
-    assert axes.get_ylabel() == "val_accuracy"
+    every, closer = figures.learning_curves(curves, first=["trial 1"], metric="val_accuracy").axes
+    assert [text.get_text() for text in closer.get_legend().get_texts()] == ["trial 1"]
+    assert [list(line.get_ydata()) for line in every.lines] == [[0.1, 0.2], [0.2], [0.3, 0.4, 0.5]]
+    assert [line.get_color() == figures.GREY for line in every.lines] == [True, True, False]
+    assert [list(line.get_ydata()) for line in closer.lines] == [[0.3, 0.4, 0.5]]
+    assert every.get_ylabel() == "val_accuracy"
 
 
 @pytest.mark.parametrize("maximise", [True, False])
 def test_a_line_for_each_trial_and_the_best_on_top(maximise):
     rows = [{"rate": 0.1, "skip": True}, {"rate": 0.4, "skip": None}, {"rate": 0.2, "skip": False}]
-    scores = [0.5, 0.9, 0.7]
+    scores = [0.5, 0.9, 0.72]
     drawing = figures.parallel_coordinates(rows, scores, metric="score", maximise=maximise)
     (axes,) = drawing.axes
     lines = [line for line in axes.lines if len(line.get_ydata()) == 3]
     assert len(lines) == 3
     thick = max(lines, key=lambda line: line.get_linewidth())
     assert thick is lines[-1]
-    assert list(thick.get_ydata()) == ([1, OFF, 1] if maximise else [0, 1, 0])
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["rate", "skip", "score"]
-    assert "–" in [text.get_text() for text in axes.texts]
+    assert list(thick.get_ydata()) == ([1, OFF, 1] if maximise else [0, 1, 1])
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["rate", "skip", "score\n(by rank)"]
+    places = {text.get_text(): text.xy for text in axes.texts}
+    assert places["–"] == (1, OFF)
+    assert [places[text] for text in ("0.5", "0.72", "0.9")] == [
+        (2, y) for y in ((0, 0.5, 1) if maximise else (1, 0.5, 0))
+    ]
 
 
 def test_effects_are_bars_with_two_errors_and_grey_when_not_clear():
