@@ -237,8 +237,8 @@ def listening(plan: Plan, folder: Folder, space: Space, *, progress: bool) -> It
 def finished(plan: Plan, folder: Folder, space: Space) -> SearchResult:
     """The result, written with its report."""
     result = result_of(plan, folder, space)
-    result.write()
     report.write(result)
+    result.write()  # the last, since it says that the search has ended
     return result
 
 

@@ -68,7 +68,7 @@ class Built:
 
     def __init__(
         self,
-        build: Callable[..., keras.Model],
+        build: Any,
         space: Space,
         source: Source,
         *,
@@ -81,6 +81,9 @@ class Built:
         self.fixed: dict[str, Any] = {"optimizer": getattr(optimizer, "__name__", str(optimizer))}
         self.hp = hyperparameters(space)
         target = getattr(build, "func", build)  # functools.partial
+        if target is not build:
+            given = [*map(repr, build.args), *(f"{key}={value!r}" for key, value in build.keywords.items())]
+            self.fixed["given"] = ", ".join(given)
         self.what = f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', type(target).__name__)}"
         self._check()
 
@@ -130,7 +133,7 @@ class Hyper:
         with tempfile.TemporaryDirectory() as folder:  # Keras Tuner builds until every condition was met once
             oracle = keras_tuner.oracles.RandomSearchOracle(objective=keras_tuner.Objective("val_loss", "min"))
             keras_tuner.Tuner(oracle, hypermodel=build, directory=folder, project_name="space")
-        self.hp = oracle.get_space()
+        self.hp = explored(self.build, oracle.get_space())
         self.space = space_of(self.hp)
 
     def prepare(self, values: Mapping[str, Value], *, seed: int, epochs: int) -> Prepared:
@@ -139,6 +142,22 @@ class Hyper:
         model = self.build(hp)
         optimizer = getattr(model, "optimizer", None) or keras.optimizers.Adam()
         return Prepared(model, optimizer, *self.source.batches(self.batch_size, seed), self.task)
+
+
+def explored(build: Callable[..., Any], hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
+    """`hp` with what a build declares only where another parameter has a value other than its default."""
+    known = 0
+    while known < len(hp.space):
+        known = len(hp.space)
+        for each in list(hp.space):
+            values = (each.min_value, each.max_value) if hasattr(each, "min_value") else getattr(each, "values", ())
+            for value in values or (True, False):
+                trial = hp.copy()
+                trial.values[each.name] = value
+                trial.ensure_active_values()
+                build(trial)
+                hp.merge([new for new in trial.space if not hp._exists(new.name, new.conditions)])
+    return hp
 
 
 def space_of(hp: keras_tuner.HyperParameters) -> Space:
@@ -157,9 +176,16 @@ def space_of(hp: keras_tuner.HyperParameters) -> Space:
             entry = {"choices": list(getattr(each, "values", (True, False)))}
         if len(entry.get("choices", (1, 2))) < 2 or each.name in entries:
             continue  # Fixed, or the same name under another condition
-        when = {c.name: list(c.values) for c in each.conditions if c.name in entries}
+        when = {
+            c.name: list(c.values) for c in each.conditions if c.name in entries and not _always(entries[c.name], c)
+        }
         entries[each.name] = entry | ({"when": when} if when else {})
     return Space(entries)
+
+
+def _always(parent: dict[str, Any], condition: Any) -> bool:
+    """Whether a condition names every value of its parent, and so says nothing."""
+    return set(condition.values) >= set(Space({"parent": parent}).parameters["parent"].values or ())
 
 
 class Assigned:

@@ -232,6 +232,7 @@ def _fit(ready: Prepared, plan: Plan, epochs: int, begun: Path | None, terms: di
         epochs=epochs,
         validation_data=_dataset(ready.validation),
         callbacks=[stopping],
+        shuffle=False,  # the pipeline does
         verbose=0,
     ).history
     curve = pick(history, plan.objective, "curve")

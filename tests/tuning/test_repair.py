@@ -64,11 +64,10 @@ def test_a_damaged_record_is_named_set_aside_and_its_trial_repeated(tmp_path, da
     assert (folder / "set_aside" / "0-trial_1-record.json").exists()
 
 
-@pytest.mark.parametrize(
-    ("method", "damage"),
-    [("random", halved), ("random", emptied), ("random", listed), ("grid", halved), ("hyperband", halved)]
-    + [("bayesian", halved)],
-)
+WAYS = ("random", halved), ("random", emptied), ("random", listed)
+
+
+@pytest.mark.parametrize(("method", "damage"), [*WAYS, *((m, halved) for m in ("grid", "bayesian", "hyperband"))])
 @pytest.mark.parametrize("file", ["trial_0/trial.json", "oracle.json", "tuner0.json"])
 def test_a_damaged_file_of_keras_tuner_is_named_set_aside_and_made_again(tmp_path, method, damage, file):
     unbroken, folder = broken_off(tmp_path, method)

@@ -25,9 +25,7 @@ def test_of_splits_the_test_part_is_let_go_of():
     assert (validation.n, validation.shuffle) == (30, False)
 
 
-@pytest.mark.parametrize(
-    "part", [lambda t: t, tuple, lambda t: (t.x[5:], t.y[5:])]
-)
+@pytest.mark.parametrize("part", [lambda t: t, tuple, lambda t: (t.x[5:], t.y[5:])])
 def test_arrays_of_a_test_split_and_views_of_them_are_refused(part):
     splits = made.splits()
     words = r"`validation` must not be the test split: a search compares many configurations by it"

@@ -10,7 +10,7 @@ import pytest
     ("entry", "words"),
     [
         ({"low": 3, "high": 1}, r"`space\['x'\]` must be a range whose low end is not above its high end"),
-        ({"low": 0.0, "high": 0.0}, r"must be more than the single value 0\.0: leave it out and give it to the builder"),
+        ({"low": 0.0, "high": 0.0}, r"must be more than the single value 0\.0: leave it out and give it"),
         ({"low": 0.0, "high": 0.5, "step": 0.2}, r"must divide the range from 0\.0 to 0\.5: steps of 0\.2 end at 0\.4"),
         ({"low": 8, "high": 30, "step": 8}, r"steps of 8 end at 24\. Received: 8"),
         ({"low": 0.0, "high": 1.0, "step": -0.5}, r"`space\['x'\]\['step'\]` must be a number above 0"),
