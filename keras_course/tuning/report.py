@@ -10,7 +10,7 @@ from typing import Any
 from keras_course import records
 from keras_course.report import markdown
 from keras_course.runs import write_atomically
-from keras_course.tuning import board, figures
+from keras_course.tuning import figures
 from keras_course.tuning.importance import FEWEST, HITS, ROUNDS, SKILL, Importance, importance
 from keras_course.tuning.paste import code
 from keras_course.tuning.plan import Folder
@@ -258,5 +258,5 @@ def _how(result: SearchResult, plan: Mapping[str, Any]) -> list[str]:
     terms = {k: v for k, v in plan.items() if k not in ("space", "settings")} | plan.get("settings", {})
     terms |= records.versions() | {"python": platform.python_version()}
     parts += [markdown([{"what": name, "value": str(value)} for name, value in terms.items()])]
-    parts += [f"On TensorBoard, with every trial on the HParams page: `tensorboard --logdir {board.FOLDER}` here."]
+    parts += [f"On TensorBoard, with every trial on the HParams page: `keras-course board --search {result.name}`."]
     return parts
