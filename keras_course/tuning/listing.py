@@ -30,10 +30,7 @@ def rows(runs: Path | str = RUNS) -> list[dict[str, Any]]:
 def _row(folder: Folder, runs: Path) -> dict[str, Any]:
     plan, trials = folder.plan() or {}, folder.trials()
     failed = sum(trial.status == "failed" for trial in trials)
-    best = "–"
-    if folder.finished:
-        result = SearchResult.read(folder.path)
-        best = f"{result.objective} {result.best.mean:.4f}" if result.completed else "no trial was completed"
+    best = _best(folder) if folder.finished else "–"
     return {
         "search": str(folder.path.relative_to(runs)),
         "method": plan.get("method", "damaged"),
@@ -42,3 +39,12 @@ def _row(folder: Folder, runs: Path) -> dict[str, Any]:
         "state": "finished" if folder.finished else "broken off or running",
         "best": best,
     }
+
+
+def _best(folder: Folder) -> str:
+    """What a finished search found."""
+    try:
+        result = SearchResult.read(folder.path)
+    except InputError:
+        return "damaged"
+    return f"{result.objective} {result.best.mean:.4f}" if result.completed else "no trial was completed"

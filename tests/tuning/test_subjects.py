@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import re
 
@@ -147,7 +148,7 @@ def test_an_assignment_is_searched_in_the_fields_of_its_settings():
 def test_a_target_must_fit_the_settings(monkeypatch, space, words):
     item = exercise.load("vision/cnn_images")
     target = Target(space=space, data=lambda s: made.splits(), build=None, optimizer=None)
-    monkeypatch.setattr(exercise, "load", lambda name: __import__("dataclasses").replace(item, tune=target))
+    monkeypatch.setattr(exercise, "load", lambda name: dataclasses.replace(item, tune=target))
     with pytest.raises(InputError) as refusal:
         Assigned("vision/cnn_images", item.quick)
     assert re.search(words, str(refusal.value)), refusal.value

@@ -1,6 +1,10 @@
 import math
 
-from keras_course import models
+from keras_course import models, training
+from keras_course.tuning import search
+from keras_course.tuning.best import rebuild
+from keras_course.tuning.plan import Folder
+from keras_course.tuning.searching import subject_of
 from keras_course.tuning.trainings import cause_of, seed_of
 from tests.tuning import made
 
@@ -65,11 +69,7 @@ def test_no_named_cause_is_no_words():
 
 @pytest.mark.parametrize("loop", ["ours", "fit"])
 def test_the_score_is_that_of_the_best_epoch_and_its_weights_are_kept(tmp_path, loop):
-    from keras_course.tuning.best import rebuild
-    from keras_course.tuning.plan import Folder
-    from keras_course.tuning.searching import subject_of
-
-    options = {"optimizer": "sgd", "batch_size": 16, "task": made_task(), "settings": None}
+    options = {"optimizer": "sgd", "batch_size": 16, "task": training.classification, "settings": None}
     space = {"learning_rate": [1.0, 2.0]}  # so high that the last epoch is not the best
     result = made.run(tmp_path, space=space, loop=loop, trials=2, epochs=6, executions=2, optimizer="sgd")
     subject = subject_of(made.build, space, made.splits(), None, **options)
@@ -79,12 +79,6 @@ def test_the_score_is_that_of_the_best_epoch_and_its_weights_are_kept(tmp_path, 
     assert any(max(curve) > curve[-1] for curve in curves), "else this test could not tell"
     again = rebuild(subject, Folder(result.folder))
     assert again.same, (again.scores, again.trial.scores)
-
-
-def made_task():
-    from keras_course import training
-
-    return training.classification
 
 
 def test_a_loss_can_be_the_objective_and_less_is_better(tmp_path):
@@ -133,8 +127,6 @@ def test_lost_weights_are_made_again_by_the_same_training(tmp_path):
 
 
 def test_a_pipeline_made_by_a_function_of_the_seed(tmp_path):
-    from keras_course.tuning import search
-
     x, y = made.points()
 
     def train(seed):
