@@ -11,10 +11,12 @@ import json
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from keras_course.base import pick
+from keras_course.tuning.result import Trial
 from keras_course.tuning.space import Space
 
 import keras_tuner
@@ -29,7 +31,7 @@ from keras_tuner.src.tuners.randomsearch import RandomSearchOracle
 
 OURS = "keras_course/"  # begins the names of what travels with the hyper-parameters and is none
 RECORD = OURS + "record"
-OVER = ("COMPLETED", "FAILED")
+HANDED = 5  # times: a trial that kills whoever runs it is given up then
 Hear = Callable[[int, dict[str, Any]], None]  # the number of a trial and its record
 
 
@@ -69,19 +71,25 @@ class Durable(keras_tuner.Oracle):
     trials: dict[str, Any]
     ongoing_trials: dict[str, Any]
     end_order: list[str]
+    handed: dict[str, int]  # how often each trial was given to a process
     _retry_queue: list[str]
     hear: Hear = staticmethod(lambda number, record: None)  # type: ignore[assignment]
     broken: Exception | None = None  # why a record could not be kept; raised where no lock is held
 
     def attach(self, folder: Path, hear: Hear) -> "Durable":
-        """Takes up the state in `folder`, if there is one."""
+        """Keeps the state in `folder`; `reload` takes it up."""
+        self.handed = {}
         self.hear, self.verbose = hear, 0  # type: ignore[method-assign]
         self._set_project_dir(folder.parent, folder.name)
         return self
 
     def get_state(self) -> dict[str, Any]:
         values = {id: trial.hyperparameters.values for id, trial in self.trials.items()}
-        return super().get_state() | {"values": values}
+        return super().get_state() | {"values": values, "handed": self.handed}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.handed = state.get("handed", {})
 
     def reload(self) -> None:
         """In the order of the trials, not of their folders' names; what has ended is not run again."""
@@ -100,7 +108,14 @@ class Durable(keras_tuner.Oracle):
     @synchronized
     def create_trial(self, tuner_id: str) -> Any:
         trial = super().create_trial(tuner_id)
-        if trial.status == "RUNNING" and trial.metrics.exists(self.objective.name):  # it was told, and not ended
+        if trial.status != "RUNNING":
+            return trial
+        self.handed[trial.trial_id] = self.handed.get(trial.trial_id, 0) + 1
+        self.save()
+        if self.handed[trial.trial_id] > HANDED:  # whoever ran it was killed: it would kill them all
+            self._give_up(trial)
+            return self.create_trial(tuner_id)
+        if trial.metrics.exists(self.objective.name):  # it was told, and not ended
             trial.metrics, trial.score = MetricsTracker(), None
             self._save_trial(trial)
         return trial
@@ -122,6 +137,15 @@ class Durable(keras_tuner.Oracle):
         super().end_trial(trial)
         self._forget(trial.trial_id)
         self.save()  # Keras Tuner's own comes before the trial has left those that run
+
+    def _give_up(self, trial: Any) -> None:
+        """Ends a trial as failed that no process has outlived."""
+        values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith((OURS, "tuner/"))}
+        reason = f"Its process was killed {HANDED} times, perhaps for want of memory."
+        found = Trial(int(trial.trial_id), trial.trial_id, values, "failed", reason=reason)
+        trial.hyperparameters.values[RECORD] = json.dumps({"trial": asdict(found), "asked": {}, "seed": None})
+        trial.status, trial.message = "FAILED", reason
+        self.end_trial(trial)
 
     def _forget(self, trial_id: str) -> None:
         self.ongoing_trials = {k: t for k, t in self.ongoing_trials.items() if t.trial_id != trial_id}

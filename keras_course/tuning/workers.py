@@ -23,7 +23,7 @@ from keras_course.tuning.subjects import Subject
 
 LOOPBACK = "127.0.0.1:0"
 LOOK = 0.1  # seconds between two looks at the workers
-TRIES = 3  # how often a worker may end without having ended a trial
+TRIES = 6  # how often a worker may end without having ended a trial
 TERMS = OURS + "plan"
 CHIEF = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"
 

@@ -155,3 +155,20 @@ def test_an_error_while_a_record_is_kept_leaves_no_lock_behind(tmp_path):
     end(one, trial)
     assert str(one.broken) == "disk full"
     assert one.create_trial("tuner0").status == "RUNNING"
+
+
+def test_a_trial_that_kills_whoever_runs_it_is_given_up(tmp_path):
+    heard = {}
+    given = []
+    for _ in range(6):
+        one = oracle(tmp_path, "random", made.GRID)
+        one.hear = heard.__setitem__
+        if given:
+            one.reload()
+        given.append(one.create_trial("tuner0").trial_id)
+    assert given[:5] == [given[0]] * 5
+    assert given[5] != given[0], "the search goes on"
+    (record,) = heard.values()
+    assert record["trial"]["status"] == "failed"
+    assert record["trial"]["reason"] == "Its process was killed 5 times, perhaps for want of memory."
+    assert record["trial"]["values"].keys() == made.GRID.keys()

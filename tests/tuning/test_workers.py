@@ -7,6 +7,7 @@ import sys
 import time
 
 from keras_course.base import ROOT, InputError
+from keras_course.tuning import oracles
 from keras_course.tuning.workers import address_of
 from tests.tuning import made
 
@@ -112,3 +113,21 @@ def test_what_is_no_address_is_refused(text):
     with pytest.raises(InputError, match="`address` must be as host:port"):
         address_of(text)
     assert address_of("192.168.0.5:8000") == ("192.168.0.5", 8000)
+
+
+def deadly(input_shape, classes, *, activation="relu", **values):
+    """Ends its process as the kernel does where memory is short, but for one choice."""
+    made.note(activation)
+    if activation == "tanh":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return made.build(input_shape, classes, activation=activation)
+
+
+def test_a_trial_that_kills_its_workers_is_recorded_as_failed_and_the_search_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(oracles, "HANDED", 2)
+    space = {"activation": ["tanh", "relu"]}
+    result = made.run(tmp_path, builder=deadly, space=space, method="grid", trials=2, epochs=1, workers=1)
+    bad, good = result.trials
+    assert (bad.values, bad.status) == ({"activation": "tanh"}, "failed")
+    assert bad.reason == "Its process was killed 2 times, perhaps for want of memory."
+    assert good.status == "completed"
