@@ -84,7 +84,7 @@ def _drawn(result: SearchResult, found: Importance | None) -> dict[str, Any]:
     if not result.completed:
         return {}
     ranking = [one.trial for one in result.ranking()]
-    curves = {f"trial {trial.number}": _mean_curve(trial, result.objective) for trial in ranking}
+    curves = {f"trial {trial.number}": _mean_curve(result, trial) for trial in ranking}
     curves = {label: curve for label, curve in curves.items() if curve}
     look: dict[str, Any] = {
         "log": by_logarithm(result.space),
@@ -112,10 +112,12 @@ def _ordered(rows: Sequence[Mapping[str, Any]], space: Space) -> list[dict[str, 
     return [{name: row.get(name) for name in there} for row in rows]
 
 
-def _mean_curve(trial: Trial, metric: str) -> list[float]:
-    """The mean over the executions, as long as all of them have the epoch."""
-    curves = [curve[metric] for curve in trial.curves if metric in curve]
-    return [math.fsum(each) / len(each) for each in zip(*curves, strict=False)]
+def _mean_curve(result: SearchResult, trial: Trial) -> list[float]:
+    """The mean of the executions, as long as all have the epoch; NaN for the epochs of the trial that it goes on from."""
+    curves = [curve[result.objective] for curve in trial.curves if result.objective in curve]
+    means = [math.fsum(each) / len(each) for each in zip(*curves, strict=False)]
+    before = reached(result, trial) - len(means) if result.method == "hyperband" else 0
+    return [math.nan] * before + means if means else []
 
 
 def page(result: SearchResult, found: Importance | None, drawn: Sequence[str]) -> str:
@@ -183,7 +185,10 @@ def _rows(result: SearchResult) -> list[dict[str, Any]]:
             row["±"] = "–" if trial.deviation is None else f"{trial.deviation:.2g}"
             row["tied"] = "yes" if one.tied else ""
         row |= {name: _cell(trial.values.get(name)) for name in result.space.parameters}
-        rows.append(row | {"epochs": trial.epochs, "time": duration(trial.seconds)})
+        row["epochs"] = trial.epochs
+        if result.method == "hyperband":
+            row["up to epoch"] = reached(result, trial)
+        rows.append(row | {"time": duration(trial.seconds)})
     return rows
 
 

@@ -138,6 +138,10 @@ def test_of_hyperband_each_configuration_counts_once_with_the_epochs_that_it_rea
     found = result_of(tmp_path, [begun, trial(1, 0.6), gone_on], method="hyperband")
     (tmp_path / "trial_4").mkdir()
     Folder(tmp_path).keep(4, {"asked": {"last_epoch": 9}})
+    rows = table(written(found), "Trials, best first")
+    assert [dict(zip(rows[0], row, strict=True))["up to epoch"] for row in rows[2:]] == ["9", "2", "2"]
+    np.testing.assert_array_equal(report._mean_curve(found, gone_on), [np.nan] * 7 + [0.35, 0.7])
+    np.testing.assert_array_equal(report._mean_curve(found, begun), [0.25, 0.5])
     assert report._compared(found) == ([{**begun.values, "epochs": 9}, {**trial(1).values, "epochs": 2}], [0.7, 0.6])
 
 
