@@ -113,7 +113,7 @@ def _ordered(rows: Sequence[Mapping[str, Any]], space: Space) -> list[dict[str, 
 
 
 def _mean_curve(result: SearchResult, trial: Trial) -> list[float]:
-    """The mean of the executions, as long as all have the epoch; NaN for the epochs of the trial that it goes on from."""
+    """The mean of the executions, as long as all have the epoch; NaN for epochs of the trial that it goes on from."""
     curves = [curve[result.objective] for curve in trial.curves if result.objective in curve]
     means = [math.fsum(each) / len(each) for each in zip(*curves, strict=False)]
     before = reached(result, trial) - len(means) if result.method == "hyperband" else 0

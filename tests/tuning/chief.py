@@ -8,5 +8,5 @@ from tests.tuning import made
 
 if __name__ == "__main__":
     folder, workers = Path(sys.argv[1]), int(sys.argv[2])
-    found = made.run(folder, builder=made.slow, workers=workers, trials=5, epochs=1, resume="resume" in sys.argv)
+    found = made.run(folder, builder=made.slow, workers=workers, trials=4, epochs=1, resume="resume" in sys.argv)
     (folder / "facts.json").write_text(json.dumps(made.facts(found)))

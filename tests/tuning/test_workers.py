@@ -6,9 +6,10 @@ import subprocess
 import sys
 import time
 
+from keras_course import cli
 from keras_course.base import ROOT, InputError
-from keras_course.tuning import oracles
-from keras_course.tuning.workers import address_of
+from keras_course.tuning import oracles, searching
+from keras_course.tuning.workers import CHIEF, address_of
 from tests.tuning import made
 
 import pytest
@@ -42,7 +43,7 @@ def alive(pid):
 def test_a_killed_worker_costs_one_trial_and_a_killed_chief_goes_on(tmp_path):
     """Both in one search, since each process takes seconds to begin."""
     (tmp_path / "alone").mkdir()
-    expected = made.facts(made.run(tmp_path / "alone", trials=5, epochs=1))
+    expected = made.facts(made.run(tmp_path / "alone", trials=4, epochs=1))
     with started(tmp_path, 2) as chief:
         until(lambda: len(made.begun(tmp_path / "begun")) >= 2)  # in the middle of the first trials
         victim, hidden = made.begun(tmp_path / "begun")[0]
@@ -56,40 +57,38 @@ def test_a_killed_worker_costs_one_trial_and_a_killed_chief_goes_on(tmp_path):
     pids = {pid for pid, _ in made.begun(tmp_path / "begun")}
     until(lambda: not any(map(alive, pids)), 10)  # the workers do not outlive their chief
     before = len(list(tmp_path.glob("points/*/trial_*/record.json")))
-    assert 1 <= before < 5
+    assert 1 <= before < 4
     with started(tmp_path, 2, "resume") as chief:
         _, errors = chief.communicate(timeout=120)
         assert chief.returncode == 0, errors
     assert json.loads((tmp_path / "facts.json").read_text()) == json.loads(json.dumps(expected))
     begun = [what for _, what in made.begun(tmp_path / "begun")]
-    assert len(begun) <= 5 + 1 + 2, "repeated are the trial of the killed worker and those that the chief left"
+    assert len(begun) <= 4 + 1 + 2, "repeated are the trial of the killed worker and those that the chief left"
     assert not any(alive(pid) for pid, _ in made.begun(tmp_path / "begun"))
 
 
-def test_a_worker_elsewhere_joins_by_the_same_command(tmp_path):
+def test_a_worker_elsewhere_joins_by_the_same_command(tmp_path, monkeypatch, capfd):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     search = ["tune", "vision/cnn_images", "--quick", "--trials", "2"]
-
-    def call(*words, runs):
-        environment = os.environ | {"KERAS_COURSE_TUNER_RUNS": str(tmp_path / runs)}
-        command = [sys.executable, "-m", "keras_course", *search, *words]
-        return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    with call("--listen", address, runs="here") as chief:
-        with call("--join", address, "--as", "other", "--seed", "1", runs="elsewhere") as other:
-            _, errors = other.communicate(timeout=120)
-            assert other.returncode == 2
-            assert f"The search at {address} has other terms than this worker: seed 0 against 1" in errors
-        with call("--join", address, "--as", "machine2", runs="elsewhere") as worker:
-            out, errors = worker.communicate(timeout=120)
-            assert worker.returncode == 0, errors
-            assert f"the search at {address} has no more trials" in out
-        out, errors = chief.communicate(timeout=60)
-        assert chief.returncode == 0, errors
+    for name in CHIEF:
+        monkeypatch.setenv(name, "")  # and so put back behind the test
+        monkeypatch.delenv(name)
+    with subprocess.Popen(
+        [sys.executable, "-m", "keras_course", *search, "--listen", address],
+        cwd=ROOT,
+        env=os.environ | {"KERAS_COURSE_TUNER_RUNS": str(tmp_path / "here")},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as chief:
+        monkeypatch.setitem(searching.join.__kwdefaults__, "runs", tmp_path / "elsewhere")
+        assert cli.main([*search, "--join", address, "--as", "other", "--seed", "1"]) == 2
+        assert f"The search at {address} has other terms than this worker: seed 0 against 1" in capfd.readouterr().err
+        assert cli.main([*search, "--join", address, "--as", "machine2"]) == 0
+        assert f"the search at {address} has no more trials" in capfd.readouterr().out
+        out, _ = chief.communicate(timeout=60)
+        assert chief.returncode == 0
     assert "2 trials of vision/cnn_images by random search (seed 0), 0 failed" in out
     (folder,) = (tmp_path / "here" / "vision" / "cnn_images").iterdir()
     assert len(list(folder.glob("trial_*/record.json"))) == 2, "the chief keeps what came of every trial"
