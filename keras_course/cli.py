@@ -285,6 +285,13 @@ def _data(parser: settings.Parser, argv: list[str]) -> int:
     return 0
 
 
+def _tune(parser: settings.Parser, argv: list[str]) -> int:
+    """Search an assignment's hyper-parameters; list the searches; rebuild the winner of one."""
+    from keras_course.tuning import command
+
+    return command.run(parser, argv, load=_import_tensorflow, table=_print_rows)
+
+
 def _report(parser: settings.Parser, argv: list[str]) -> int:
     """Write assignments/RESULTS.md and the README's list from the records."""
     parser.parse_all(argv)
@@ -297,15 +304,22 @@ def _report(parser: settings.Parser, argv: list[str]) -> int:
 
 
 def _board(parser: settings.Parser, argv: list[str]) -> int:
-    """Start TensorBoard on the runs of an assignment, or on all."""
+    """Start TensorBoard on the runs of an assignment, on all, or on a search."""
     parser.add_argument("name", nargs="?", help="the assignment")
+    parser.add_argument("--search", metavar="NAME", help="the newest search of this name, with its HParams page")
     parser.add_argument("--port", type=int, default=6006, metavar="…", help="0: any that is free (6006)")
     parser.add_argument("--minutes", type=float, default=120.0, metavar="…", help="it stops by itself then (120)")
     arguments = parser.parse_all(argv)
     folder = LOGS / _name(arguments.name) if arguments.name else LOGS
+    if arguments.search:
+        from keras_course.tuning import listing, plan
+
+        found = plan.searches(arguments.search, plan.RUNS)  # one that is running can be looked at too
+        folder = (found[-1] if found else listing.newest(arguments.search)).path / "tensorboard"
     if not any(folder.rglob("events.out.tfevents.*")):
         raise InputError(
-            f"`board` needs runs to show, and there are none in {shown(folder)}: `keras-course run` makes some."
+            f"`board` needs runs to show, and there are none in {shown(folder)}: "
+            f"`keras-course {'tune' if arguments.search else 'run'}` makes some."
         )
     from keras_course.board import serve
 
@@ -438,6 +452,7 @@ VERBS: dict[str, Callable[[settings.Parser, list[str]], int]] = {
     "check": _check,
     "handout": _handout,
     "data": _data,
+    "tune": _tune,
     "report": _report,
     "board": _board,
     "bench": _bench,

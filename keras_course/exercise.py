@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from keras_course.base import ASSIGNMENTS, assignments, blank, pick, reach_root
 
-__all__ = ["Band", "Exercise", "Floor", "Result", "blank"]
+__all__ = ["Band", "Exercise", "Floor", "Result", "Target", "blank"]
 
 PRESETS = ("small", "full", "quick")
 
@@ -66,6 +66,21 @@ class Result:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Target:
+    """What `keras-course tune` searches of an assignment: it trains one of its models on training and validation data.
+
+    space: fields of the settings -> ranges and choices, as `keras_course.tuning.Space` reads them.
+    data: settings -> Splits; the search lets go of the test part before anything is built.
+    build: (settings, input shape, classes) -> the model. optimizer: (settings, steps of the training) -> its optimizer.
+    """
+
+    space: dict[str, Any]
+    data: Callable[[Any], Any]
+    build: Callable[[Any, tuple[int, ...], int], Any]
+    optimizer: Callable[[Any, int], Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Exercise:
     """One assignment.
 
@@ -76,6 +91,7 @@ class Exercise:
     figures: maps the Result to named matplotlib figures; it sees arrays, never models.
     expect: score -> the Band in which `small` lands. At least one of them moves when the idea is switched off.
     floors: score -> the published figure that `full` must reach.
+    tune: what a search for hyper-parameters changes; None where there is nothing to search.
     """
 
     source: str
@@ -86,6 +102,7 @@ class Exercise:
     figures: Callable[[Result], dict[str, Any]]
     expect: dict[str, Band]
     floors: dict[str, Floor] = dataclasses.field(default_factory=dict)
+    tune: Target | None = None
 
     @functools.cached_property
     def path(self) -> Path:

@@ -36,7 +36,8 @@ def versions() -> dict[str, str]:
 
 
 # Keywords that judge or explain a run and change no number; the presets are compared as settings.
-BESIDE = {"Exercise": {"source", "expect", "floors", "small", "full", "quick"}, "blank": {"hints"}}
+BESIDE = {"Exercise": {"source", "expect", "floors", "small", "full", "quick", "tune"}, "blank": {"hints"}}
+ASIDE = {"Target"}  # imported for such a keyword alone
 
 
 def normal_form(node: Any) -> Any:
@@ -67,6 +68,7 @@ def analysed(path: Path) -> tuple[str, frozenset[str]]:
             node.keywords = [keyword for keyword in node.keywords if keyword.arg not in BESIDE[node.func.id]]
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keras_course"):
             parts |= {f"{node.module}.{alias.name}".split(".")[1] for alias in node.names} - FRAME
+            node.names = [alias for alias in node.names if alias.name not in ASIDE]
     code = hashlib.sha256(json.dumps(normal_form(tree)).encode()).hexdigest()[:12]
     with contextlib.suppress(InputError, OSError):  # where nothing can be written, nothing is kept
         write_atomically(kept, json.dumps([code, *sorted(parts)]))
@@ -92,6 +94,7 @@ FRAME = {
     "runs",
     "script",
     "settings",
+    "tuning",
 }
 
 

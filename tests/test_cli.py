@@ -49,6 +49,7 @@ def call(*argv, **environment):
         (["data", "fetch"], r"`data fetch` needs a name\. There are: "),
         (["list", "--folder", "visoin"], r"No folder named 'visoin'\. Did you mean 'vision'\?"),
         (["board", NAME], r"`board` needs runs to show"),
+        (["board", "--search", "nothing"], r"No search named 'nothing'"),
         (["handout", "nothing", "x"], r"No assignment named 'nothing'"),
         (["check", "nothing"], r"No assignment named 'nothing'"),
     ],
@@ -194,3 +195,19 @@ def test_python_m_keras_course_is_the_same_command():
     status, out, _ = call("--version")
     assert status == 0
     assert out.startswith("keras_course 0.")
+
+
+def test_board_shows_the_newest_search_of_a_name(tmp_path, monkeypatch, capsys):
+    from keras_course import board
+    from keras_course.tuning import plan
+
+    for moment in ("20260101-000000", "20260102-000000"):
+        events = tmp_path / "mine" / moment / "tensorboard" / "events.out.tfevents.1"
+        events.parent.mkdir(parents=True)
+        events.touch()
+        (tmp_path / "mine" / moment / "search.json").write_text("{}")
+    monkeypatch.setattr(plan, "RUNS", tmp_path)
+    monkeypatch.setattr(board, "serve", lambda folder, port: str(folder))
+    monkeypatch.setattr(cli.time, "sleep", lambda seconds: None)
+    assert cli.main(["board", "--search", "mine"]) == 0
+    assert str(tmp_path / "mine" / "20260102-000000" / "tensorboard") in capsys.readouterr().out

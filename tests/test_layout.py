@@ -25,6 +25,7 @@ MAY_IMPORT = {  # part of keras_course -> the parts it may use; everything may u
     "report": {"records", "runs"},
     "board": set(),
     "diagnostics": {"data", "exercise", "plots", "runs", "scratch"},  # scratch: its optimisers, for steps on copies
+    "tuning": {"data", "diagnostics", "exercise", "plots", "records", "report", "runs", "settings", "training"},
     "bench": {"records", "report", "runs"},
     "handout": set(),
     "check": {"handout"},

@@ -55,7 +55,7 @@ def test_regret_of_random_draws_without_noise_is_that_of_the_formula(table):
     assert abs(statistics.fmean(found) - expected) < 4 * error
 
 
-@pytest.mark.parametrize("method", ["random", "hyperband", "grid"])
+@pytest.mark.parametrize("method", ["random", "hyperband", "grid", "bayesian"])
 def test_a_search_keeps_to_its_budget_and_is_repeated_by_its_seed(method, table):
     trials = regret.search(method, 3, table[0], 60)
     assert trials == regret.search(method, 3, table[0], 60)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from keras_course import data, models, plots, training
-from keras_course.exercise import Band, Exercise, Floor, Result, blank
+from keras_course.exercise import Band, Exercise, Floor, Result, Target, blank
 from keras_course.settings import Count, Positive, Seed, Share
 
 import keras
@@ -284,4 +284,19 @@ EXERCISE = Exercise(
         "cifar10_simple": Floor(0.638, "S2, one convolution on CIFAR-10", examples=50_000),
         "cifar10_deep": Floor(0.7225, "S2, the best of its deeper networks on CIFAR-10", examples=50_000),
     },
+    tune=Target(
+        space={
+            "deep": [(16,), (32,), (16, 32), (32, 64), (16, 32, 64)],
+            "dropout": {"low": 0.0, "high": 0.5, "step": 0.1},
+            "learning_rate": {"low": 0.001, "high": 0.3, "scale": "log"},
+            "batch_size": [32, 64, 128],
+        },
+        data=lambda settings: data.load(settings.datasets[0], source=settings.source, seed=settings.seed),
+        build=lambda settings, input_shape, classes: models.cnn(
+            input_shape, classes, filters=settings.deep, dropout=settings.dropout
+        ),
+        optimizer=lambda settings, steps: keras.optimizers.SGD(
+            keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps), momentum=0.9
+        ),
+    ),
 )

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from keras_course.base import InputError, require
 
@@ -21,6 +22,14 @@ class Split(NamedTuple):
     y: np.ndarray
 
 
+_TESTS: "WeakValueDictionary[int, np.ndarray]" = WeakValueDictionary()  # the test arrays that are still in use
+
+
+def is_test(array: Any) -> bool:
+    """Whether an array is of the test part of some `Splits`, or a view of one; a copy is not known."""
+    return isinstance(array, np.ndarray) and any(np.may_share_memory(array, test) for test in list(_TESTS.values()))
+
+
 @dataclass(frozen=True)
 class Splits:
     """A data set, ready for use, and what a report says of it."""
@@ -32,6 +41,11 @@ class Splits:
     source: str
     classes: tuple[str, ...]
     licence: str
+
+    def __post_init__(self) -> None:
+        for array in self.test:
+            if isinstance(array, np.ndarray) and array.size:
+                _TESTS[id(array)] = array
 
     @property
     def counts(self) -> dict[str, int]:

@@ -1,0 +1,154 @@
+"""A search on several processes: Keras Tuner's own service on this machine, workers here and elsewhere.
+
+The process that was called is the chief: it answers for the oracle over gRPC, keeps the records and starts the
+workers. A worker that is killed is started again under its name, by which Keras Tuner gives it its trial once more. The
+workers end with the chief, however it ends; those on other machines wait for it to come back.
+"""
+
+import json
+import logging
+import multiprocessing
+import os
+import re
+import signal
+import threading
+import time
+from concurrent import futures
+from typing import Any
+
+from keras_course.base import InputError, require
+from keras_course.tuning.oracles import OURS, Durable, oracle_of
+from keras_course.tuning.plan import Folder, Plan
+from keras_course.tuning.subjects import Subject
+
+LOOPBACK = "127.0.0.1:0"
+LOOK = 0.1  # seconds between two looks at the workers
+TRIES = 6  # how often a worker may end without having ended a trial
+TERMS = OURS + "plan"
+CHIEF = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """Host and port of "host:port"."""
+    match = re.fullmatch(r"(\S+):(\d{1,5})", text)
+    require(match and int(match[2]) < 2**16, "address", "as host:port, for example 192.168.0.5:8000", text)
+    assert match
+    return match[1], int(match[2])
+
+
+def work(subject: Subject, plan: Plan, folder: Folder, address: str, name: str) -> None:
+    """A worker: runs the trials that the chief at `address` gives it, until there are no more."""
+    from keras_course.tuning.tuner import Tuner
+
+    host, port = address_of(address)
+    os.environ.update(zip(CHIEF, (host, str(port), name), strict=True))
+    tuner = Tuner(oracle_for(subject, plan), subject=subject, plan=plan, folder=folder)
+    theirs = json.loads(tuner.oracle.get_space().values.get(TERMS, "{}"))
+    if words := plan.difference(theirs):
+        raise InputError(f"The search at {address} has other terms than this worker: {words}.")
+    tuner.search()
+
+
+def oracle_for(subject: Subject, plan: Plan) -> Durable:
+    """The oracle of a plan; the plan stands in its space, where workers elsewhere can read it."""
+    hp = subject.hp.copy()
+    hp.values[TERMS] = json.dumps(plan.plain())
+    return oracle_of(
+        plan.method,
+        hp,
+        objective=plan.objective,
+        direction=plan.direction,
+        trials=plan.trials,
+        seed=plan.seed,
+        epochs=plan.epochs,
+    )
+
+
+def _child(subject: Subject, plan: Plan, folder: Folder, address: str, name: str) -> None:
+    """A worker of this machine: it ends when its chief does, and leaves Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    chief = multiprocessing.parent_process()
+
+    def follow() -> None:
+        assert chief
+        chief.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    logging.getLogger("tensorflow").setLevel("ERROR")
+    work(subject, plan, folder, address, name)
+
+
+class Workers:
+    """The workers of this machine."""
+
+    def __init__(self, count: int, job: tuple[Any, ...]) -> None:
+        self.context, self.job = multiprocessing.get_context("spawn"), job
+        self.running: dict[str, Any] = {}
+        self.tries = 0
+        for number in range(1, count + 1):
+            self._start(f"worker{number}")
+
+    def _start(self, name: str) -> None:
+        process = self.context.Process(target=_child, args=(*self.job, name), daemon=True, name=name)
+        try:
+            process.start()
+        except (AttributeError, TypeError, OSError) as error:  # what pickle says of a lambda or a dataset
+            raise InputError(
+                "`workers` need a builder that can be imported, a function of a module's top level, and data as "
+                f"Splits, arrays or such a function. Received: {error}."
+            ) from error
+        self.running[name] = process
+
+    def look(self, ended: int) -> None:
+        """Starts again who was killed. ended: trials since the last look, since progress is no reason to give up."""
+        self.tries = 0 if ended else self.tries
+        for name, process in list(self.running.items()):
+            if process.exitcode is None:
+                continue
+            del self.running[name]
+            if process.exitcode != 0:
+                self.tries += 1
+                if self.tries > TRIES * (len(self.running) + 1):
+                    raise InputError(
+                        f"`workers` ended {self.tries} times without finishing a trial, the last with status "
+                        f"{process.exitcode}; what they wrote on standard error says why. A script that calls `search` "
+                        'with workers needs `if __name__ == "__main__":` around it.'
+                    )
+                self._start(name)
+
+    def stop(self) -> None:
+        for process in self.running.values():
+            process.kill()
+            process.join()
+
+
+def serve(oracle: Durable, *, subject: Subject, plan: Plan, folder: Folder, workers: int, listen: str) -> None:
+    """The chief: answers until every trial has ended and every worker knows it."""
+    import grpc
+    from keras_tuner.src import protos
+    from keras_tuner.src.distribute.oracle_chief import OracleServicer, exit_chief
+
+    host, _ = address_of(listen)
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1), options=[("grpc.so_reuseport", 0)])
+    servicer = OracleServicer(oracle)
+    protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise InputError(f"`listen` must be an address of this machine that is free. Received: {listen!r}.") from error
+    server.start()
+    here = None
+    try:
+        here = Workers(workers, (subject, plan, folder, f"{host}:{port}"))
+        ended = len(oracle.end_order)
+        while here.running or not (servicer.stop_triggered and exit_chief(oracle)):
+            time.sleep(LOOK)
+            if oracle.broken:
+                raise oracle.broken
+            here.look(len(oracle.end_order) - ended)
+            ended = len(oracle.end_order)
+    finally:
+        if here:
+            here.stop()
+        server.stop(grace=None).wait()
