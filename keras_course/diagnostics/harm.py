@@ -180,9 +180,10 @@ def spread_over_inputs(output: np.ndarray) -> float:
 
 def blind_at_the_end(seen: Observation) -> bool:
     """Whether the prediction was the same for all inputs, which differed, in each of the last three closer looks."""
-    looks = [p for p in seen.probes if p.output is not None and p.output.ndim and len(p.output) > 1][-3:]
-    differ = [p.x is not None and p.x.ndim and len(p.x) > 1 and bool(np.any(p.x != p.x[:1])) for p in looks]
-    return len(looks) == 3 and all(differ) and all(spread_over_inputs(p.output) <= 1e-6 for p in looks)
+    looks = [(p.x, p.output) for p in seen.probes if p.x is not None and p.output is not None][-3:]
+    if len(looks) < 3 or any(min(np.ndim(x), np.ndim(output)) < 1 or len(output) < 2 for x, output in looks):
+        return False
+    return all(np.any(x != x[:1]) and spread_over_inputs(output) <= 1e-6 for x, output in looks)
 
 
 def penalty_shares(seen: Observation) -> list[float]:
