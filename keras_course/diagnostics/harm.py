@@ -54,12 +54,13 @@ def harm_of(seen: Observation) -> Harm:
     if impossible(seen):
         return Harm(degree=2.0, sentence=f"the loss ends at {end:.3g}, and {seen.loss.name} is never below 0", end=end)
     best, reference, scale = baseline_of(seen), None, scale_of(seen)
-    if best is not None and best > 1e-3:  # below, all targets are the same: a game of two, or constant labels
+    least = scale * least_of(seen)
+    if best is not None and scale * best - least > 1e-3:  # else all targets are the same: a game of two, or constant
         best *= scale
         reference = None if seen.plan.class_weight else reference_of(seen)  # of examples that all count alike
         reference = None if reference is None else scale * reference
-        least = scale * least_of(seen)
         low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))
+        low = least if seen.loss.name == "poisson" else low  # which has no reference, and may be below 0
         if end < 0 and seen.loss.name in CROSS:
             return Harm(
                 degree=2.0, sentence=f"the loss ends at {end:.3g}, and a cross-entropy is never below 0", end=end

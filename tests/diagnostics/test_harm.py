@@ -198,3 +198,10 @@ def test_a_forest_beats_a_line_where_the_classes_bend():
     x = RNG.normal(size=(400, 2))
     seen = made(BINARY, (x[:, 0] * x[:, 1] > 0).astype(int), x=x)
     assert harm.loss_of_models(seen, bent=True) < 0.6 * harm.loss_of_models(seen, bent=False)
+
+
+def test_a_poisson_loss_below_0_is_judged_between_the_constant_and_the_counts_themselves():
+    best, least = 4 - 4 * np.log(4), float(np.mean(REAL - REAL * np.log(REAL)))
+    for share in (0.0, 0.5, 1.0):
+        found = harm_of(made("poisson", REAL, np.full(40, least + share * (best - least))))
+        assert found.degree == pytest.approx(share, abs=1e-6)

@@ -308,7 +308,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     or the inputs themselves. Source: row 15; on 1,024 digits true pairs agree .96 (p .005), pairs shuffled apart .10 (p
     .31 to .58).
     """
-    if seen.units and seen.units[0].kind == "embedding":
+    if (seen.units and seen.units[0].kind == "embedding") or several_inputs(seen):
         return []
     parts = [np.ravel(batch) for batch in seen.stream if np.ndim(batch) == 1 or np.shape(batch)[1:] == (1,)]
     if takes_turns(parts):
@@ -360,6 +360,11 @@ def _repeats(seen: Observation) -> tuple[int, int, float]:
     return repeats, conflicts, float(1 - np.sum((counts / counts.sum()) ** 2))
 
 
+def several_inputs(seen: Observation) -> bool:
+    """Whether a label belongs to several inputs together, of which the data here hold the first."""
+    return sum(layer["class"] == "InputLayer" for layer in seen.layers) > 1
+
+
 def label_noise(seen: Observation) -> list[Finding]:
     """Row 45: labels that contradict what like inputs say.
 
@@ -371,7 +376,7 @@ def label_noise(seen: Observation) -> list[Finding]:
     if data is None or data.y is None or len(data.x) < 200 or data.x.dtype.kind not in "iuf" or data.x[0].size > 4096:
         return []
     y = classes_of(data.y)
-    if y is None or len(np.unique(y)) < 2 or (seen.units and seen.units[0].kind == "embedding"):
+    if y is None or len(np.unique(y)) < 2 or (seen.units and seen.units[0].kind == "embedding") or several_inputs(seen):
         return []
     rows = np.linspace(0, len(y) - 1, min(len(y), 1000)).astype(int)
     suspects = mislabelled(data.x[rows], y[rows])

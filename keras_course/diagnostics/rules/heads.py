@@ -246,7 +246,7 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
         return [_finding_range(seen, text, 0.95, True)]
     if (
         seen.head not in RANGES
-        or seen.loss.name not in DIFFERENCES
+        or seen.loss.name not in (*DIFFERENCES, "poisson")
         or y is None
         or seen.classes == 1 == len(np.unique(y))
     ):

@@ -233,3 +233,12 @@ def test_pixels_that_arrive_without_their_neighbours():
 
 def test_the_plan_alone_says_nothing():
     assert causes(training(DIGITS, LABELS, plan=Plan(epochs=3), loss=SPARSE)) == (set(), set())
+
+
+def test_pairs_of_inputs_are_not_judged_by_the_first_of_them():
+    y = RNG.integers(0, 2, len(DIGITS))  # whatever the first input says
+    seen = training(DIGITS, y, classes=2, losses=(0.7, 0.7, 0.7))
+    assert data.labels_shuffled_apart(seen)
+    seen.layers = [{"class": "InputLayer", "name": name, "config": {}} for name in "ab"]
+    assert data.labels_shuffled_apart(seen) == []
+    assert data.label_noise(seen) == []
