@@ -58,7 +58,7 @@ def cores():
         yield {
             "input": label,
             "r": f"{rate:,.0f} a second",
-            f"cores at E = {EATEN:,}": f"{EATEN / rate:.2f}",
+            f"cores at E = {EATEN:,}": f"{EATEN / rate:.2g}",
             "from the service": f"{EATEN * size / 1e6:.0f} MB/s",
         }
 
@@ -67,7 +67,7 @@ def main():
     text = PAGE.read_text()
     for name, rows in {"machines": machines(), "cores": cores()}.items():
         marks = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-        table = f"{marks[0]}\n{markdown(list(rows))}\n\n{marks[1]}"
+        table = f"{marks[0]}\n{markdown(list(rows)).strip()}\n\n{marks[1]}"
         text = re.sub(f"{marks[0]}.*?{marks[1]}", lambda _, table=table: table, text, flags=re.DOTALL)
     write_atomically(PAGE, text)
 
