@@ -99,6 +99,11 @@ def test_the_status_of_each_trial_is_that_of_its_sessions_and_none_is_there_twic
     }
 
 
+def test_a_trial_that_is_written_again_replaces_what_was_there(folder):
+    assert len(list((folder / FOLDER).glob("events*"))) == 1
+    assert all(len(list(run.iterdir())) == 1 for run in (folder / FOLDER).glob("trial_*/execution_*"))
+
+
 def test_the_curves_are_scalars_by_epoch(folder):
     events = EventAccumulator(str(folder / FOLDER / "trial_0000" / "execution_0"))
     events.Reload()

@@ -96,6 +96,24 @@ def test_of_twenty_trials_the_strong_parameter_is_clear_and_a_dead_one_seldom():
     assert sum(pairs) <= 3
 
 
+def test_clear_is_what_is_ahead_of_the_copies_by_two_errors_in_three_rounds_of_four(monkeypatch):
+    name = module.SHUFFLED
+    rounds = [  # a: always ahead; b: in three rounds; c: in two; d: never by two errors; e: never
+        [("a", 0.9, 0.1), ("d", 0.8, 0.5), ("b", 0.5, 0.1), ("c", 0.4, 0.1), ("a" + name, 0.2, 0.1), ("e", 0.1, 0.01)],
+        [("a", 0.9, 0.1), ("d", 0.8, 0.5), ("b", 0.5, 0.1), ("c", 0.4, 0.1), ("b" + name, 0.2, 0.1), ("e", 0.1, 0.01)],
+        [("a", 0.9, 0.1), ("d", 0.8, 0.5), ("b", 0.5, 0.1), ("a" + name, 0.4, 0.1), ("c", 0.3, 0.1)],
+        [("a", 0.9, 0.1), ("d", 0.8, 0.5), ("a" + name, 0.6, 0.1), ("b", 0.5, 0.1), ("c", 0.4, 0.1)],
+    ]
+    pairs = [module.Effect(("a", "b"), 0.3, 0.1), module.Effect(("a", "c"), 0.3, 0.1)]
+    given = iter(rounds)
+    monkeypatch.setattr(
+        module, "_measured", lambda *_: ([module.Effect((n,), s, e) for n, s, e in next(given)], pairs, 1.0)
+    )
+    values = [{each: float(i) for each in "abcde"} for i in range(12)]
+    clear = module._clear(values, np.arange(12.0), list("abcde"), seed=0)
+    assert clear == {frozenset("a"), frozenset("b"), frozenset("ab")}, "a pair only with both of its parameters"
+
+
 def test_scores_without_any_reason_give_no_skill():
     for seed in range(2):
         values, _ = drawn(30, seed)

@@ -40,6 +40,7 @@ def test_an_assignment_is_a_command_and_a_model(monkeypatch):
     kept = {"datasets": ["mnist"], "epochs": 1, "batch_size": 500}
     text = code({"what": NAME, "settings": kept}, space, {"deep": "2 3", "dropout": 0.1 + 0.2})
     command = shlex.split(text.split("```")[1])
+    assert "--datasets" not in command, "the preset has it"
     assert command[:3] == ["keras-course", "run", NAME]
     chosen = settings.parse(exercise.peek(NAME).small, command[3:])
     assert (chosen.deep, chosen.dropout, chosen.epochs, chosen.batch_size) == ((2, 3), 0.1 + 0.2, 1, 500)
@@ -72,6 +73,18 @@ def test_a_builder_is_called_with_its_values_and_the_optimizer_with_the_others()
     assert found["optimizer"].momentum == 0.5
     assert float(found["optimizer"].learning_rate) == pytest.approx(0.02)
     assert found["batches"].batch_size == 32
+
+
+def with_rate(units, learning_rate):
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(units, name=f"rate_{learning_rate}")])
+
+
+def test_what_the_builder_takes_is_none_of_the_optimizers():
+    space = Space({"units": [1, 2], "learning_rate": [3, 4], "momentum": [0.1, 0.2]})
+    plan = {"what": f"{__name__}.with_rate", "settings": {"optimizer": "sgd"}, "batch_size": 64}
+    text = code(plan, space, {"units": 2, "learning_rate": 3, "momentum": 0.1})
+    assert "model = with_rate(units=2, learning_rate=3)\n" in text
+    assert "optimizer = keras.optimizers.SGD(momentum=0.1)\n" in text
 
 
 @pytest.mark.parametrize("what", [Hyper, by_function])
