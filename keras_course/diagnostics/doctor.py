@@ -29,6 +29,7 @@ CURVES = {
     "underfitting_capacity": 0.5,
     "overfitting": 9.0,
     "oscillation": 0.5,
+    "dead_units": 0.5,
     "class_imbalance": 0.1,
 }
 

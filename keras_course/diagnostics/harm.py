@@ -55,7 +55,8 @@ def harm_of(seen: Observation) -> Harm:
         return Harm(degree=2.0, sentence=f"the loss ends at {end:.3g}, and {seen.loss.name} is never below 0", end=end)
     best, reference, scale = baseline_of(seen), None, scale_of(seen)
     least = scale * least_of(seen)
-    if best is not None and scale * best - least > 1e-3:  # else all targets are the same: a game of two, or constant
+    # Where all targets are the same, or come in the same order again and again, it is a game of two.
+    if best is not None and scale * best - least > 1e-3 and not made_by_the_program(seen):
         best *= scale
         reference = None if seen.plan.class_weight else reference_of(seen)  # of examples that all count alike
         reference = None if reference is None else scale * reference
@@ -96,9 +97,28 @@ def harm_of(seen: Observation) -> Harm:
 
 
 def impossible(seen: Observation) -> bool:
-    """Whether the loss is below 0, where it has a name whose loss cannot be."""
+    """Whether the loss is below 0, where it has a name whose loss cannot be.
+
+    Not where the loss of the batches by its definition is none of it: one that is weighted by an advantage may be
+    anything. Its negative is what is minimised when the two move against each other.
+    """
     losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
-    return bool(len(losses)) and seen.loss.name in (*CROSS, SQUARED, ABSOLUTE) and float(np.min(losses)) < -1e-3
+    if not len(losses) or seen.loss.name not in (*CROSS, SQUARED, ABSOLUTE) or not float(np.min(losses)) < -1e-3:
+        return False
+    known = np.array(_losses(seen)).reshape(-1, 2)
+    if len(known) < 4 or seen.interface == "fit":
+        return True
+    own, total = known.T
+    return own.min() < -1e-3 or (np.std(own) > 0 and bool(np.corrcoef(own, total)[0, 1] < -0.9))
+
+
+def made_by_the_program(seen: Observation) -> bool:
+    """Whether other inputs have the same labels in the same order each time: the ones and zeros of a game of two."""
+    looks = [(p.x, p.y) for p in seen.probes if p.x is not None and p.y is not None and np.ndim(p.y)]
+    if len(looks) < 4 or len(looks[0][1]) < 8:
+        return False
+    (x, y), *others = looks
+    return all(np.array_equal(b, y) for _, b in others) and not any(np.array_equal(a, x) for a, _ in others)
 
 
 def _falling(losses: np.ndarray) -> bool:

@@ -205,3 +205,33 @@ def test_a_poisson_loss_below_0_is_judged_between_the_constant_and_the_counts_th
     for share in (0.0, 0.5, 1.0):
         found = harm_of(made("poisson", REAL, np.full(40, least + share * (best - least))))
         assert found.degree == pytest.approx(share, abs=1e-6)
+
+
+def test_a_loss_weighted_by_an_advantage_may_be_below_0():
+    own, advantage = RNG.uniform(0.5, 1.5, 12), RNG.normal(size=12)
+    outputs = [np.array([[np.sqrt(2 * value)], [0.0]]) for value in own]
+
+    def seen(total, interface="loop"):
+        found = made(SQUARED, np.zeros(2), total, interface=interface)
+        found.probes = [Probe(step=i, y=np.zeros(2), output=output) for i, output in enumerate(outputs)]
+        return found
+
+    assert not harm.impossible(seen(own * advantage))
+    assert harm.impossible(seen(-own)), "its negative is minimised"
+    assert harm.impossible(seen(own * advantage, "fit"))
+    assert not harm.impossible(seen(own))
+
+
+def test_labels_that_other_inputs_have_in_the_same_order_are_those_of_a_game():
+    y = np.repeat([0.0, 1.0], 8)
+
+    def degree(x, labels):
+        looks = [Probe(step=i, x=a, y=b) for i, (a, b) in enumerate(zip(x, labels, strict=True))]
+        losses = steps(np.linspace(0.7, 0.65, 40))
+        seen = Observation(name="m", loss=Loss(name=BINARY), stream=list(labels), steps=losses, probes=looks)
+        return harm_of(seen).degree
+
+    fresh = [RNG.normal(size=(16, 3)) for _ in range(5)]
+    assert degree(fresh, [y] * 5) == 0
+    assert degree([fresh[0]] * 5, [y] * 5) > 0.9, "the whole of the data in each step"
+    assert degree(fresh, [RNG.permutation(y) for _ in range(5)]) > 0.9

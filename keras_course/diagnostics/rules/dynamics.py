@@ -1,5 +1,6 @@
 """Rules on how the steps go: rows 31 to 37 and 43 of the taxonomy."""
 
+from keras_course.diagnostics.harm import blind_at_the_end
 from keras_course.diagnostics.observation import Finding, Observation
 
 import numpy as np
@@ -10,19 +11,19 @@ def rate_too_high(seen: Observation) -> list[Finding]:
 
     Threshold: within 20 steps on copies the loss of a fixed batch passes 1.3 times its start (or the steps diverge),
     and at a tenth of the rate the same batches end at least 10 % lower. Measured on 48 runs that were too high and 84
-    healthy ones: 46 and 0.
+    healthy ones: 46 and 0. Or the first weights are thrown away: see `_thrown_away`.
     Must not trigger: wiggles of the batch loss; a warm-up (the peak of the schedule is tried).
     Source: taxonomy row 31.
     """
     e = seen.experiments
     if "end_same" not in e:
-        return _rate_by_updates(seen)
+        return _thrown_away(seen) or _rate_by_updates(seen)
     worst, start, same = e["probe_worst"], e["probe_start"], e["end_same"]
     slower = {word: e[f"end_{word}"] for word in ("tenth", "hundredth", "thousandth") if f"end_{word}" in e}
     word, lower = min(slower.items(), key=lambda item: item[1])
     better = lower < 0.9 * same or (np.isinf(same) and np.isfinite(lower))
     if not (worst > 1.3 * start and better):
-        return []
+        return _thrown_away(seen)
     return [
         Finding(
             cause="learning_rate_too_high",
@@ -41,22 +42,42 @@ def rate_too_high(seen: Observation) -> list[Finding]:
 def _rate_by_updates(seen: Observation) -> list[Finding]:
     """Where steps cannot be tried again: a kernel changes by more than a quarter of itself in one of the first steps,
     and the loss of the first twenty goes up by more than 1.3 times; healthy runs stay below 0.235 and 1."""
-    steps = seen.steps
-    if steps is None or len(steps.index) < 3 or len(steps.all_losses) < 5:
+    steps, largest = seen.steps, _largest_change(seen)
+    if steps is None or len(steps.all_losses) < 5:
         return []
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(steps.weight > 0, steps.update / steps.weight, np.nan)
-    wide = [
-        i for i, v in enumerate(v for v in seen.variables if v.trainable) if len(v.shape) >= 2 and i < ratio.shape[1]
-    ]
-    first = ratio[:5, wide]
-    largest = float(np.nanmax(first)) if first.size and np.any(np.isfinite(first)) else 0.0
     losses = steps.all_losses[:20]
     up = not np.all(np.isfinite(losses)) or float(np.max(losses)) > 1.3 * float(losses[0])
     if largest < 0.25 or not up:
         return []
     text = f"a weight matrix changed by {largest:.0%} of its norm in one of the first steps, and the loss rose"
     return [Finding(cause="learning_rate_too_high", confidence=0.6, step=0, tag="loss", evidence=text)]
+
+
+def _thrown_away(seen: Observation) -> list[Finding]:
+    """One of the first steps changes a kernel by more than three times itself, at a rate of at least 0.05, and in the
+    end the prediction is the same for all inputs: such steps throw the first weights away."""
+    largest = _largest_change(seen)
+    if not (largest > 3 and (seen.optimizer.rate or 0) >= 0.05 and blind_at_the_end(seen)):
+        return []
+    text = (
+        f"at a rate of {seen.optimizer.rate:.3g} a weight matrix changed by {largest:.0%} of its norm in one of the "
+        "first steps (above 300 %), and in the end all predictions are the same"
+    )
+    return [Finding(cause="learning_rate_too_high", confidence=0.96, step=0, tag="update_ratio", evidence=text)]
+
+
+def _largest_change(seen: Observation) -> float:
+    """By how much of its norm a kernel changed, at most, in one of the first five steps that were measured."""
+    steps = seen.steps
+    if steps is None or len(steps.index) < 3:
+        return 0.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(steps.weight > 0, steps.update / steps.weight, np.nan)
+    wide = [
+        i for i, v in enumerate(v for v in seen.variables if v.trainable) if len(v.shape) >= 2 and i < ratio.shape[1]
+    ]
+    first = ratio[:5, wide]
+    return float(np.nanmax(first)) if first.size and np.any(np.isfinite(first)) else 0.0
 
 
 def rate_too_low(seen: Observation) -> list[Finding]:

@@ -441,7 +441,9 @@ def dropout_mode(seen: Observation) -> list[Finding]:
             )
         ]
     rates = {
-        layer["name"]: float(layer["config"].get("rate") or 0) for layer in seen.layers if "Dropout" in layer["class"]
+        layer["name"]: float(layer["config"].get("rate") or 0)
+        for layer in seen.layers
+        if "Dropout" in layer["class"] and layer["trainable"]  # a frozen teacher is called as it will be used
     }
     active = [name for name, rate in rates.items() if rate > 0]
     if not active or "draws" not in seen.experiments or seen.experiments["draws"]:

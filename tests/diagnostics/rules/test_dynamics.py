@@ -59,6 +59,20 @@ def test_where_steps_cannot_be_tried_again_their_length_and_the_loss_count(ratio
     assert fires(HIGH, seen) == [], "biases begin at 0"
 
 
+@pytest.mark.parametrize(
+    ("rate", "ratio", "blind", "fires_"),
+    [(1.0, 5.0, True, True), (0.001, 5.0, True, False), (1.0, 2.0, True, False), (1.0, 5.0, False, False)],
+)
+def test_a_rate_that_throws_the_first_weights_away_is_too_high(rate, ratio, blind, fires_):
+    seen = Observation(name="m", steps=steps([2, 1.9, 1.8, 1.7, 1.6]), variables=[Variable(name="k", shape=(3, 4))])
+    seen.steps.update, seen.optimizer = seen.steps.weight * ratio, Optimizer(name="Adam", rate=rate)
+    x = np.arange(12.0).reshape(6, 2)
+    seen.probes = [Probe(step=i, x=x, output=np.ones((6, 3)) if blind else x) for i in range(3)]
+    assert bool(fires(HIGH, seen)) == fires_
+    seen.experiments = tried(probe_worst=2.5, end_same=5.0, end_tenth=5.0).experiments
+    assert bool(fires(HIGH, seen)) == fires_, "with steps that were tried again, too"
+
+
 SLOW = {"probe_same": 1.999, "probe_ten": 1.99, "probe_hundred": 1.9}
 
 
