@@ -89,7 +89,7 @@ def test_quick_run_scores_draws_and_reports_and_keeps_the_test_split_apart(name,
 UNMEASURED = {
     **{name: {"full"} for name in NAMES if name.startswith("diagnostics/")},
     "training/data_validation": {"full"},
-    "training/tuner_search": {"small", "full"},
+    "training/tuner_search": {"full"},
     "vision/cnn_images": {"full"},
 }
 # Floors that the record misses, as its report says.

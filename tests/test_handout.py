@@ -119,6 +119,12 @@ def test_one_line_that_repeats_by_chance_is_no_copy(course, tmp_path):
     assert handout.write(NAME, tmp_path / "student", root=course).is_dir()
 
 
+def test_headers_that_repeat_are_no_copy():
+    headers = "for layer in model.layers:\n    if isinstance(layer, Dense):\n"
+    assert handout.passages(headers, 2) == set()
+    assert len(handout.passages(headers + "        layer.kernel.assign(zeros)\n", 2)) == 1
+
+
 def test_a_folder_with_something_in_it_is_refused_and_left_alone(course, tmp_path):
     change(tmp_path, "student/mine.txt", "mine")
     with pytest.raises(InputError, match=r"^`target` must be a new or an empty folder\. Received: .*student'\.$"):

@@ -60,8 +60,9 @@ def classifier(X, y, *, hidden, learning_rate, l2, seed):  # noqa: N803  scikit-
     """
     keras.utils.set_random_seed(seed)
     model = models.mlp(X.shape[1:], y.shape[1], hidden=(hidden,))
-    for dense in (layer for layer in model.layers if isinstance(layer, keras.layers.Dense)):
-        dense.kernel.regularizer = keras.regularizers.L2(l2)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense):
+            layer.kernel.regularizer = keras.regularizers.L2(l2)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(learning_rate), loss, jit_compile=False)  # compiling costs more than it saves
     return model

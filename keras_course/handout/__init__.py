@@ -72,10 +72,14 @@ def remove_results(name: str, tree: Path) -> None:
 
 
 def passages(text: str, lines: int) -> set[str]:
-    """The runs of so many neighbouring `lines` in `text`, free of spaces, quotes and comment marks."""
+    """The runs of so many neighbouring `lines` in `text`, free of spaces, quotes and comment marks.
+
+    Headers alone, as a loop over layers and a condition on their kind, do nothing yet, and tell nothing.
+    """
     bare = [kept for line in text.splitlines() if (kept := re.sub(r"[\s\"'#]", "", line))]
-    runs = {"\n".join(bare[i : i + lines]) for i in range(len(bare) - lines + 1)}
-    return {run for run in runs if len(run) >= TELLING}
+    runs = [bare[i : i + lines] for i in range(len(bare) - lines + 1)]
+    telling = {"\n".join(run) for run in runs if not all(line.endswith(":") for line in run)}
+    return {run for run in telling if len(run) >= TELLING}
 
 
 def refuse_leaks(tree: Path, solutions: list[Blank]) -> None:
