@@ -56,16 +56,14 @@ def harm_of(seen: Observation) -> Harm:
     best, reference, scale = baseline_of(seen), None, scale_of(seen)
     least = scale * least_of(seen)
     # Where all targets are the same, or come in the same order again and again, it is a game of two.
-    if best is not None and scale * best - least > 1e-3 and not made_by_the_program(seen):
+    # A loss that is below 0, and not impossible, is not the one of its name.
+    odd = made_by_the_program(seen) or (float(np.min(losses)) < -1e-3 and seen.loss.name in CROSS)
+    if best is not None and scale * best - least > 1e-3 and not odd:
         best *= scale
         reference = None if seen.plan.class_weight else reference_of(seen)  # of examples that all count alike
         reference = None if reference is None else scale * reference
         low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))
         low = least if seen.loss.name == "poisson" else low  # which has no reference, and may be below 0
-        if end < 0 and seen.loss.name in CROSS:
-            return Harm(
-                degree=2.0, sentence=f"the loss ends at {end:.3g}, and a cross-entropy is never below 0", end=end
-            )
         degree = (end - low) / (best - low)
         values = [row["val_loss"] for row in seen.epochs if np.isfinite(row.get("val_loss", np.nan))]
         judged = values[-1] if values else 2 * end

@@ -155,13 +155,14 @@ def test_how_often_the_loss_of_the_data_counts_is_told_from_a_penalty(factor, pe
 
 
 def test_a_sum_over_the_batch_is_compared_with_so_many_constants():
-    own = RNG.uniform(9, 10, 12)  # as bad as the best constant, 9.5, in batches of 2
-    seen = made(SQUARED, REAL, 2 * own)
+    own = RNG.uniform(9, 10, 12)  # as bad as the best constant, 9.5, in batches of 4
+    seen = made(SQUARED, REAL, 4 * own)
     seen.probes = [
-        Probe(step=i, y=np.zeros(2), output=np.array([[np.sqrt(2 * value)], [0.0]])) for i, value in enumerate(own)
+        Probe(step=i, y=np.zeros(4), output=np.array([[np.sqrt(4 * value)], [0.0], [0.0], [0.0]]))
+        for i, value in enumerate(own)
     ]
     assert harm_of(seen).degree == pytest.approx(1, abs=0.05)
-    assert harm_of(seen).baseline == pytest.approx(19, rel=0.01)
+    assert harm_of(seen).baseline == pytest.approx(38, rel=0.01)
 
 
 @pytest.mark.parametrize(("loss", "y"), [(SPARSE, LABELS), (CROSS, np.eye(3)[LABELS])])
