@@ -53,11 +53,13 @@ def harm_of(seen: Observation) -> Harm:
     falling = _falling(losses)
     if impossible(seen):
         return Harm(degree=2.0, sentence=f"the loss ends at {end:.3g}, and {seen.loss.name} is never below 0", end=end)
+    if made_by_the_program(seen):
+        words = f"the loss ends at {end:.3g} in a game of two, whose balance is no failure"
+        return Harm(degree=0.0, sentence=words, end=end)
     best, reference, scale = baseline_of(seen), None, scale_of(seen)
     least = scale * least_of(seen)
-    # Where all targets are the same, or come in the same order again and again, it is a game of two.
     # A loss that is below 0, and not impossible, is not the one of its name.
-    odd = made_by_the_program(seen) or (float(np.min(losses)) < -1e-3 and seen.loss.name in CROSS)
+    odd = float(np.min(losses)) < -1e-3 and seen.loss.name in CROSS
     if best is not None and scale * best - least > 1e-3 and not odd:
         best *= scale
         reference = None if seen.plan.class_weight else reference_of(seen)  # of examples that all count alike
@@ -113,6 +115,7 @@ def impossible(seen: Observation) -> bool:
 def made_by_the_program(seen: Observation) -> bool:
     """Whether other inputs have the same labels in the same order each time: the ones and zeros of a game of two."""
     looks = [(p.x, p.y) for p in seen.probes if p.x is not None and p.y is not None and np.ndim(p.y)]
+    looks = [(x, y) for x, y in looks if len(y) == len(looks[0][1])]  # the last batch of an epoch is shorter
     if len(looks) < 4 or len(looks[0][1]) < 8:
         return False
     (x, y), *others = looks

@@ -234,5 +234,6 @@ def test_labels_that_other_inputs_have_in_the_same_order_are_those_of_a_game():
 
     fresh = [RNG.normal(size=(16, 3)) for _ in range(5)]
     assert degree(fresh, [y] * 5) == 0
+    assert degree([*fresh, fresh[0][:10]], [*[y] * 5, y[3:13]]) == 0, "the last batch is shorter"
     assert degree([fresh[0]] * 5, [y] * 5) > 0.9, "the whole of the data in each step"
     assert degree(fresh, [RNG.permutation(y) for _ in range(5)]) > 0.9
