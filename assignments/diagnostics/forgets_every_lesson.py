@@ -106,7 +106,7 @@ EXERCISE = Exercise(
     source="S4 diagnostics, further causes",
     small=Settings(),
     full=Settings(dataset="mnist", source="full", epochs=2, batch_size=128),
-    quick=Settings(epochs=5),
+    quick=Settings(epochs=8),
     run=run,
     figures=figures,
     expect={"script": Band(0.0, 0.8), "repaired": Band(0.88, 1.0)},
