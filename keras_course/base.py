@@ -1,10 +1,12 @@
 """What everything may import: where files are, how a value is refused, how a name is looked up, what a blank is."""
 
+import contextlib
 import difflib
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +30,18 @@ def reach_root() -> None:
     """Makes what stands beside the package importable: `keras-course` may be called from anywhere."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
+
+
+@contextlib.contextmanager
+def without_advice() -> Iterator[None]:
+    """Without TensorFlow's warnings, where what they warn of is meant: many models in turn, sessions of version 1."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class InputError(ValueError):

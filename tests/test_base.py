@@ -1,4 +1,6 @@
-from keras_course.base import InputError, blank, pick, require, worker_index
+import logging
+
+from keras_course.base import InputError, blank, pick, require, without_advice, worker_index
 
 import pytest
 
@@ -41,3 +43,11 @@ def test_a_cluster_that_says_nothing_is_refused(monkeypatch, text):
     with pytest.raises(InputError, match=r"`TF_CONFIG` must be JSON as .*Received: ") as error:
         worker_index()
     assert (text or "nothing") in str(error.value)
+
+
+def test_advice_is_kept_out_and_comes_back():
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
+    with without_advice():
+        assert not logger.isEnabledFor(logging.WARNING)
+    assert logger.level == before

@@ -23,8 +23,8 @@ ELSEWHERE = {
     "leakage_feature",
     "batchnorm_mode",
 }
-NAMED = 0.3  # of harm, from which on a mechanism is named; curves ask for more
-CURVES = {
+NAMED = 0.3  # of harm, from which on a mechanism is named
+NEEDED = {  # by those that a training with less harm may show
     "too_few_steps": 0.6,
     "underfitting_capacity": 0.5,
     "overfitting": 9.0,
@@ -92,7 +92,7 @@ def _once(found: list[Finding]) -> list[Finding]:
 
 def _judged(finding: Finding, harm: Harm) -> Finding:
     """Named only with harm, unless it is certain or its harm is elsewhere."""
-    needed = CURVES.get(finding.cause, NAMED)
+    needed = NEEDED.get(finding.cause, NAMED)
     if (
         finding.kind == "note"
         or finding.certain

@@ -5,10 +5,10 @@ Batches and first weights are those of the training, so the steps without a chan
 script is touched. What can be changed: the learning rate, the first weights, the batches, an operation, the loss.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from keras_course.base import without_advice
 from keras_course.diagnostics.eager import Recording
 from keras_course.diagnostics.forward import ACTIVATIONS, RESHAPING, Forward
 from keras_course.scratch import optimizers
@@ -194,18 +194,6 @@ def optimizer_of(name: str, rate: float, momentum: float = 0.0) -> optimizers.Op
     return optimizers.RMSprop(rate) if name == "RMSprop" else optimizers.Adam(rate)
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without TensorFlow's advice to use something else, for which there is nothing else."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
 def graph_of(forward: Forward) -> tuple[Any, dict[str, Any]]:
     """The definition of the forward graph, and name of a tensor -> the variable's handle that it captures."""
     graph = forward.loss.graph
@@ -215,7 +203,7 @@ def graph_of(forward: Forward) -> tuple[Any, dict[str, Any]]:
     definition = graph.as_graph_def()
     for node in definition.node:  # the order of side effects is of no concern here
         node.input[:] = [name for name in node.input if not name.startswith("^")]
-    with _quiet():
+    with without_advice():
         definition = v1.graph_util.extract_sub_graph(definition, targets)
     from keras_course.diagnostics.forward import external
 

@@ -134,9 +134,9 @@ class Scales(NamedTuple):
 def scales(x: np.ndarray) -> Scales:
     columns, flat = columns_of(x).astype("float64"), np.reshape(x, (len(x), -1)).astype("float64")
     row = float(np.median(np.sqrt(np.sum((flat - flat.mean(0)) ** 2, axis=1))))
-    counts = np.ndim(x) == 2 and np.mean(flat == 0) > 0.8 and np.median(np.abs(flat[flat != 0])) <= COUNT
-    sparse = bool(np.isin(flat, (0.0, 1.0)).all() or counts)
-    return Scales(columns.mean(0), columns.std(0), row, sparse)
+    codes = np.isin(flat, (0.0, 1.0)).all()
+    sparse = codes or (np.ndim(x) == 2 and np.mean(flat == 0) > 0.8 and np.median(np.abs(flat[flat != 0])) <= COUNT)
+    return Scales(columns.mean(0), columns.std(0), row, bool(sparse))
 
 
 def neighbour_correlation(images: np.ndarray) -> float:

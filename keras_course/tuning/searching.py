@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_course import training
-from keras_course.base import pick, require
+from keras_course.base import pick, require, without_advice
 from keras_course.exercise import Exercise
 from keras_course.runs import write_atomically
 from keras_course.tuning import board, report
@@ -24,8 +24,6 @@ from keras_course.tuning.subjects import Assigned, Built, Hyper, Subject
 from keras_course.tuning.trainings import LOOPS
 from keras_course.tuning.tuner import Tuner
 from keras_course.tuning.workers import LOOPBACK, oracle_for, serve, work
-
-import tensorflow as tf
 
 
 def search(
@@ -183,7 +181,7 @@ def run(subject: Subject, plan: Plan, folder: Folder, *, workers: int, listen: s
     for note in repair(folder):
         print(f"keras-course: {note}", file=sys.stderr)
     oracle = oracle_for(subject, plan)
-    with quiet(), listening(plan, folder, subject.space, progress=progress) as hear:
+    with without_advice(), listening(plan, folder, subject.space, progress=progress) as hear:
         oracle.attach(folder.path, hear)
         if workers or listen != LOOPBACK:
             take_up(oracle, folder)
@@ -199,18 +197,6 @@ def take_up(oracle: Durable, folder: Folder) -> None:
     """What Keras Tuner's tuner does for its oracle at the start; a chief has no tuner."""
     if (folder.path / "oracle.json").exists():
         oracle.reload()
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without TensorFlow's warning that functions are traced again: each trial is another model."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -84,7 +84,6 @@ class Case:
     """One script to diagnose.
 
     right: for each planted fault the labels that are right. never: labels that are false of the script.
-    lines: where its text differs from the healthy one, from 1.
     """
 
     name: str
@@ -92,7 +91,6 @@ class Case:
     source: str
     seed: int
     faults: tuple[Fault, ...] = ()
-    lines: tuple[int, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -133,11 +131,9 @@ def cases(part: str) -> Iterator[Case]:
 
 
 def _case(program: Program, faults: tuple[Fault, ...], seed: int) -> Case:
-    source, lines = program.source, []
+    source = program.source
     for fault in faults:
         source = fault.plant(source)
-    for fault in faults:
-        lines.append(_line(source, fault))
     name = "+".join(fault.name for fault in faults) or f"healthy-{seed}"
     return Case(
         name=f"{program.name}/{name}",
@@ -145,17 +141,7 @@ def _case(program: Program, faults: tuple[Fault, ...], seed: int) -> Case:
         source=source.lstrip("\n").replace("SEED", str(seed)),
         seed=seed,
         faults=faults,
-        lines=tuple(lines),
     )
-
-
-def _line(source: str, fault: Fault) -> int:
-    """Where the new text differs from the old, as a line of the script."""
-    same = 0
-    while same < min(len(fault.old), len(fault.new)) and fault.old[same] == fault.new[same]:
-        same += 1
-    start = source.index(fault.new)
-    return source[: start + same].lstrip("\n").count("\n") + 1
 
 
 def measured() -> dict[str, dict[str, float | bool | None]]:

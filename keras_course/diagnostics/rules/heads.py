@@ -225,9 +225,8 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
 
     Threshold: at least 3 different targets outside, and a floor of the loss, E[(y - clip(y))²], of more than 5 % of the
     variance of the targets; below it a note. Certain from half of the variance on, or when a tenth of the targets lies
-    outside: no training repairs it. A ReLU
-    before a binary cross-entropy on logits says p >= 1/2 always. Must stay silent: targets on the boundary; a few
-    outliers. Source: TheDeepChecker's t7, made quantitative.
+    outside: no training repairs it. A ReLU before a binary cross-entropy on logits says p >= 1/2 always. Must stay
+    silent: targets on the boundary; a few outliers. Source: TheDeepChecker's t7, made quantitative.
     """
     if seen.head in ("relu", "relu6", "softplus") and seen.loss.name in BINARY and seen.loss.from_logits:
         low = _finding_range(seen, "logits that cannot be negative give no probability below one half", 0.9, True)
