@@ -57,6 +57,9 @@ def test_curves_ask_for_more_harm_than_mechanisms(judged):
     curve, mechanism = Finding(cause="too_few_steps"), Finding(cause="init_scale")
     assert named(judged(curve, mechanism, loss=0.4 * 9.5)) == ["init_scale"]
     assert set(named(judged(curve, loss=0.7 * 9.5))) == {"too_few_steps"}
+    dead = Finding(cause="dead_units", confidence=0.9)
+    assert named(judged(dead, loss=0.4 * 9.5)) == [], "half of a layer may be silent in a network that learns"
+    assert named(judged(dead, loss=0.6 * 9.5)) == ["dead_units"]
 
 
 def test_a_note_stays_a_note(judged):

@@ -223,6 +223,14 @@ def test_a_loss_weighted_by_an_advantage_may_be_below_0():
     assert not harm.impossible(seen(own))
 
 
+def test_a_cross_entropy_that_is_weighted_below_0_is_judged_by_its_progress():
+    own, advantage = RNG.uniform(0.3, 1.5, 40), RNG.normal(size=40)
+    seen = made(BINARY, np.array([0.0, 1.0] * 20), own * advantage + np.linspace(2, -1, 40), interface="loop")
+    seen.probes = [Probe(step=i, y=np.ones(2), output=np.full((2, 1), np.exp(-value))) for i, value in enumerate(own)]
+    assert harm_of(seen).baseline is None
+    assert harm_of(seen).degree == 0
+
+
 def test_labels_that_other_inputs_have_in_the_same_order_are_those_of_a_game():
     y = np.repeat([0.0, 1.0], 8)
 

@@ -167,6 +167,14 @@ def test_targets_out_of_reach_are_certain_when_there_are_many():
     assert not only(seen, "output_range_cannot_reach_targets").certain
 
 
+def test_counts_out_of_reach_of_a_sigmoid_under_a_poisson_loss():
+    counts = RNG.poisson(4, len(PATIENTS)).astype("float32")
+    seen = training(PATIENTS, counts, loss="poisson", head="sigmoid", classes=1, output=ones, logits=False)
+    assert only(seen, "output_range_cannot_reach_targets").certain
+    seen = training(PATIENTS, counts, loss="poisson", head="softplus", classes=1, output=ones, logits=False)
+    assert causes(seen) == (set(), set())
+
+
 def test_targets_on_the_boundary_are_reached():
     seen = training(DIGITS, HOT, loss=SQUARED, head="sigmoid", output=shares)
     assert causes(seen) == (set(), set())

@@ -272,6 +272,9 @@ def test_dropout_that_draws_nothing():
     assert (finding.certain, finding.layer) == (True, "d")
     for fine in (dropping(0.3, 1.0), dropping(0.0, 0.0), dropping(0.3, None), dropping(0.3, 0.0, kind="Dense")):
         assert found("dropout_mode", fine) == []
+    taught = dropping(0.3, 0.0)
+    taught.layers[0]["trainable"] = False  # of a frozen teacher, which is called as it will be used
+    assert found("dropout_mode", taught) == []
 
 
 @pytest.mark.parametrize(("share", "fires_"), [(0.6, True), (0.3, False)])
