@@ -197,9 +197,10 @@ def _require_same(plan: Plan, last: Folder) -> None:
     if old is None:
         last.set_aside(last.path / PLAN, "it is written again from what this search was called with")
     elif words := plan.difference(old):
+        beside = "without either a new one begins beside it" if last.finished else "it was broken off"
         raise InputError(
-            f"`--resume` needs the terms of the search in {last.path}, which differ: {words}. Without it a search "
-            "begins anew; `--overwrite` removes the old one."
+            f"`--resume` needs the terms of the search in {last.path}, which differ: {words}. `--overwrite` removes "
+            f"that search; {beside}."
         )
 
 

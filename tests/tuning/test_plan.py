@@ -58,6 +58,13 @@ def test_a_search_is_resumed_on_the_same_terms_or_refused_with_the_difference(tm
     assert {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize(("finished", "way"), [(True, "a new one begins beside it"), (False, "it was broken off")])
+def test_a_refused_resume_says_what_would_do(tmp_path, finished, way):
+    begun(TERMS, tmp_path, finished=finished)
+    with pytest.raises(InputError, match=f"`--overwrite` removes that search; .*{way}"):
+        plans.opened(dataclasses.replace(TERMS, seed=7), runs=tmp_path, resume=True, overwrite=False)
+
+
 def test_more_trials_are_the_same_search(tmp_path):
     folder = begun(TERMS, tmp_path)
     longer = dataclasses.replace(TERMS, trials=40)
