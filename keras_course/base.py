@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import importlib
 import json
 import logging
 import os
@@ -30,6 +31,20 @@ def reach_root() -> None:
     """Makes what stands beside the package importable: `keras-course` may be called from anywhere."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
+
+
+def on_demand(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package whose names bring in their modules when they are first used (PEP 562).
+
+    homes: a name of the package -> the module in it where it stands.
+    """
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+
+    return find, lambda: sorted(homes)
 
 
 @contextlib.contextmanager

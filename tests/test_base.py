@@ -1,6 +1,7 @@
+import json
 import logging
 
-from keras_course.base import InputError, blank, pick, require, without_advice, worker_index
+from keras_course.base import InputError, blank, on_demand, pick, require, without_advice, worker_index
 
 import pytest
 
@@ -51,3 +52,11 @@ def test_advice_is_kept_out_and_comes_back():
     with without_advice():
         assert not logger.isEnabledFor(logging.WARNING)
     assert logger.level == before
+
+
+def test_a_name_brings_in_its_module_when_it_is_used():
+    find, names = on_demand("json", {"JSONDecoder": "decoder", "JSONEncoder": "encoder"})
+    assert find("JSONDecoder") is json.decoder.JSONDecoder
+    assert names() == ["JSONDecoder", "JSONEncoder"]
+    with pytest.raises(AttributeError, match="module 'json' has no attribute 'loads'"):
+        find("loads")

@@ -4,8 +4,7 @@
 NumPy or TensorFlow, when it is first used: the command line answers for data sets without waiting for either.
 """
 
-from importlib import import_module
-from typing import Any
+from keras_course.base import on_demand
 
 _HOME = {
     "DATASETS": "catalogue",
@@ -26,13 +25,4 @@ _HOME = {
     "load_curve": "made",
 }
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = on_demand(__name__, _HOME)

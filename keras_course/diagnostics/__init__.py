@@ -7,21 +7,13 @@
 `keras-course diagnose script.py` does the same to a script as it stands.
 """
 
-from typing import Any
+from keras_course.base import on_demand
 
-LAZY = {
+_HOME = {
     "watch": "watcher",
     "Watch": "watcher",
     "DiagnosticsCallback": "watcher",
     "probe_data": "data",
     "diagnose": "script",
 }
-
-
-def __getattr__(name: str) -> Any:
-    """Imports a part when it is asked for: the rules and the plugin need no TensorFlow."""
-    import importlib
-
-    if name not in LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{LAZY[name]}"), name)
+__getattr__, __dir__ = on_demand(__name__, _HOME)

@@ -1,7 +1,6 @@
 """Searches for hyper-parameters with Keras Tuner that survive, reproduce, explain themselves and spread."""
 
-from importlib import import_module
-from typing import Any
+from keras_course.base import on_demand
 
 _HOME = {
     "SearchResult": "result",
@@ -10,13 +9,4 @@ _HOME = {
     "search": "searching",
 }
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = on_demand(__name__, _HOME)
