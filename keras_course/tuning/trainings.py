@@ -215,29 +215,37 @@ def _usable(checkpoint: Checkpoint) -> bool:
 
 
 def _fit(ready: Prepared, plan: Plan, epochs: int, begun: Path | None, terms: dict[str, Any]) -> tuple[Curves, float]:
-    """Keras's own `fit`; a model that is not compiled gets the cross-entropy of logits and the accuracy."""
-    model = ready.model
-    if not model.compiled:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(ready.optimizer, loss, metrics=["accuracy"])
+    """Keras's own `fit`."""
     stopping = keras.callbacks.EarlyStopping(
         plan.objective, mode=plan.direction, patience=plan.patience or epochs, restore_best_weights=True
     )
     train, steps = ready.train, None
     if not isinstance(train, tf.data.Dataset):
         train, steps = train.dataset(epochs=epochs), len(train)
-    history = model.fit(
-        train,
-        steps_per_epoch=steps,
-        epochs=epochs,
-        validation_data=_dataset(ready.validation),
-        callbacks=[stopping],
-        shuffle=False,  # the pipeline does
-        verbose=0,
-    ).history
+    history = (
+        _compiled(ready)
+        .fit(
+            train,
+            steps_per_epoch=steps,
+            epochs=epochs,
+            validation_data=_dataset(ready.validation),
+            callbacks=[stopping],
+            shuffle=False,  # the pipeline does
+            verbose=0,
+        )
+        .history
+    )
     curve = pick(history, plan.objective, "curve")
-    best = (max if plan.direction == "max" else min)(c for c in curve if not math.isnan(c)) if curve else math.nan
+    best = (max if plan.direction == "max" else min)((c for c in curve if not math.isnan(c)), default=math.nan)
     return {name: tuple(map(float, values)) for name, values in history.items()}, float(best)
+
+
+def _compiled(ready: Prepared) -> keras.Model:
+    """The model; one that its builder did not compile gets the cross-entropy of logits and the accuracy."""
+    if not ready.model.compiled:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        ready.model.compile(ready.optimizer, loss, metrics=["accuracy"])
+    return ready.model
 
 
 def _dataset(pipeline: Any) -> tf.data.Dataset:
@@ -252,10 +260,7 @@ def measured(ready: Prepared, plan: Plan) -> float:
     metric = plan.objective.removeprefix("val_")
     if plan.loop == "ours":
         return training.evaluate(ready.model, ready.task, ready.validation)[metric]
-    if not ready.model.compiled:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        ready.model.compile(ready.optimizer, loss, metrics=["accuracy"])
-    return float(ready.model.evaluate(_dataset(ready.validation), return_dict=True, verbose=0)[metric])
+    return float(_compiled(ready).evaluate(_dataset(ready.validation), return_dict=True, verbose=0)[metric])
 
 
 def asked_of(trial: Any, space: Space, epochs: int) -> Asked:
