@@ -95,7 +95,6 @@ class Durable(keras_tuner.Oracle):
         """In the order of the trials, not of their folders' names; what has ended is not run again."""
         super().reload()
         self.trials = {id: self.trials[id] for id in sorted(self.trials, key=int)}
-        self.end_order = list(dict.fromkeys(self.end_order))
         waiting = set(self._retry_queue) - set(self.end_order)
         self._retry_queue = sorted(waiting, key=int, reverse=True)  # taken from its end
 

@@ -7,7 +7,6 @@ trial that it suggests once more is answered from its record without training.
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +107,3 @@ def _trial(folder: Folder, number: int, trial_id: str, state: dict[str, Any]) ->
 
 def _missing(number: int) -> str:
     return f"The record of trial {number} was missing: it is repeated."
-
-
-def forget_weights(folder: Folder) -> None:
-    """Removes what was left of trainings that were broken off in the middle."""
-    for leftover in folder.path.glob("trial_*/.execution_*"):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
