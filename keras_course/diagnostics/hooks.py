@@ -64,7 +64,6 @@ class Monitor:
         self.tapes: weakref.WeakKeyDictionary[Any, Context] = weakref.WeakKeyDictionary()
         self.sites: dict[tuple[str, int], int] = {}
         self.datasets: list[Any] = []  # that the script has iterated over, newest last
-        self.on_step: Callable[[Training], None] | None = None
 
     # Tapes
 

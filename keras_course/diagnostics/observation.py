@@ -49,7 +49,6 @@ class Probe:
     saturated: np.ndarray | None = None  # share of sigmoid or tanh units flat on >= 95 % of the batch; NaN elsewhere
     gradient: np.ndarray | None = None  # root mean square of the loss's gradient by the activations
     noise: float | None = None  # standard deviation of noise added to the inputs, against that of the inputs
-    same_batch: tuple[float, float] | None = None  # the loss of this batch before and after its own step
 
 
 @dataclasses.dataclass(kw_only=True)
