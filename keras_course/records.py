@@ -9,11 +9,9 @@ import ast
 import contextlib
 import hashlib
 import json
-import statistics
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,8 @@ KEPT = LOGS / ".fingerprints"
 
 def versions() -> dict[str, str]:
     """The versions of the packages that decide the numbers, without importing them."""
+    from importlib.metadata import PackageNotFoundError, version  # `list` reads records, and needs neither this …
+
     found = {}
     for package in PACKAGES:
         try:
@@ -105,20 +105,26 @@ def files_of(part: str) -> frozenset[Path]:
     return frozenset(library.glob(f"{part}/**/*.py")) | frozenset(library.glob(f"{part}.py"))
 
 
+@cache
+def reached(parts: frozenset[str]) -> frozenset[str]:
+    """The parts of `keras_course`, the frame aside, that these import, directly or through others, and they."""
+    direct = frozenset(part for name in parts for file in files_of(name) for part in analysed(file)[1])
+    return parts if direct <= parts else reached(parts | direct)
+
+
 def library_of(path: Path) -> frozenset[Path]:
     """The files of the parts of `keras_course`, the frame aside, that `path` imports, directly or through others."""
-    found: set[Path] = set()
-    todo = [path]
-    while todo:
-        new = {file for part in analysed(todo.pop())[1] for file in files_of(part)} - found
-        todo += new
-        found |= new
-    return frozenset(found)
+    return frozenset(file for part in reached(analysed(path)[1]) for file in files_of(part))
+
+
+@cache
+def _fingerprint_of(files: frozenset[Path]) -> str:
+    return hashlib.sha256("".join(map(fingerprint, sorted(files))).encode()).hexdigest()[:12]
 
 
 def library_fingerprint(path: Path) -> str:
     """One fingerprint of the library code that the assignment `path` stands on."""
-    return hashlib.sha256("".join(map(fingerprint, sorted(library_of(path)))).encode()).hexdigest()[:12]
+    return _fingerprint_of(library_of(path))
 
 
 def path_of(name: str) -> Path:
@@ -132,6 +138,8 @@ def read(name: str) -> dict[str, Any]:
 
 def summary(values: Sequence[float]) -> dict[str, Any]:
     """Values, mean and sample standard deviation (over n-1); one value has no deviation."""
+    import statistics  # … nor this: together a tenth of its time
+
     deviation = statistics.stdev(values) if len(values) > 1 else None
     return {"mean": statistics.fmean(values), "sd": deviation, "values": list(values)}
 

@@ -1,7 +1,7 @@
 import ast
 
 from keras_course.base import ROOT
-from keras_course.bench import Goal, Variant, Workload, harness
+from keras_course.bench import Goal, Limit, Variant, Workload, harness
 
 import pytest
 
@@ -11,7 +11,7 @@ PATHS = harness.workloads()
 def test_goals_name_variants_that_are_there():
     variants = {"ours": Variant(prepare=lambda: dict), "theirs": Variant(prepare=lambda: dict)}
     Workload(title="", variants=variants, goals=(Goal("theirs", 2), Goal("theirs", 2, of="ours")))
-    for goal in (Goal("other", 2), Goal("theirs", 2, of="other")):
+    for goal in (Goal("other", 2), Goal("theirs", 2, of="other"), Limit("other", 1)):
         with pytest.raises(ValueError, match=r"goals against variants that are not there: \['other'\]"):
             Workload(title="", variants=variants, goals=(goal,))
 

@@ -34,6 +34,23 @@ class Goal(NamedTuple):
     wall: bool = False
 
 
+class Least(NamedTuple):
+    """What a number in the results of the first variant must reach.
+
+    Such a number says how well the work was done: it is not compared among the variants.
+    """
+
+    quantity: str
+    at_least: float
+
+
+class Limit(NamedTuple):
+    """How many CPU seconds a variant may take."""
+
+    of: str
+    at_most: float
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Variant:
     """One way to do the work.
@@ -56,19 +73,28 @@ class Workload:
 
     title: what is done, in one line.
     variants: by label; the first is ours.
-    goals: ratios to reach.
+    goals: ratios to reach, numbers to reach, seconds to stay within.
     tolerance: relative and absolute, by which the results of two variants may differ.
     note: what a reader must know to call the comparison fair.
     """
 
     title: str
     variants: Mapping[str, Variant]
-    goals: tuple[Goal, ...] = ()
+    goals: tuple[Goal | Least | Limit, ...] = ()
     tolerance: float = 1e-5
     note: str = ""
 
     def __post_init__(self) -> None:
-        named = {label for goal in self.goals for label in (goal.against, goal.of) if label}
-        unknown = named.difference(self.variants)
+        unknown = {label for goal in self.goals for label in variants_of(goal)}.difference(self.variants)
         if unknown:
             raise ValueError(f"goals against variants that are not there: {sorted(unknown)}")
+
+    @property
+    def qualities(self) -> set[str]:
+        """The numbers in a result that are judged and not compared."""
+        return {goal.quantity for goal in self.goals if isinstance(goal, Least)}
+
+
+def variants_of(goal: Goal | Least | Limit) -> set[str]:
+    """The variants that a goal names."""
+    return {label for label in (getattr(goal, "against", ""), getattr(goal, "of", "")) if label}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_course.base import ROOT, pick, require
-from keras_course.bench import Goal, Workload
+from keras_course.bench import Goal, Least, Limit, Workload, variants_of
 from keras_course.bench.worker import cpu_seconds, load
 
 import numpy as np
@@ -96,7 +96,7 @@ def measure(path: Path, *, rounds: int = 5, peers: bool = True) -> dict[str, Any
     with _workers(path, workload, labels) as workers:
         begun = {label: worker.hear() for label, worker in workers.items()}
         states = {label: _state(workload, label, begun) for label in labels}
-        taken: dict[str, list[dict[str, float]]] = {label: [] for label in labels}
+        taken: dict[str, list[dict[str, Any]]] = {label: [] for label in labels}
         for _ in range(rounds):
             for label in [label for label in labels if not states[label]]:
                 answer = workers[label].run()
@@ -111,7 +111,7 @@ def measure(path: Path, *, rounds: int = 5, peers: bool = True) -> dict[str, Any
         "rounds": rounds,
         "others": others(before, clocks()),
         "variants": [_row(label, states[label], begun[label], taken[label], taken[labels[0]]) for label in labels],
-        "goals": [_reached(goal, taken, labels[0]) for goal in workload.goals if goal.against in labels],
+        "goals": [_reached(goal, taken, labels[0]) for goal in workload.goals if variants_of(goal) <= taken.keys()],
     }
 
 
@@ -144,7 +144,11 @@ def _state(workload: Workload, label: str, begun: dict[str, dict[str, Any]]) -> 
     if "error" in answer:
         return answer["error"]
     if workload.variants[label].same and "result" in first:
-        return difference(answer["result"], first["result"], workload.tolerance)
+        received, expected = (
+            {name: value for name, value in each["result"].items() if name not in workload.qualities}
+            for each in (answer, first)
+        )
+        return difference(received, expected, workload.tolerance)
     return ""
 
 
@@ -188,17 +192,20 @@ def _row(
     }
 
 
-def _reached(goal: Goal, taken: dict[str, list[dict[str, float]]], first: str) -> dict[str, Any]:
-    of = goal.of or first
-    found = ratios(taken[goal.against], taken[of], "wall" if goal.wall else "cpu")
-    return {
-        "against": goal.against,
-        "of": of,
-        "by": "wall" if goal.wall else "CPU",
-        "goal": goal.at_least,
-        "ratio": found,
-        "reached": None if found is None else found["median"] >= goal.at_least,
-    }
+def _reached(goal: Goal | Least | Limit, taken: dict[str, list[dict[str, Any]]], first: str) -> dict[str, Any]:
+    """A goal in words, what was measured of it, and whether that reaches it."""
+    if isinstance(goal, Goal):
+        of, kind = goal.of or first, "wall" if goal.wall else "cpu"
+        words = f"{goal.against} ≥ {goal.at_least:.3g} × {of} ({'wall' if goal.wall else 'CPU'})"
+        found, bound = ratios(taken[goal.against], taken[of], kind), goal.at_least
+    elif isinstance(goal, Least):
+        words = f"{goal.quantity} of {first} ≥ {goal.at_least:.3g}"
+        found, bound = spread([each["result"][goal.quantity] for each in taken[first]]), goal.at_least
+    else:
+        words = f"{goal.of} ≤ {goal.at_most:.3g} s of CPU"
+        found, bound = spread([each["cpu"] for each in taken[goal.of]]), goal.at_most
+    reached = found and (found["median"] <= bound if isinstance(goal, Limit) else found["median"] >= bound)
+    return {"goal": words, "measured": found, "reached": reached}
 
 
 def find(name: str, folder: Path = BENCHMARKS) -> Path:

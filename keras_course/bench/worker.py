@@ -72,7 +72,8 @@ def serve(path: Path, label: str, answer: Callable[[dict[str, Any]], None]) -> N
         result, first = timed(work)
         answer({"result": plain(result), "prepare": prepared["wall"], "first": first["wall"]})
         for _ in sys.stdin:
-            answer(timed(work)[1] | {"memory": resident_bytes() - before})
+            result, taken = timed(work)
+            answer(taken | {"memory": resident_bytes() - before, "result": plain(result)})
     except Exception as error:
         answer({"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"})
 

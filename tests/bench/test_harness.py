@@ -8,7 +8,7 @@ import pytest
 
 HEAD = """
 import sys, time
-from keras_course.bench import Goal, Variant, Workload
+from keras_course.bench import Goal, Least, Limit, Variant, Workload
 
 def busy(milliseconds, result=1.0, megabytes=0):
     def prepare():
@@ -50,10 +50,36 @@ def test_a_variant_that_works_longer_is_dearer_and_reaches_its_goal(measured):
         rounds=3,
     )
     assert [goal["reached"] for goal in found["goals"]] == [True, True, False, True]
+    assert [goal["goal"] for goal in found["goals"]][1:3] == ["theirs ≥ 2 × ours (wall)", "theirs ≥ 50 × ours (CPU)"]
     ratio = rows(found)["theirs"]["cpu_ratio"]
     assert 2 < ratio["low"] <= ratio["median"] <= ratio["high"]
     assert rows(found)["ours"]["cpu_ratio"] == {"median": 1, "low": 1, "high": 1}
     assert (found["name"], found["title"], found["rounds"]) == ("toy", "Toy", 3)
+
+
+def test_a_number_that_must_be_reached_is_that_of_the_first_variant_and_not_compared(measured):
+    found = measured(
+        """
+        def share(value):
+            return lambda: lambda: {"loss": 1.0, "share": value}
+        V = {"ours": Variant(prepare=share(.75)), "theirs": Variant(prepare=share(.25))}
+        """,
+        goals="Least('share', .75), Least('share', .76)",
+        rounds=2,
+    )
+    assert rows(found)["theirs"]["state"] == ""
+    assert found["goals"] == [
+        {"goal": "share of ours ≥ 0.75", "measured": {"median": 0.75, "low": 0.75, "high": 0.75}, "reached": True},
+        {"goal": "share of ours ≥ 0.76", "measured": {"median": 0.75, "low": 0.75, "high": 0.75}, "reached": False},
+    ]
+
+
+def test_a_variant_may_have_to_stay_within_some_seconds(measured):
+    source = "V = {'ours': Variant(prepare=busy(1)), 'theirs': Variant(prepare=busy(60))}"
+    found = measured(source, goals="Limit('theirs', .05), Limit('ours', .05)", rounds=2)
+    assert [goal["reached"] for goal in found["goals"]] == [False, True]
+    assert found["goals"][0]["goal"] == "theirs ≤ 0.05 s of CPU"
+    assert found["goals"][0]["measured"] == rows(found)["theirs"]["cpu"]
 
 
 def test_the_variants_take_turns(measured, tmp_path):

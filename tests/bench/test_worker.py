@@ -39,7 +39,8 @@ def test_the_first_answer_is_the_result_and_each_line_is_one_more_run(served):
     first, *others = served("ours", 2)
     assert first["result"] == {"calls": 1.0}
     assert {"prepare", "first"} < first.keys()
-    assert [sorted(each) for each in others] == [["cpu", "memory", "wall"]] * 2
+    assert [sorted(each) for each in others] == [["cpu", "memory", "result", "wall"]] * 2
+    assert [each["result"] for each in others] == [{"calls": 2.0}, {"calls": 3.0}]
 
 
 def test_a_missing_peer_is_said_before_anything_is_prepared(served):
