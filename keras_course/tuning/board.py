@@ -74,6 +74,5 @@ def _session(trial: Trial, execution: int) -> None:
         tf.summary.scalar("score", trial.scores[execution], step=last)
     tf.summary.scalar("epochs", last, step=last)
     tf.summary.scalar("seconds", trial.seconds / executions, step=last)
-    if trial.status in ENDS:
-        ended = summary.session_end_pb(ENDS[trial.status])
-        tf.summary.experimental.write_raw_pb(ended.SerializeToString(), step=0)
+    ended = summary.session_end_pb(ENDS[trial.status])
+    tf.summary.experimental.write_raw_pb(ended.SerializeToString(), step=0)

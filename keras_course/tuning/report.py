@@ -66,7 +66,7 @@ def reached(result: SearchResult, trial: Trial) -> int:
 def _compared(result: SearchResult) -> tuple[list[dict[str, Any]], list[float]]:
     """Values and scores of the trials, failed ones as the worst; of Hyperband's each configuration once."""
     worst = -math.inf if result.direction == "max" else math.inf
-    trials = [trial for trial in result.trials if trial.status in ("completed", "failed")]
+    trials = list(result.trials)
     if result.method == "hyperband":
         trials = list({str(trial.values): trial for trial in trials}.values())  # what goes on comes later
         rows = [{**trial.values, "epochs": reached(result, trial)} for trial in trials]
@@ -141,10 +141,8 @@ def page(result: SearchResult, found: Importance | None, drawn: Sequence[str]) -
 
 def _summary(result: SearchResult) -> str:
     count = len(result.trials)
-    failed = sum(trial.status == "failed" for trial in result.trials)
-    begun = count - failed - len(result.completed)
     epochs, seconds = sum(t.epochs for t in result.trials), sum(t.seconds for t in result.trials)
-    counts = {"completed": len(result.completed), "failed": failed, "interrupted": begun}
+    counts = {"completed": len(result.completed), "failed": count - len(result.completed)}
     words = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
     return (
         f"{result.method.capitalize()} search from seed {result.seed}: {count} trials, {words}; "

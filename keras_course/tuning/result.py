@@ -29,7 +29,7 @@ class Trial:
     number: int
     id: str
     values: dict[str, Value]
-    status: Literal["completed", "failed", "interrupted"]
+    status: Literal["completed", "failed"]
     scores: tuple[float, ...] = ()
     reason: str | None = None
     curves: tuple[Curves, ...] = ()

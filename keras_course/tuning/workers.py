@@ -11,8 +11,10 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import threading
 import time
+from collections.abc import Mapping
 from concurrent import futures
 from typing import Any
 
@@ -23,6 +25,7 @@ from keras_course.tuning.subjects import Subject
 
 LOOPBACK = "127.0.0.1:0"
 LOOK = 0.1  # seconds between two looks at the workers
+QUIET = 60.0, 5.0  # at least so many seconds, and so many times the longest trial: then who is waited for is named
 TRIES = 6  # how often a worker may end without having ended a trial
 TERMS = OURS + "plan"
 CHIEF = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"
@@ -123,6 +126,32 @@ class Workers:
             process.join()
 
 
+class Waiting:
+    """Says once who elsewhere keeps a trial for long: the service cannot tell who is gone from who works."""
+
+    def __init__(self) -> None:
+        self.since: dict[str, float] = {}  # trial -> when it was seen first
+        self.longest = 0.0
+        self.said: set[str] = set()
+
+    def look(self, oracle: Durable, here: Mapping[str, Any], now: float | None = None) -> list[str]:
+        """What there is to say now. here: the workers of this machine by name, which are looked after."""
+        now = time.monotonic() if now is None else now
+        running = {trial.trial_id: name for name, trial in list(oracle.ongoing_trials.items())}
+        for ended in self.since.keys() - running.keys():
+            self.longest = max(self.longest, now - self.since.pop(ended))
+        found = []
+        for trial, name in running.items():
+            took = now - self.since.setdefault(trial, now)
+            if name not in here and trial not in self.said and took > max(QUIET[0], QUIET[1] * self.longest):
+                self.said.add(trial)
+                found.append(
+                    f"{name} has had trial {trial} for {took:.0f} s. If it is gone, start it there again with the same "
+                    f"--as {name}, or end this process (Ctrl-C) and go on with --resume: the trial is repeated."
+                )
+        return found
+
+
 def serve(oracle: Durable, *, subject: Subject, plan: Plan, folder: Folder, workers: int, listen: str) -> None:
     """The chief: answers until every trial has ended and every worker knows it."""
     import grpc
@@ -141,12 +170,15 @@ def serve(oracle: Durable, *, subject: Subject, plan: Plan, folder: Folder, work
     here = None
     try:
         here = Workers(workers, (subject, plan, folder, f"{host}:{port}"))
+        waiting = Waiting()
         ended = len(oracle.end_order)
         while here.running or not (servicer.stop_triggered and exit_chief(oracle)):
             time.sleep(LOOK)
             if oracle.broken:
                 raise oracle.broken
             here.look(len(oracle.end_order) - ended)
+            for words in waiting.look(oracle, here.running):
+                print(f"keras-course: {words}", file=sys.stderr, flush=True)
             ended = len(oracle.end_order)
     finally:
         if here:

@@ -1,5 +1,5 @@
 from keras_course.tuning import progress as module
-from keras_course.tuning.progress import Progress, duration, outcome
+from keras_course.tuning.progress import Progress, duration
 from keras_course.tuning.result import Trial
 
 import pytest
@@ -89,7 +89,3 @@ def test_an_error_inside_goes_through(clock):
 )
 def test_a_time_in_the_unit_that_suits_it(seconds, words):
     assert duration(seconds) == words
-
-
-def test_what_came_of_a_trial_that_was_interrupted():
-    assert outcome(Trial(0, "0", {}, "interrupted")) == "interrupted"

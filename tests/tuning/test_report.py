@@ -126,9 +126,9 @@ def test_scores_without_reason_are_not_explained(tmp_path):
 
 def test_a_search_without_a_completed_trial_has_a_report_too(tmp_path):
     trials = [trial(n, status="failed", reason=FAILED) for n in range(3)]
-    text = written(result_of(tmp_path, [*trials, trial(3, status="interrupted")]))
-    assert "4 trials, 3 failed, 1 interrupted;" in text
-    assert len(table(text, "Trials without a score")) == 2 + 4
+    text = written(result_of(tmp_path, trials))
+    assert "3 trials, 3 failed;" in text
+    assert len(table(text, "Trials without a score")) == 2 + 3
     assert "![" not in text
 
 
@@ -146,8 +146,8 @@ def test_of_hyperband_each_configuration_counts_once_with_the_epochs_that_it_rea
 
 
 @pytest.mark.parametrize(("direction", "worst"), [("max", -np.inf), ("min", np.inf)])
-def test_a_failed_trial_counts_as_the_last_and_an_interrupted_one_not_at_all(direction, worst, tmp_path):
-    trials = [trial(0, 0.5, 0.7), trial(1, status="failed", reason=FAILED), trial(2, status="interrupted")]
+def test_a_failed_trial_counts_as_the_last(direction, worst, tmp_path):
+    trials = [trial(0, 0.5, 0.7), trial(1, status="failed", reason=FAILED)]
     rows, scores = report._compared(result_of(tmp_path, trials, direction=direction))
     assert rows == [trials[0].values, trials[1].values]
     assert scores == [pytest.approx(0.6), worst]

@@ -1,17 +1,20 @@
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import types
 
-from keras_course import cli
+from keras_course import cli, models
 from keras_course.base import ROOT, InputError
-from keras_course.tuning import oracles, searching
-from keras_course.tuning.workers import CHIEF, address_of
+from keras_course.tuning import oracles, search, searching
+from keras_course.tuning.workers import CHIEF, Waiting, address_of
 from tests.tuning import made
 
+import keras_tuner
 import pytest
 
 
@@ -94,6 +97,20 @@ def test_a_worker_elsewhere_joins_by_the_same_command(tmp_path, monkeypatch, cap
     assert len(list(folder.glob("trial_*/record.json"))) == 2, "the chief keeps what came of every trial"
 
 
+def test_who_keeps_a_trial_for_long_elsewhere_is_named_once():
+    trials = {name: types.SimpleNamespace(trial_id=id) for name, id in (("worker1", "0"), ("second", "3"))}
+    oracle = types.SimpleNamespace(ongoing_trials=dict(trials))
+    waiting, here = Waiting(), {"worker1": None}
+    assert [waiting.look(oracle, here, now) for now in (0.0, 59.0)] == [[], []]
+    (words,) = waiting.look(oracle, here, 61.0)
+    assert words.startswith("second has had trial 3 for 61 s.")
+    assert "--as second" in words
+    assert waiting.look(oracle, here, 99.0) == []
+    oracle.ongoing_trials = {"second": types.SimpleNamespace(trial_id="4")}  # after 100 s, so that 400 s are no news
+    assert [waiting.look(oracle, here, now) for now in (100.0, 500.0, 599.0)] == [[], [], []]
+    assert len(waiting.look(oracle, here, 601.0)) == 1
+
+
 def test_what_cannot_be_sent_to_a_worker_is_refused(tmp_path):
     with pytest.raises(InputError, match="`workers` need a builder that can be imported"):
         made.run(tmp_path, builder=lambda input_shape, classes, **values: None, workers=1)
@@ -114,18 +131,23 @@ def test_what_is_no_address_is_refused(text):
     assert address_of("192.168.0.5:8000") == ("192.168.0.5", 8000)
 
 
-def deadly(input_shape, classes, *, activation="relu", **values):
+class Deadly(keras_tuner.HyperModel):
     """Ends its process as the kernel does where memory is short, but for one choice."""
-    made.note(activation)
-    if activation == "tanh":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return made.build(input_shape, classes, activation=activation)
+
+    def build(self, hp):
+        activation = hp.Choice("activation", ["tanh", "relu"])
+        if activation == "tanh" and multiprocessing.parent_process():  # not where the space is found out
+            os.kill(os.getpid(), signal.SIGKILL)
+        model = models.mlp((2,), 3, hidden=(4,), activation=activation)
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
 
 
 def test_a_trial_that_kills_its_workers_is_recorded_as_failed_and_the_search_goes_on(tmp_path, monkeypatch):
+    """Of a Keras HyperModel, which goes to the workers as it is."""
     monkeypatch.setattr(oracles, "HANDED", 2)
-    space = {"activation": ["tanh", "relu"]}
-    result = made.run(tmp_path, builder=deadly, space=space, method="grid", trials=2, epochs=1, workers=1)
+    terms = {"name": "deadly", "method": "grid", "trials": 2, "epochs": 1, "batch_size": 16, "workers": 1}
+    result = search(Deadly(), None, made.splits(), runs=tmp_path, progress=False, **terms)
     bad, good = result.trials
     assert (bad.values, bad.status) == ({"activation": "tanh"}, "failed")
     assert bad.reason == "Its process was killed 2 times, perhaps for want of memory."
