@@ -185,7 +185,7 @@ CAUSES: dict[str, Cause] = {
         30,
         "the output does not depend on the input",
         "look where the path from the input is lost",
-        (*DYNAMICS, *CURVES),
+        (*DYNAMICS, *CURVES, "labels_shuffled_apart"),
     ),
     "learning_rate_too_high": Cause(
         31,
@@ -199,6 +199,7 @@ CAUSES: dict[str, Cause] = {
             "input_ignored",
             *CURVES,
             "vanishing_gradient",
+            "regularisation_overwhelms",  # of the two the surer one: a rate that makes the loss grow a hundredfold
         ),
     ),
     "learning_rate_too_low": Cause(

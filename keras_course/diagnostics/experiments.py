@@ -4,14 +4,16 @@ Each number goes into `Observation.experiments`, so that the rules stay function
 1 is the loss before the first step, and what diverges is infinite.
 """
 
+import contextlib
 import time
 from typing import Any
 
 from keras_course.diagnostics import harm
 from keras_course.diagnostics.observation import Observation
-from keras_course.diagnostics.replay import Replay, optimizer_of
+from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
 from keras_course.diagnostics.trainings import Training
 
+import keras
 import numpy as np
 
 STEPS = 20
@@ -27,6 +29,15 @@ def replay_of(training: Training, **changes: Any) -> Replay | None:
     batches = [b for b in recorder.batches if all(np.all(np.isfinite(a)) for a in b if a.dtype.kind == "f")]
     trained = [id(v.handle) for v in training.variables]
     return Replay(training.forward, batches or recorder.batches, training.initial, trained, **changes)
+
+
+def rule_of(training: Training, seen: Observation, rate: float) -> Any:
+    """The optimiser of the training at another rate, as a rule on arrays."""
+    own = training.optimizer
+    if isinstance(own, keras.optimizers.Optimizer) and not plain(own):
+        with contextlib.suppress(Exception):  # one of the script's own need not be made from its settings
+            return Own(own, rate)
+    return optimizer_of(seen.optimizer.name, rate, seen.optimizer.momentum)
 
 
 def rate_of(seen: Observation) -> float | None:
@@ -86,7 +97,7 @@ def rates(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
     for name, factor in FACTORS.items():
         if name in ("hundredth", "thousandth") and found["end_tenth"] < found["end_same"]:
             continue
-        optimizer = optimizer_of(seen.optimizer.name, rate * factor, seen.optimizer.momentum)
+        optimizer = rule_of(training, seen, rate * factor)
         curve = replay.train(optimizer, steps=STEPS, probe=probe)
         found[f"end_{name}"] = curve.end
         whole = len(curve.probed) == STEPS and np.all(np.isfinite(curve.probed))
@@ -108,7 +119,7 @@ def late_rates(replay: Replay, seen: Observation, training: Training) -> dict[st
         return {}
     found = {"late_start": float(np.mean(replay.losses(weights, replay.batches[:4])))}
     for name, factor in (("same", 1.0), ("ten", 10.0), ("hundred", 100.0), ("thousand", 1000.0)):
-        optimizer = optimizer_of(seen.optimizer.name, rate * factor, seen.optimizer.momentum)
+        optimizer = rule_of(training, seen, rate * factor)
         found[f"late_{name}"] = replay.train(optimizer, steps=STEPS, start=weights).end
     return found
 
@@ -138,7 +149,7 @@ def fresh(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
     rate = rate_of(seen)
     if not rate:
         return {}
-    optimizer = optimizer_of(seen.optimizer.name, rate, seen.optimizer.momentum)
+    optimizer = rule_of(training, seen, rate)
     curve = replay.train(optimizer, steps=STEPS, start=fresh_start(replay, seen, training))
     return {"end_fresh": curve.end}
 

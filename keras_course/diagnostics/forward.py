@@ -18,6 +18,7 @@ from typing import Any
 
 from keras_course.diagnostics.observation import Unit
 
+import numpy as np
 import tensorflow as tf
 
 CONSTANT, RANDOM, WEIGHTS, DATA, MIXED = range(5)
@@ -58,6 +59,7 @@ RESHAPING = {"Identity", "Reshape", "Squeeze", "ExpandDims", "Cast", "StopGradie
 SHAPES = {"Shape", "ShapeN", "Size", "Rank", "Const", "ZerosLike", "OnesLike"}
 JOINS = {"BatchMatMulV2", "BatchMatMulV3", "MatMul", "Einsum"}  # of two mixed values: attention, where a chain ends
 ADDS = ("BiasAdd", "AddV2", "Add")
+CLIPS = {"Minimum", "Maximum", "ClipByValue", "AddV2", "Add", "Identity"}  # between a prediction and its logarithm
 DIFFERENCES = {"SquaredDifference": "mean_squared_error", "Square": "mean_squared_error", "Abs": "mean_absolute_error"}
 
 
@@ -367,12 +369,44 @@ def _loss_by_operation(op: Any, result: Forward, kinds: dict[str, int]) -> None:
         one = 1 in (mixed.shape[-1:].as_list() + data.shape[-1:].as_list()) if apart else False
         result.broadcast = result.broadcast or bool(apart and one)
         if not known:
-            result.name = next((DIFFERENCES[o.type] for o in op.outputs[0].consumers() if o.type in DIFFERENCES), "")
-            result.name = DIFFERENCES.get(op.type, "") or result.name
+            names = [_of_difference(o) for o in (op, *op.outputs[0].consumers())]
+            result.name = next(filter(None, names), "")
             if result.name:
                 result.prediction, result.targets = mixed, data
         elif result.targets is None and result.name in DIFFERENCES.values():
             result.targets = data
+    if not known:
+        _cross_entropy_by_hand(op, result, kinds)
+
+
+def _of_difference(op: Any) -> str:
+    """The loss that an operation makes of differences: their squares, also as a power or a product, or their size."""
+    squared = op.type == "Pow" and _constant(op.inputs[1]) == 2
+    squared = squared or (op.type == "Mul" and op.inputs[0].name == op.inputs[1].name)
+    return "mean_squared_error" if squared else DIFFERENCES.get(op.type, "")
+
+
+def _constant(tensor: Any) -> float | None:
+    """A number that stands in the program; None for all else."""
+    value = getattr(tensor, "value", None)  # of an operation that was run
+    if value is None:
+        value = tf.get_static_value(tensor)
+    return float(value) if value is not None and np.ndim(value) == 0 else None
+
+
+def _cross_entropy_by_hand(op: Any, result: Forward, kinds: dict[str, int]) -> None:
+    """Targets times the logarithm of a prediction."""
+    logs = [t for t in op.inputs if t.op.type == "Log" and kinds[t.name] == MIXED] if op.type == "Mul" else []
+    others = [t for t in op.inputs if kinds[t.name] == DATA and t.shape.rank]
+    if len(logs) != 1 or len(others) != 1:
+        return
+    prediction = logs[0].op.inputs[0]
+    while prediction.op.type in CLIPS:
+        prediction = next((t for t in prediction.op.inputs if kinds[t.name] == MIXED), prediction.op.inputs[0])
+    if _head(prediction) in ("softmax", "sigmoid", "linear", "relu"):
+        one = _head(prediction) == "sigmoid" or prediction.shape[-1:].as_list() == [1]
+        result.name = "binary_crossentropy" if one else "categorical_crossentropy"
+        result.from_logits, result.prediction, result.targets = False, prediction, others[0]
 
 
 def _sides(op: Any) -> list[Any]:

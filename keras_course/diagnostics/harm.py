@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_course.diagnostics.observation import Data, Observation
+from keras_course.diagnostics.seen import quantities, rows_of
+from keras_course.diagnostics.statistics import keys
 
 import numpy as np
 
@@ -66,8 +68,10 @@ def harm_of(seen: Observation) -> Harm:
         reference = None if reference is None else scale * reference
         low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))
         low = least if seen.loss.name == "poisson" else low  # which has no reference, and may be below 0
-        degree = (end - low) / (best - low)
         values = [row["val_loss"] for row in seen.epochs if np.isfinite(row.get("val_loss", np.nan))]
+        # dropout and augmentation make the training loss the larger one; weights of classes too
+        judged_by = [end] if seen.plan.class_weight else [end, *values[-1:]]
+        degree = (min(judged_by) - low) / (best - low)
         judged = values[-1] if values else 2 * end
         if reference is not None and reference > 0.95 * best and judged > 0.95 * best:
             degree = max(degree, 0.5)  # what can be learned by heart is not what was to be learned
@@ -119,6 +123,8 @@ def made_by_the_program(seen: Observation) -> bool:
     if len(looks) < 4 or len(looks[0][1]) < 8:
         return False
     (x, y), *others = looks
+    if seen.alone and np.all(y == y[:1]):
+        return False  # there is nobody to play against
     return all(np.array_equal(b, y) for _, b in others) and not any(np.array_equal(a, x) for a, _ in others)
 
 
@@ -153,7 +159,8 @@ def baseline_of(seen: Observation) -> float | None:
     if name == "sparse_categorical_crossentropy":
         return _entropy(np.unique(y.astype("int64"), return_counts=True)[1])
     if name == "categorical_crossentropy" and y.ndim >= 2:
-        return _entropy(y.reshape(-1, y.shape[-1]).sum(0))
+        rows = y.reshape(-1, y.shape[-1]).astype("float64")  # that may hold several ones
+        return float(rows.sum(1).mean()) * _entropy(rows.sum(0))
     if name == "binary_crossentropy" and y.min() >= 0 and y.max() <= 1:
         p = np.clip(y.reshape(len(y), -1).astype("float64").mean(0), 1e-7, 1 - 1e-7)
         return float(np.mean(-p * np.log(p) - (1 - p) * np.log(1 - p)))
@@ -190,7 +197,8 @@ def least_of(seen: Observation) -> float:
     if seen.loss.name == "binary_crossentropy":
         return float(np.mean(-p * np.log(p) - (1 - p) * np.log(1 - p)))
     if seen.loss.name == "categorical_crossentropy" and y.ndim >= 2:
-        return float(np.mean(np.sum(-p * np.log(p), axis=-1)))
+        size = np.maximum(p.sum(-1), 1e-12)
+        return float(np.mean(size * np.log(size) - np.sum(p * np.log(p), axis=-1)))
     return 0.0
 
 
@@ -266,6 +274,8 @@ def _data_loss(seen: Observation, y: np.ndarray | None, output: np.ndarray | Non
     if name == "binary_crossentropy" and o.size == t.size and not logits and o.min() >= 0 and o.max() <= 1:
         p = np.clip(o.reshape(-1), 1e-7, 1 - 1e-7)
         return float(np.mean(-t.reshape(-1) * np.log(p) - (1 - t.reshape(-1)) * np.log(1 - p)))
+    if name == "categorical_crossentropy" and o.ndim == 2 and t.shape == o.shape and not logits and o.min() >= 0:
+        return float(np.mean(-np.sum(t * np.log(np.clip(o / np.maximum(o.sum(1), 1e-7)[:, None], 1e-7, 1)), axis=1)))
     if name == "sparse_categorical_crossentropy" and o.ndim == 2 and t.size == len(o):
         rows, labels = np.arange(len(o)), t.reshape(-1).astype(int)
         if labels.min() < 0 or labels.max() >= o.shape[1]:
@@ -282,27 +292,33 @@ def _entropy(counts: np.ndarray) -> float:
     return float(-np.sum(p * np.log(p)))
 
 
-def reference_of(seen: Observation, classifiers: Sequence[Any] = (), regressors: Sequence[Any] = ()) -> float | None:
-    """The cross-validated loss of the best of some models; None without data.
-
-    Without models named: of a linear one and of ten nearest neighbours.
-    """
+def reference_of(seen: Observation) -> float | None:
+    """The cross-validated loss of the better of a linear model and ten nearest neighbours; None without data."""
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-    classifiers = classifiers or (LogisticRegression(C=0.1, max_iter=60), KNeighborsClassifier(10))
-    regressors = regressors or (RidgeCV(np.logspace(-2, 3, 6)), KNeighborsRegressor(10))
+    classifiers = LogisticRegression(C=0.1, max_iter=60), KNeighborsClassifier(10)
+    regressors = RidgeCV(np.logspace(-2, 3, 6)), KNeighborsRegressor(10)
+    return _kept(seen, seen.train, classifiers, regressors)
+
+
+def _kept(seen: Observation, data: Data | None, classifiers: Sequence[Any], regressors: Sequence[Any]) -> float | None:
+    """The reference by these models, found once."""
     key = " ".join([seen.loss.name, *(type(model).__name__ for model in (*classifiers, *regressors))])
     if key not in seen.references:
-        seen.references[key] = _judged_by(seen, classifiers, regressors)
+        seen.references[key] = _judged_by(seen, data, classifiers, regressors)
     return seen.references[key]
 
 
-def _judged_by(seen: Observation, classifiers: Sequence[Any], regressors: Sequence[Any]) -> float | None:
-    data = seen.train
-    if data is None or data.y is None or len(data.y) < 40 or data.x.dtype.kind not in "iufb":
+def _judged_by(
+    seen: Observation, data: Data | None, classifiers: Sequence[Any], regressors: Sequence[Any]
+) -> float | None:
+    if data is None or data.y is None or len(data.y) < 40 or len(data.x) != len(data.y):
         return None
-    x = data.x.reshape(len(data.x), -1)
+    weighed = quantities(seen, data.x)
+    if weighed.dtype.kind not in "iufb":
+        return None
+    x = weighed.reshape(len(weighed), -1)
     if x.shape[1] > COLUMNS or not np.all(np.isfinite(x.astype("float64"))):
         return None
     with warnings.catch_warnings():
@@ -314,13 +330,22 @@ def _judged_by(seen: Observation, classifiers: Sequence[Any], regressors: Sequen
 
 
 def loss_of_models(seen: Observation, *, bent: bool) -> float | None:
-    """The cross-validated loss of a linear model, or of a forest, on the rows of the training."""
+    """The cross-validated loss of a linear model, or of a forest, on the rows of the training, or of its looks."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
     from sklearn.linear_model import LogisticRegression, RidgeCV
 
     classifiers = (RandomForestClassifier(60, random_state=0),) if bent else (LogisticRegression(C=0.1, max_iter=60),)
     regressors = (RandomForestRegressor(60, random_state=0),) if bent else (RidgeCV(np.logspace(-2, 3, 6)),)
-    return reference_of(seen, classifiers, regressors)
+    return _kept(seen, seen.train or different_rows(seen), classifiers, regressors)
+
+
+def different_rows(seen: Observation) -> Data | None:
+    """The examples of the looks, each once."""
+    data = rows_of(seen)
+    if data is None or data.y is None:
+        return None
+    _, first = np.unique(keys(data.x), return_index=True)
+    return Data(x=data.x[first], y=data.y[first])
 
 
 def _reference(

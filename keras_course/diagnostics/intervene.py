@@ -9,9 +9,9 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keras_course.diagnostics.experiments import fresh_start, rate_of, replay_of
+from keras_course.diagnostics.experiments import fresh_start, rate_of, replay_of, rule_of
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.replay import Batch, Replay, optimizer_of
+from keras_course.diagnostics.replay import Batch, Replay
 from keras_course.diagnostics.trainings import Training
 
 import numpy as np
@@ -291,7 +291,7 @@ def try_repair(case: Case, repair: Repair) -> Trial:
 
 
 def _optimizer(case: Case, rate: float) -> Any:
-    return optimizer_of(case.seen.optimizer.name, rate, case.seen.optimizer.momentum)
+    return rule_of(case.training, case.seen, rate)
 
 
 def _without(case: Case, repair: Repair) -> dict[str, np.ndarray]:
@@ -328,11 +328,16 @@ def confirmed(training: Training, seen: Observation, finding: Finding) -> Findin
     )
 
 
+def rank(finding: Finding) -> tuple[bool, float]:
+    """Its place by: what a trial did not confirm stands behind, unless it is certain; then by confidence."""
+    return finding.confirmed is False and not finding.certain, -finding.confidence
+
+
 def verified(trainings: Sequence[Training], reports: Sequence[Any]) -> list[Any]:
     """The reports with the repair of each named cause tried, most confident first."""
     result = []
     for training, report in zip(trainings, reports, strict=True):
         tried = [confirmed(training, report.observation, f) if f.kind == "named" else f for f in report.findings]
-        named = sorted((f for f in tried if f.kind == "named"), key=lambda f: (f.confirmed is False, -f.confidence))
+        named = sorted((f for f in tried if f.kind == "named"), key=rank)
         result.append(dataclasses.replace(report, findings=[*named, *(f for f in tried if f.kind != "named")]))
     return result

@@ -39,7 +39,7 @@ def stages(dataset: Any) -> list[Stage]:
     source: class. shuffle: buffer, reshuffle, seed (None without one), of (elements that enter).
     batch: size. repeat: count, -1 for ever. map: random, python. take, skip: count. cache: file. prefetch: size.
     zip, concatenate, choose: legs, the stages of each input; zip: apart, its legs are shuffled differently although one
-    holds the labels of the other.
+    may hold the labels of the other, and alike, their elements are of one size, as pictures of two domains are.
     """
     if not isinstance(dataset, tf.data.Dataset):
         return []
@@ -51,6 +51,7 @@ def stages(dataset: Any) -> list[Stage]:
         stage.detail["legs"] = [stages(leg) for leg in inputs]
     if stage.kind == "zip":
         stage.detail["apart"] = _apart(inputs, stage.detail["legs"])
+        stage.detail["alike"] = _alike(inputs)
     return [stage]
 
 
@@ -116,15 +117,18 @@ def _operations(dataset: Any) -> set[str]:
 def _apart(inputs: Any, legs: list[list[Stage]]) -> bool:
     """Whether one leg is shuffled otherwise than another whose labels, or examples, it holds."""
     sources = [next(iter(flat(leg))).detail.get("class") for leg in legs]
-    specs = [tf.nest.flatten(leg.element_spec) for leg in inputs]
     single = all(not isinstance(leg.element_spec, tuple) for leg in inputs)
     if len(legs) < 2 or not single or any(source in NUMBERED for source in sources):
         return False  # pairs zipped with pairs are mixed on purpose; numbers go with any example
-    sizes = [sum(_entries(spec) for spec in leg) for leg in specs]
-    if None in [spec.shape.rank for leg in specs for spec in leg] or max(sizes) < 2 * min(sizes):
-        return False  # two of a kind: pictures of two domains
     orders = [[_order(s) for s in flat(leg) if s.kind == "shuffle"] for leg in legs]
     return any(order != orders[0] or any(seed is None for *_, seed in order) for order in orders)
+
+
+def _alike(inputs: Any) -> bool:
+    """Whether the elements of the legs are of one size, as far as that is known."""
+    specs = [tf.nest.flatten(leg.element_spec) for leg in inputs]
+    sizes = [sum(_entries(spec) for spec in leg) for leg in specs]
+    return None in [spec.shape.rank for leg in specs for spec in leg] or max(sizes) < 2 * min(sizes)
 
 
 def _order(shuffle: Stage) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from keras_course.diagnostics.eager import Recording
 from keras_course.diagnostics.forward import ACTIVATIONS, RESHAPING, Forward
 from keras_course.scratch import optimizers
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -186,12 +187,42 @@ class Curve:
         return float(np.mean(self.losses[-max(len(self.losses) // 4, 1) :]))
 
 
+LEAST = 1e-30  # of a rate: 0 is none
+
+
 def optimizer_of(name: str, rate: float, momentum: float = 0.0) -> optimizers.Optimizer:
     """The rule of an optimiser by its Keras name; of those that we do not have, the nearest."""
-    rate = max(float(rate), 1e-30)
+    rate = max(float(rate), LEAST)
     if name == "SGD" or not name:
         return optimizers.SGD(rate, min(momentum, 0.999))
     return optimizers.RMSprop(rate) if name == "RMSprop" else optimizers.Adam(rate)
+
+
+class Own(optimizers.Optimizer):
+    """A Keras optimiser of the script as a rule on arrays, with all its settings but the rate."""
+
+    def __init__(self, optimizer: keras.optimizers.Optimizer, rate: float) -> None:
+        super().__init__(max(float(rate), LEAST))
+        config = optimizer.get_config() | {"learning_rate": self.learning_rate}
+        self.optimizer = type(optimizer).from_config(config)
+        self.variables: dict[str, keras.Variable] = {}
+
+    def step(self, parameters: optimizers.Arrays, gradients: optimizers.Arrays) -> None:
+        if not self.variables:
+            self.variables = {name: keras.Variable(w) for name, w in parameters.items()}
+        self.optimizer.apply([tf.constant(gradients[name]) for name in self.variables], list(self.variables.values()))
+        for name, variable in self.variables.items():
+            parameters[name][...] = variable.numpy()
+
+
+def plain(optimizer: Any) -> bool:
+    """Whether `optimizer_of` has the rule of a Keras optimiser, for its class and settings; quicker than `Own`."""
+    known = (keras.optimizers.SGD, keras.optimizers.RMSprop, keras.optimizers.Adam)
+    if type(optimizer) not in known:
+        return False
+    free = {"name", "learning_rate", *(("momentum",) if isinstance(optimizer, keras.optimizers.SGD) else ())}
+    own, usual = optimizer.get_config(), type(optimizer)().get_config()
+    return all(own[key] == value for key, value in usual.items() if key not in free)
 
 
 def graph_of(forward: Forward) -> tuple[Any, dict[str, Any]]:

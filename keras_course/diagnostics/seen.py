@@ -63,6 +63,34 @@ def rows_of(seen: Observation) -> Data | None:
     return None if x is None or y is None or len(x) != len(y) else Data(x=x, y=y)
 
 
+WORDS = 1000  # the most frequent ones
+
+
+def looked_up(seen: Observation, x: np.ndarray) -> bool:
+    """Whether inputs are names of something, as words or their numbers are, and no quantities."""
+    return x.dtype.kind in "OSU" or bool(seen.units and seen.units[0].kind == "embedding")
+
+
+def quantities(seen: Observation, x: np.ndarray) -> np.ndarray:
+    """Rows that a simple model can weigh: of texts, as words or as their numbers, which words each holds."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    if not looked_up(seen, x):
+        return x
+    if x.dtype.kind in "OSU":
+        words = [[word for text in np.ravel(row) for word in _text(text).lower().split()] for row in x]
+    else:
+        words = [list(map(str, np.ravel(row).tolist())) for row in x]
+    try:
+        return CountVectorizer(analyzer=list, binary=True, max_features=WORDS).fit_transform(words).toarray()
+    except ValueError:  # no row holds a word
+        return np.zeros((len(x), 1))
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
 def flat(pipeline: Sequence[Stage] | None) -> list[Stage]:
     """All stages from the sources on; those of legs come before the stage that joins them."""
     found: list[Stage] = []

@@ -263,9 +263,10 @@ class Pairing(NamedTuple):
 def pairing(x: np.ndarray, y: np.ndarray, *, rows: int = 1024, permutations: int = 200) -> Pairing:
     """Whether inputs say anything of the targets; null: the targets were dealt out at random.
 
-    y: class numbers, or real. Two statistics, each against the same permutations: the agreement of 5 nearest neighbours
-    (share of equal classes, or correlation with their mean), and how well a ridge regression predicts what it has not
-    seen (left out one by one, in closed form), which finds a single direction among many.
+    y: (n,) class numbers or real, or (n, k) columns of numbers. Two statistics, each against the same permutations: the
+    agreement of 5 nearest neighbours (share of equal classes, or correlation with their mean), and how well a ridge
+    regression predicts what it has not seen (left out one by one, in closed form), which finds a single direction among
+    many.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -273,7 +274,7 @@ def pairing(x: np.ndarray, y: np.ndarray, *, rows: int = 1024, permutations: int
     chosen = rng.permutation(len(x))[:rows]
     x, y = np.asarray(x)[chosen], np.asarray(y)[chosen]
     near = NearestNeighbors(n_neighbors=min(5, len(x) - 1)).fit(embedded(x)).kneighbors(return_distance=False)
-    agree = _same_class if y.dtype.kind in "iub" else _correlated
+    agree = _same_class if y.dtype.kind in "iub" and y.ndim == 1 else _correlated
     orders = [rng.permutation(len(y)) for _ in range(permutations)]
     seen, dealt = agree(y, near), np.array([agree(y[order], near) for order in orders])
     beaten = int(np.sum(dealt >= seen))
@@ -292,12 +293,17 @@ def _same_class(y: np.ndarray, near: np.ndarray) -> float:
 
 
 def _correlated(y: np.ndarray, near: np.ndarray) -> float:
-    mean = y[near].mean(1)
-    return float(np.corrcoef(y, mean)[0, 1]) if y.std() > 0 and mean.std() > 0 else 0.0
+    """Of targets with the mean of their neighbours', each column about its own mean."""
+    own, mean = (each.reshape(len(y), -1).astype("float64") for each in (y, y[near].mean(1)))
+    own, mean = own - own.mean(0), mean - mean.mean(0)
+    size = float(np.linalg.norm(own) * np.linalg.norm(mean))
+    return float(np.sum(own * mean)) / size if size > 0 else 0.0
 
 
 def _centred(y: np.ndarray) -> np.ndarray:
     """(n, k) targets of a regression: classes as columns of 0 and 1, at most 100 of them."""
+    if y.ndim > 1:
+        return y - y.mean(0)
     columns = y[:, None] == np.unique(y)[:100] if y.dtype.kind in "iub" else y[:, None]
     return columns - columns.mean(0)
 

@@ -35,6 +35,7 @@ class Training:
         self.dataset: Any = None
         self.model: keras.Model | None = facts["model"] if facts else None
         self.entering: tf.TensorSpec | None = None  # what the model was called with
+        self.disconnected = False  # no weight has a gradient
         self.evaluating = False  # the model was called with training=False, or not told
         self.unseen: list[str] = []
         self.closed: Observation | None = None
@@ -90,6 +91,7 @@ class Training:
         else:
             gradients, slopes = original(tape, target, [sources, leaving], *args, **kwargs)
         flat = dict(zip(map(_key, tf.nest.flatten(sources)), _flat(gradients, sources), strict=True))
+        self.disconnected = all(gradient is None for gradient in flat.values())
         self._guarded(self._measure, loss, forward, [flat.get(id(v)) for v in self.variables], slopes, jitted)
         return gradients
 
@@ -246,6 +248,7 @@ class Training:
                 "evaluating": float(self.evaluating),
             }
         found["idle"] = float(self.idle)
+        found["disconnected"] = float(self.disconnected)
         found["penalty_start"] = self._penalty()
         noise = [p.noise for p in (self.recorder.looks if self.recorder else []) if p.noise is not None]
         drawn = self.facts.get("noise") if self.facts else noise_of(self.dataset)

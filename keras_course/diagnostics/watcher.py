@@ -43,7 +43,8 @@ class Watch:
 
     def judge(self) -> list[Report]:
         """The verdict on every training, with experiments where there is harm. The last thing that is done."""
-        self.reports = [examined(training) for training in self.trainings]
+        kinds = {training.key for training in self.trainings if training.count}
+        self.reports = [examined(training, alone=len(kinds) < 2) for training in self.trainings]
         for training, report in zip(self.trainings, self.reports, strict=True):
             self._write(training, report, finished=True)
         return self.reports
@@ -71,9 +72,13 @@ class Watch:
         return printed.as_text(self.reports)
 
 
-def examined(training: Training) -> Report:
-    """The verdict on one training. Experiments are made on copies, and only where there is harm."""
+def examined(training: Training, *, alone: bool = True) -> Report:
+    """The verdict on one training. Experiments are made on copies, and only where there is harm.
+
+    alone: whether the script trains no other weights.
+    """
     seen = training.close()
+    seen.alone = alone
     harm = doctor.harm_of(seen)
     harmed = harm.degree >= SUSPICIOUS or harm.diverged
     if harmed or any(unit.activation == "linear" for unit in seen.units[:-1]):

@@ -27,7 +27,7 @@ def rate_too_high(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="learning_rate_too_high",
-            confidence=0.9 if worst > 2 * start else 0.75,
+            confidence=0.95 if worst > 100 * start else 0.9 if worst > 2 * start else 0.75,
             step=0,
             tag="loss",
             evidence=f"at a rate of {e['rate']:.3g} the loss of a fixed batch goes from {start:.3g} to "
@@ -85,7 +85,8 @@ def rate_too_low(seen: Observation) -> list[Finding]:
 
     Threshold: over 20 steps on copies, by the loss of a fixed batch. Measured 24 of 24 too-low runs, 0 of 24 healthy.
     From the last weights, too, longer steps must still gain a twentieth of the loss, or at each factor of ten five
-    times as much as before, up to a thousand: who has arrived, or is stuck for another reason, does not.
+    times as much as before, up to a thousand: who has arrived, or is stuck for another reason, does not. Or no weight
+    matrix has moved: see `_barely_moved`.
     Must not trigger: a fine-tuning that starts near its optimum; a schedule that starts low (its peak is tried).
     Source: taxonomy row 32.
     """
@@ -98,13 +99,36 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     hundred = e["probe_start"] - e["probe_hundred"]
     floor = 1e-5 * abs(e["probe_start"])
     if not _would_go_on(e):
-        return []
+        return _barely_moved(seen)
     linear = ten > 5 * max(same, 0.0) and hundred > 5 * ten > 0  # far below where steps begin to bend
     if linear and hundred > floor:
         return [_too_low(seen, same, ten, hundred)]
+    if still := _barely_moved(seen):
+        return still
     if hundred < 1e-3 * abs(e["probe_start"]) or ten < floor or ten < 5 * max(same, 0.0) or hundred < 1.5 * ten:
         return []
     return [_too_low(seen, same, ten, hundred)]
+
+
+def _barely_moved(seen: Observation) -> list[Finding]:
+    """At the end no weight matrix is further from its first values than 1 % of its norm, after 20 steps or more, and a
+    rate a hundred and a thousand times as high gains more and more from there: 3 % of the loss in twenty steps."""
+    e = seen.experiments
+    moved = [
+        float(np.linalg.norm(v.final - v.initial)) / float(np.linalg.norm(v.initial))
+        for v in seen.variables
+        if v.trainable and len(v.shape) >= 2 and v.initial is not None and v.final is not None and np.any(v.initial)
+    ]
+    if not moved or max(moved) >= 0.01 or seen.steps is None or seen.steps.count < 20 or "late_thousand" not in e:
+        return []
+    same, hundred, thousand = e["late_same"], e["late_hundred"], e["late_thousand"]
+    if not thousand < hundred < same or same - thousand < 0.03 * abs(same):
+        return []
+    text = (
+        f"after {seen.steps.count} steps no weight matrix has moved by more than {max(moved):.2g} of its norm (below "
+        f"0.01), and twenty further steps at a thousand times the rate end at {thousand:.3g} against {same:.3g}"
+    )
+    return [Finding(cause="learning_rate_too_low", confidence=0.85, step=0, tag="update_ratio", evidence=text)]
 
 
 GAIN = 0.05  # of the loss, by twenty longer steps from the last weights on
@@ -143,12 +167,14 @@ def _low_by_updates(seen: Observation) -> list[Finding]:
 
 
 def _would_go_on(e: dict[str, float]) -> bool:
-    """Whether steps ten, a hundred or a thousand times as long gain something from the last weights on."""
-    if "late_start" not in e:
+    """Whether steps ten, a hundred or a thousand times as long gain something from the last weights on, against steps
+    at the rate itself on the same batches."""
+    same = e.get("late_same", np.nan)
+    if not np.isfinite(same):
         return True
-    gains = [e["late_start"] - e.get(name, np.nan) for name in ("late_ten", "late_hundred", "late_thousand")]
+    gains = [same - e.get(name, np.nan) for name in ("late_ten", "late_hundred", "late_thousand")]
     growing = gains[0] > 0 and gains[1] > 5 * gains[0] and gains[2] > 5 * gains[1]
-    return growing or any(gain > GAIN * abs(e["late_start"]) for gain in gains if np.isfinite(gain))
+    return growing or any(gain > GAIN * abs(same) for gain in gains if np.isfinite(gain))
 
 
 def schedule_wrong(seen: Observation) -> list[Finding]:

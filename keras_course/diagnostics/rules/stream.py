@@ -169,10 +169,13 @@ def _order(text: str, named: bool, confidence: float) -> Finding:
 def labels_from_another_leg(seen: Observation) -> list[Finding]:
     """Row 15 (a): a `zip` of inputs and labels of which one is shuffled otherwise than the other.
 
-    Certain, since no data are needed. Must stay silent: legs with one seed and one buffer; pictures of two domains;
-    pairs zipped with pairs; counters and seeds. `pipeline.stages` decides that. Source: row 15 of the taxonomy.
+    Certain, since no data are needed. Must stay silent: legs with one seed and one buffer; pictures of two domains,
+    which are alike and are no input and target of a loss of `fit`; pairs zipped with pairs; counters and seeds.
+    `pipeline.stages` decides that. Source: row 15 of the taxonomy.
     """
-    if not any(stage.kind == "zip" and stage.detail.get("apart") for stage in flat(seen.pipeline)):
+    paired = seen.interface == "fit" and bool(seen.loss.name)
+    zips = [stage.detail for stage in flat(seen.pipeline) if stage.kind == "zip"]
+    if not any(detail.get("apart") and (paired or not detail.get("alike")) for detail in zips):
         return []
     text = "the pipeline zips inputs and labels after one of them was shuffled by itself"
     return [Finding(cause="labels_shuffled_apart", confidence=1.0, certain=True, evidence=text, tag="inputs/images")]

@@ -2,6 +2,7 @@
 
 from keras_course.diagnostics.harm import impossible, penalty_shares, spread_over_inputs, targets_of
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
+from keras_course.diagnostics.seen import looked_up
 
 import numpy as np
 
@@ -64,14 +65,22 @@ def gain_of(unit: Unit, kernel: Variable) -> float:
     return float(np.sqrt(np.mean(np.square(kernel.initial.astype("float64")))) / right)
 
 
+def _by_default(kernel: Variable) -> bool:
+    """Whether the spread of first weights is Glorot's or LeCun's, within a tenth."""
+    assert kernel.initial is not None
+    fan_in = float(np.prod(kernel.shape[:-1]))
+    fan_out = float(np.prod(kernel.shape[:-2]) * kernel.shape[-1])
+    size = float(np.sqrt(np.mean(np.square(kernel.initial.astype("float64")))))
+    return any(1 / 1.1 < size / rule < 1.1 for rule in (np.sqrt(2 / (fan_in + fan_out)), np.sqrt(1 / fan_in)))
+
+
 def init_scale(seen: Observation) -> list[Finding]:
     """The first weights blow the signal up, or let it fade, on its way through the layers.
 
     Threshold: the product of the gains of all hidden layers is above 8 or below 1/8 where nothing normalises; a gain is
-    the weights' root mean square against He's (Glorot's where there is no rectifier). Glorot under ReLU loses √2 a
-    layer at most, so layers within a factor of 1.5 of their own rule count as 1. A blown-up signal must also show in a
-    first
-    loss of at least twice that of a constant, or in what a fresh initialisation repairs.
+    the weights' root mean square against He's (Glorot's where there is no rectifier). Layers within a factor of 1.5 of
+    their own rule, or of 1.1 of Glorot's or LeCun's, count as 1: a default is nobody's mistake, and must not make up
+    for one. A fresh initialisation that repairs makes it surer.
     Must not trigger: nets with normalisation; a single wide layer; a net that has been trained before.
     Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2.
     """
@@ -82,7 +91,7 @@ def init_scale(seen: Observation) -> list[Finding]:
     ]
     if not gains:
         return []
-    off = [(u, k, g) for u, k, g in gains if not 1 / 1.5 < g < 1.5]
+    off = [(u, k, g) for u, k, g in gains if not 1 / 1.5 < g < 1.5 and not _by_default(k)]
     total = float(np.prod([max(g, 1e-9) for _, _, g in off])) if off else 1.0
     if not (total > 8 or total < 1 / 8):
         return []
@@ -121,7 +130,7 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="missing_nonlinearity",
-            confidence=0.9 if gain > 0.1 else 0.6,
+            confidence=0.96 if gain > 0.1 else 0.6,
             certain=gain > 0.1,
             layer=linear[0].name,
             step=0,
@@ -138,7 +147,8 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
 def frozen(seen: Observation) -> list[Finding]:
     """Weights without a gradient, or not trainable where they have to be.
 
-    Threshold: no gradient at all in every kept step (certain), or the head, or 99 % of all weights, not trainable.
+    Threshold: no gradient at all for any weight (certain) or for one in every kept step, or the head, or 99 % of all
+    weights, not trainable.
     Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note).
     Source: taxonomy row 26.
     """
@@ -146,6 +156,10 @@ def frozen(seen: Observation) -> list[Finding]:
     if seen.experiments.get("idle"):
         text = "no weight of the model is trainable, so no step can change anything"
         return [Finding(cause="frozen_or_disconnected", confidence=1.0, certain=True, evidence=text)]
+    if seen.experiments.get("disconnected"):
+        text = "no weight has a gradient: an operation without one, such as rounding or argmax, stands before the loss"
+        cause, file, line = "frozen_or_disconnected", seen.file, seen.line
+        return [Finding(cause=cause, confidence=1.0, certain=True, evidence=text, file=file, line=line)]
     if seen.steps is not None and len(seen.steps.index):
         missing = np.all(np.isnan(seen.steps.gradient), axis=0)
         trained = [v for v in seen.variables if v.trainable][: len(missing)]
@@ -326,10 +340,15 @@ def input_ignored(seen: Observation) -> list[Finding]:
     """The prediction is the same whatever the input, or every input is the same.
 
     Threshold: the spread of the prediction over a batch is below 1e-6 of its size in the last three closer looks; or
-    what enters is exactly the same for every example of every look, which is certain to teach nothing.
+    what enters is exactly the same for every example of every look, which is certain to teach nothing; or more than 95
+    % of the words of texts have one number, that of unknown words (the most frequent letter or base has below 40 %).
     Must not trigger: the first steps from a zero head; a network whose only input is noise that it makes itself.
     Source: taxonomy row 30.
     """
+    if share := _same_word(seen):
+        text = f"{share:.0%} of the words have one and the same number, so that texts differ in their length alone"
+        layer = seen.units[0].name if seen.units else ""
+        return [Finding(cause="input_ignored", confidence=0.95, layer=layer, tag="inputs/spread", evidence=text)]
     entering = [
         p.x for p in seen.probes if p.x is not None and p.x.ndim >= 2 and p.x.dtype.kind == "f" and len(p.x) > 1
     ]
@@ -363,6 +382,17 @@ def input_ignored(seen: Observation) -> list[Finding]:
             evidence=f"the prediction varies by {max(spreads):.1g} of its size over a batch (constant below 1e-6)",
         )
     ]
+
+
+def _same_word(seen: Observation) -> float:
+    """The share of the most frequent number among the words of texts, padding at both ends aside; 0 below 95 %."""
+    data = seen.train.x if seen.train is not None else None
+    if data is None or data.dtype.kind not in "iuf" or data.ndim != 2 or data.shape[1] < 3 or not looked_up(seen, data):
+        return 0.0
+    words = [row[np.flatnonzero(row)[0] : np.flatnonzero(row)[-1] + 1] for row in data if np.any(row)]
+    counts = np.unique(np.concatenate(words), return_counts=True)[1] if words else np.zeros(1)
+    share = float(counts.max() / max(counts.sum(), 1))
+    return share if share > 0.95 else 0.0
 
 
 def _of_class(seen: Observation, *names: str) -> list[dict]:
@@ -484,7 +514,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         (y["name"] for y in seen.layers if y["config"].get("activity_regularizer") and y["name"] in silent), ""
     )
     rate = max([float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout")], default=0.0)
-    if penalty > 0.5 * first > 0:
+    if penalty > 0.5 * first > 0 or (seen.loss.regularised and shares and shares[0] > 0.5):
+        penalty = max(penalty, first * shares[0] if shares else 0.0)
         text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
     elif len(shares) >= 3 and min(shares[-3:]) > 0.5:
         text = f"{min(shares[-3:]):.0%} of the loss at the end is none of the data (more than half)"
@@ -498,7 +529,7 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         return []
     return [
         Finding(
-            cause="regularisation_overwhelms", confidence=0.93 if penalised else 0.85, tag="loss", step=0, evidence=text
+            cause="regularisation_overwhelms", confidence=0.93 if penalised else 0.92, tag="loss", step=0, evidence=text
         )
     ]
 

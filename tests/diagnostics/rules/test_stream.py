@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Stage
+from keras_course.diagnostics.observation import Loss, Stage
 from keras_course.diagnostics.rules import stream
 from tests.diagnostics.typed import RNG, SQUARED, named, training
 
@@ -111,6 +111,16 @@ def test_legs_shuffled_apart_are_certain():
         stages = [Stage(kind="zip", detail={"legs": [leg, leg], "apart": apart}), Stage(kind="batch")]
         found = stream.labels_from_another_leg(drawn(RNG.permutation(1797), stages))
         assert [f.cause for f in found if f.certain] == ["labels_shuffled_apart"] * apart
+
+
+def test_pictures_of_two_domains_are_apart_only_as_input_and_target_of_fit():
+    leg = [source(), shuffle(1797)]
+    stages = [Stage(kind="zip", detail={"legs": [leg, leg], "apart": True, "alike": True}), Stage(kind="batch")]
+    ways = ("fit", "binary_crossentropy", 1), ("fit", "", 0), ("custom train_step", "binary_crossentropy", 0)
+    for interface, loss, certain in ways:
+        seen = drawn(RNG.permutation(1797), stages)
+        seen.interface, seen.loss = interface, Loss(name=loss)
+        assert len(stream.labels_from_another_leg(seen)) == certain
 
 
 def test_parts_of_a_moving_order_leak():

@@ -85,6 +85,15 @@ def test_first_weights_that_blow_the_signal_up_or_fade_it(spreads, fires_):
     assert found("init_scale", net(*spreads, normalised=True)) == []
 
 
+def test_a_default_does_not_make_up_for_a_layer_that_is_off():
+    seen = net(1, 1, 10, 1)
+    seen.variables[0].shape = (10, 90)  # where Glorot's spread is a third of He's
+    seen.variables[0].initial = RNG.normal(size=(10, 90)) * np.sqrt(2 / 100)
+    (finding,) = found("init_scale", seen)
+    assert "the first weights of 1 layers" in finding.evidence
+    assert finding.layer == "c"
+
+
 def test_scale_is_surer_when_a_fresh_start_repairs():
     seen = net(4, 2, 3, 1)
     (finding,) = found("init_scale", seen)
