@@ -131,10 +131,11 @@ def test_generators_are_drawn_from():
 
 
 def test_texts_are_judged_by_labels_and_repeats():
-    x, y = np.array([f"text {i}" for i in range(400)]), np.arange(400) % 2
+    x, y = np.array([f"{'good' if i % 2 else 'bad'} text {i}" for i in range(400)]), np.arange(400) % 2
     assert faults((x, y), test=(x[:40], y[:40])) == ["leakage_duplicates"]
     assert faults((x[:300], y[:300]), test=(x[300:], y[300:])) == []
     assert faults((x, np.zeros(400, int))) == ["constant_labels"]
+    assert faults((x, np.random.default_rng(0).permutation(y))) == ["labels_shuffled_apart"]
 
 
 def test_it_prints_a_line_for_each_finding_and_a_table():

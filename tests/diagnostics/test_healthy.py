@@ -113,6 +113,7 @@ def critic(value, turns=False):
     x = RNG.normal(size=(1000, 16)).astype("float32")
     y = np.full((1000, 1), value, "float32")
     seen = training(x, y, loss=BINARY, classes=1, output=logits, stored=False, interface="loop")
+    seen.alone = False
     if turns:
         seen.stream = [np.full((32, 1), step % 2, "float32") for step in range(24)]
         for probe, labels in zip(seen.probes, seen.stream, strict=True):

@@ -84,17 +84,37 @@ SLOW = {"probe_same": 1.999, "probe_ten": 1.99, "probe_hundred": 1.9}
         (SLOW | {"probe_same": 1.996}, False),  # ten times the rate does not do five times as much
         (SLOW | {"probe_hundred": 1.99}, False),  # a hundred times does no more
         (SLOW | {"probe_ten": INF, "probe_hundred": INF}, False),
-        (SLOW | {"late_start": 0.5, "late_ten": 0.49, "late_hundred": 0.48, "late_thousand": INF}, False),  # arrived
+        (SLOW | {"late_same": 0.5, "late_ten": 0.49, "late_hundred": 0.48, "late_thousand": INF}, False),  # arrived
         (
-            SLOW | {"late_start": 2.0, "late_ten": 1.9995, "late_hundred": 1.995, "late_thousand": 1.94},
+            SLOW | {"late_same": 2.0, "late_ten": 1.9995, "late_hundred": 1.995, "late_thousand": 1.94},
             True,
         ),  # far away
-        (SLOW | {"late_start": 2.0, "late_ten": 1.9995, "late_hundred": 1.995, "late_thousand": 1.98}, False),
-        (SLOW | {"late_start": 1.9, "late_ten": 1.8, "late_hundred": 1.0, "late_thousand": INF}, True),
+        (SLOW | {"late_same": 2.0, "late_ten": 1.9995, "late_hundred": 1.995, "late_thousand": 1.98}, False),
+        (SLOW | {"late_same": 1.9, "late_ten": 1.8, "late_hundred": 1.0, "late_thousand": INF}, True),
     ],
 )
 def test_a_rate_is_too_low_when_longer_steps_do_more(numbers, fires_):
     assert bool(fires(LOW, tried(**numbers))) == fires_
+
+
+@pytest.mark.parametrize(
+    ("moved", "count", "late", "fires_"),
+    [
+        (0.001, 100, (0.7, 0.69, 0.65), True),
+        (0.02, 100, (0.7, 0.69, 0.65), False),  # it has moved
+        (0.001, 10, (0.7, 0.69, 0.65), False),  # after few steps
+        (0.001, 100, (0.7, 0.69, 0.685), False),  # and longer steps gain next to nothing
+        (0.001, 100, (0.7, 0.71, 0.65), False),
+        (0.0, 100, (0.7, 0.7, 0.7), False),  # no gradient
+    ],
+)
+def test_a_rate_is_too_low_when_no_weight_moves_and_longer_steps_gain(moved, count, late, fires_):
+    numbers = dict(zip(("late_same", "late_hundred", "late_thousand"), late, strict=True))
+    seen = tried(**SLOW | {"probe_hundred": 2.1, "late_ten": late[0]} | numbers)
+    first = RNG.normal(size=(5, 3))
+    seen.variables = [Variable(name="k", shape=(5, 3), initial=first, final=first * (1 + moved))]
+    seen.steps = steps(np.full(count, 0.7))
+    assert bool(fires(LOW, seen)) == fires_
 
 
 T = np.arange(100)

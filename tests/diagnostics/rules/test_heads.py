@@ -121,10 +121,11 @@ def test_class_numbers_are_no_targets_of_ten_outputs():
     assert only(seen, "wrong_head_for_labels").certain
 
 
-def test_several_ones_under_a_softmax_are_a_note():
+def test_several_ones_under_a_softmax_are_named_where_there_is_harm():
     tags = (RNG.random((1000, 10)) < 0.3).astype("float32")
     seen = training(DIGITS[:1000], tags, loss=CROSS, head="softmax", logits=False, output=shares)
-    assert causes(seen) == (set(), {"wrong_head_for_labels"})
+    assert causes(seen) == ({"wrong_head_for_labels"}, set())
+    assert not any(f.certain for f in heads.RULES["wrong_head_for_labels"](seen))
 
 
 def test_a_mask_of_pixels_with_one_output_is_right():
