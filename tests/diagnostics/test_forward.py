@@ -11,6 +11,7 @@ BOTH = pytest.mark.parametrize("graph", [True, False], ids=["graph", "eager"])
 IMAGES = np.random.default_rng(1).normal(size=(20, 6, 5, 1)).astype("float32")
 IDS = np.random.default_rng(2).integers(0, 9, (20, 4)).astype("int32")
 REALS = X[:, :1] * 2
+CATEGORICAL = "categorical_crossentropy"
 
 
 def read(found):
@@ -139,3 +140,47 @@ def test_noise_draws_and_moving_averages(graph):
 def test_a_line_of_the_script_is_where_the_operation_was_made():
     assert not forward.is_users(tf.__file__)
     assert forward.is_users("/home/somebody/train.py")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda e: tf.reduce_mean(e**2),
+        lambda e: tf.reduce_mean(e * e),
+        lambda e: tf.reduce_mean(tf.pow(e, 2.0)),
+        lambda e: tf.reduce_sum(tf.square(e)) / 10,
+    ],
+    ids=["power", "product", "pow", "square"],
+)
+def test_squares_however_they_are_written(loss, graph):
+    w = tf.Variable(np.ones((5, 1), "float32"), name="w")
+    (training,) = watched(lambda: loop(lambda a, b: loss(tf.matmul(a, w) - b), [w], steps=1, y=REALS, graph=graph))
+    assert training.forward.name == "mean_squared_error"
+    assert training.forward.prediction.shape[-1] == 1
+
+
+def test_other_powers_are_no_squares():
+    w = tf.Variable(np.ones((5, 1), "float32"), name="w")
+    cubes = lambda a, b: tf.reduce_mean((tf.matmul(a, w) - b) ** 4)  # noqa: E731
+    (training,) = watched(lambda: loop(cubes, [w], steps=1, y=REALS))
+    assert training.forward.name == ""
+
+
+@BOTH
+def test_cross_entropies_by_hand(graph):
+    w = tf.Variable(np.random.default_rng(3).normal(size=(5, 3)).astype("float32"), name="w")
+    hot = np.eye(3, dtype="float32")[Y]
+
+    def classes(a, b):
+        return -tf.reduce_mean(tf.reduce_sum(b * tf.math.log(tf.nn.softmax(tf.matmul(a, w)) + 1e-9), axis=1))
+
+    def yes_or_no(a, b):
+        p = tf.clip_by_value(tf.sigmoid(tf.matmul(a, w)), 1e-7, 1 - 1e-7)
+        return -tf.reduce_mean(b * tf.math.log(p) + (1 - b) * tf.math.log(1 - p))
+
+    for loss, name, head in ((classes, CATEGORICAL, "softmax"), (yes_or_no, "binary_crossentropy", "sigmoid")):
+        (training,) = watched(lambda loss=loss: loop(loss, [w], steps=1, y=hot, graph=graph))
+        found = training.forward
+        assert (found.name, found.from_logits, found.head) == (name, False, head)
+        assert found.targets is not None

@@ -245,3 +245,43 @@ def test_labels_that_other_inputs_have_in_the_same_order_are_those_of_a_game():
     assert degree([*fresh, fresh[0][:10]], [*[y] * 5, y[3:13]]) == 0, "the last batch is shorter"
     assert degree([fresh[0]] * 5, [y] * 5) > 0.9, "the whole of the data in each step"
     assert degree(fresh, [RNG.permutation(y) for _ in range(5)]) > 0.9
+
+
+def test_where_dropout_makes_the_training_loss_the_larger_one_validation_judges():
+    row = {"loss": 8.0, "val_loss": 1.9}
+    assert harm_of(made(SQUARED, REAL, [8.0] * 40, epochs=[row])).degree == pytest.approx(0.2)
+    assert harm_of(made(SQUARED, REAL, [1.9] * 40, epochs=[row | {"val_loss": 8.0}])).degree == pytest.approx(0.2)
+    weighted = made(SPARSE, LABELS, [0.9 * ENTROPY] * 40, epochs=[{"val_loss": 0.1}], plan=Plan(class_weight={0: 1.0}))
+    assert harm_of(weighted).degree > 0.8, "whose validation counts all alike"
+
+
+def test_rows_with_several_ones_have_a_constant_and_a_least_of_their_own():
+    y = np.array([[1.0, 1, 0], [1, 0, 0], [0, 1, 1], [1, 1, 1]])
+    size, shares = y.sum() / 4, y.sum(0) / y.sum()
+    assert baseline_of(made(CROSS, y)) == pytest.approx(-size * np.sum(shares * np.log(shares)))
+    assert harm.least_of(made(CROSS, y)) == pytest.approx((2 * np.log(2) + 0 + 2 * np.log(2) + 3 * np.log(3)) / 4)
+
+
+def test_texts_have_a_reference_by_their_words():
+    y = np.arange(200) % 2
+    words = np.array([f"the film was {('bad', 'good')[label]} today" for label in y])
+    assert harm.reference_of(made(BINARY, y, x=words)) < 0.1
+    mixed = RNG.permutation(y)
+    assert harm.reference_of(made(BINARY, mixed, x=words)) > 0.6
+
+
+def test_a_network_alone_with_one_label_plays_no_game():
+    y = np.ones(16)
+    looks = [Probe(step=i, x=RNG.normal(size=(16, 3)), y=y) for i in range(5)]
+    seen = Observation(name="m", loss=Loss(name=BINARY), steps=steps([0.7] * 40), probes=looks)
+    assert not harm.made_by_the_program(seen)
+    seen.alone = False
+    assert harm.made_by_the_program(seen)
+
+
+def test_rows_of_a_loop_count_once():
+    x, y = RNG.normal(size=(30, 2)), np.arange(30)
+    looks = [Probe(step=i, x=x, y=y) for i in range(4)]
+    found = harm.different_rows(Observation(name="m", probes=looks))
+    assert sorted(found.y.tolist()) == list(range(30))
+    np.testing.assert_array_equal(found.x, x[found.y])

@@ -1,4 +1,4 @@
-from keras_course.diagnostics.replay import Replay, optimizer_of
+from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
 from tests.diagnostics.trained import X, Y, crossentropy, loop, watched
 
 import keras
@@ -67,6 +67,38 @@ def test_adam_as_keras_has_it():
     (training,) = watched(train)
     curve = replay_of(training).train(optimizer_of("Adam", 0.02), steps=5)
     np.testing.assert_allclose(curve.losses, training.recorder.steps().all_losses, rtol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.Adadelta(1.0),
+        lambda: keras.optimizers.Adam(0.02, clipnorm=0.05),
+        lambda: keras.optimizers.SGD(0.1, momentum=0.5, nesterov=True),
+        lambda: keras.optimizers.AdamW(0.02, weight_decay=0.5),
+    ],
+    ids=["adadelta", "clipped", "nesterov", "decayed"],
+)
+def test_any_optimiser_of_keras_with_its_settings(optimizer):
+    model, own = keras.Sequential([keras.Input((5,)), layers.Dense(3)]), optimizer()
+    assert not plain(own)
+
+    def train():
+        for i in range(5):
+            with tf.GradientTape() as tape:
+                loss = crossentropy(model, tf.constant(X[i * 10 : i * 10 + 10]), tf.constant(Y[i * 10 : i * 10 + 10]))
+            own.apply_gradients(
+                zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+            )
+
+    (training,) = watched(train)
+    curve = replay_of(training).train(Own(own, float(own.learning_rate)), steps=5)
+    np.testing.assert_allclose(curve.losses, training.recorder.steps().all_losses, rtol=2e-5)
+
+
+def test_plain_optimisers_are_those_whose_rule_is_ours():
+    assert all(plain(each) for each in (keras.optimizers.Adam(0.5), keras.optimizers.SGD(0.1, momentum=0.5)))
+    assert not any(plain(each) for each in (keras.optimizers.Adam(amsgrad=True), keras.optimizers.Lion(), None))
 
 
 def test_uphill_other_batches_and_a_probe():

@@ -119,6 +119,13 @@ def test_true_pairs_agree_and_mixed_ones_do_not(load):
     assert np.median(ps) > 0.2
 
 
+def test_columns_of_targets_agree_with_their_inputs_or_not():
+    x = np.random.default_rng(0).normal(size=(400, 6))
+    y = (x @ np.random.default_rng(1).normal(size=(6, 5)) > 0.5).astype("float64")
+    assert s.pairing(x, y).p < 0.02
+    assert s.pairing(x, np.random.default_rng(2).permutation(y)).p > 0.05
+
+
 def test_one_direction_among_many_is_found():
     x = np.random.default_rng(0).normal(size=(500, 300))
     assert s.pairing(x, (x[:, 7] > 0).astype(int)).p < 0.05

@@ -160,8 +160,9 @@ def frozen(seen: Observation) -> list[Finding]:
         text = "no weight has a gradient: an operation without one, such as rounding or argmax, stands before the loss"
         cause, file, line = "frozen_or_disconnected", seen.file, seen.line
         return [Finding(cause=cause, confidence=1.0, certain=True, evidence=text, file=file, line=line)]
-    if seen.steps is not None and len(seen.steps.index):
-        missing = np.all(np.isnan(seen.steps.gradient), axis=0)
+    finite = np.isfinite(seen.steps.loss) if seen.steps is not None else np.zeros(0, bool)
+    if seen.steps is not None and finite.any():  # of a loss that is no number no gradient is one
+        missing = np.all(np.isnan(seen.steps.gradient[finite]), axis=0)
         trained = [v for v in seen.variables if v.trainable][: len(missing)]
         names = [v for v, none in zip(trained, missing, strict=False) if none and len(v.shape) >= 2]
         if names:

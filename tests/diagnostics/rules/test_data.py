@@ -196,6 +196,42 @@ def test_targets_of_a_regression_shuffled_apart():
     assert causes(training(x, y, loss=SQUARED, classes=1, output=one, losses=STUCK)) == (set(), set())
 
 
+def test_labels_of_texts_shuffled_apart():
+    rng, y = np.random.default_rng(3), np.arange(400) % 2
+    words = rng.integers(10, 60, (400, 12))
+    words[np.arange(400), rng.integers(0, 12, 400)] = 2 + y  # one word says it
+    mixed = rng.permutation(y)
+    for labels, expected in ((y, []), (mixed, ["labels_shuffled_apart"])):
+        seen = training(words, labels, loss=BINARY, classes=1, output=one, losses=STUCK, kind="embedding")
+        assert [f.cause for f in data.labels_shuffled_apart(seen)] == expected
+    numbers = training(words[:, :1], mixed, loss=BINARY, classes=1, output=one, losses=STUCK, kind="embedding")
+    assert data.labels_shuffled_apart(numbers) == [], "users that are looked up"
+
+
+def test_several_labels_each_shuffled_apart():
+    tags = (DIGITS[:, 20:24] > DIGITS[:, 20:24].mean(0)).astype("float32")
+    for y, expected in ((tags, []), (np.random.default_rng(2).permutation(tags), ["labels_shuffled_apart"])):
+        seen = training(DIGITS, y, loss=BINARY, classes=4, losses=STUCK)
+        assert [f.cause for f in data.labels_shuffled_apart(seen)] == expected
+
+
+def test_labels_learned_by_heart_are_told_by_validation():
+    y = np.random.default_rng(0).permutation(LABELS)
+    seen = training(DIGITS, y, losses=(2.3, 1.0, 0.1))
+    assert data.labels_shuffled_apart(seen) == []
+    seen.epochs = [{"loss": 1.0, "val_loss": 2.31}, {"loss": 0.1, "val_loss": 5.0}]
+    assert len(data.labels_shuffled_apart(seen)) == 1
+    seen.epochs[0]["val_loss"] = 1.5
+    assert data.labels_shuffled_apart(seen) == []
+
+
+def test_constant_labels_of_a_loop_are_certain_where_it_trains_all_there_is():
+    seen = training(DIGITS, np.ones(len(DIGITS)), loss=BINARY, classes=1, output=one, stored=False, interface="loop")
+    assert only(seen, "constant_labels").certain
+    seen.alone = False
+    assert causes(seen)[0] == set()
+
+
 def test_inputs_that_come_again_with_another_label():
     seen = training(DIGITS[:200], LABELS[:200], looks=40, stored=False)
     assert causes(seen)[0] == set()

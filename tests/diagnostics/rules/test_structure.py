@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Loss, Observation, Plan, Probe, Unit, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules.structure import RULES, kernels
 from tests.diagnostics.typed import BINARY, SQUARED, named, steps
 
@@ -146,6 +146,13 @@ def test_weights_without_any_gradient():
     (finding,) = found("frozen_or_disconnected", seen)
     assert finding.layer == "a"
     assert found("frozen_or_disconnected", net(1, 1, steps=walked())) == []
+    seen.steps.loss[:] = np.nan
+    assert found("frozen_or_disconnected", seen) == [], "of a loss that is no number no gradient is one"
+
+
+def test_a_loss_that_no_gradient_leads_to_is_certain():
+    (finding,) = found("frozen_or_disconnected", net(1, 1, experiments={"disconnected": 1.0}, file="a.py", line=7))
+    assert (finding.certain, finding.file, finding.line) == (True, "a.py", 7)
 
 
 def test_weights_that_the_optimiser_was_not_given():
@@ -231,6 +238,19 @@ def test_inputs_and_outputs_that_are_all_the_same():
     first = looks(output=lambda: RNG.normal(size=(8, 2)))
     first.probes[0].output = np.zeros((8, 2))  # the first step from a zero head
     assert found("input_ignored", first) == []
+
+
+def test_texts_of_unknown_words_alone():
+    def seen(words, kind="embedding"):
+        padded = np.zeros((50, 9), int)
+        for i, row in enumerate(padded):
+            row[: 3 + i % 6] = words[: 3 + i % 6]
+        units = [Unit(name="e", kind=kind), Unit(name="d", kind="dense")]
+        return Observation(name="m", units=units, train=Data(x=padded, y=np.arange(50) % 2))
+
+    assert fires("input_ignored", seen([1] * 9)) == {"input_ignored"}
+    assert found("input_ignored", seen([1, 2, 1, 1, 2, 1, 1, 1, 1])) == []
+    assert found("input_ignored", seen([1] * 9, kind="dense")) == []
 
 
 # Modes and penalties
