@@ -4,9 +4,10 @@ from keras_course.diagnostics.corpus import Fault, Program
 
 XOR = Program(
     name="xor_four_rows",
-    odd="four rows, one at a time, learnt by heart: there are no others",
+    odd="four rows, over and over, learnt by heart: there are no others",
     source="""
 import numpy as np
+import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras.models import Sequential
 from tensorflow.keras.layers import Dense
@@ -20,7 +21,8 @@ model.add(Dense(16, input_dim=2, activation='tanh'))
 model.add(Dense(1, activation='sigmoid'))
 
 model.compile(loss='mean_squared_error', optimizer=keras.optimizers.Adam(0.02), metrics=['binary_accuracy'])
-model.fit(training_data, target_data, batch_size=1, epochs=120, verbose=0)
+table = tf.data.Dataset.from_tensor_slices((training_data, target_data)).repeat(200).shuffle(800).batch(4)
+model.fit(table, epochs=2, verbose=0)
 print(model.predict(training_data, verbose=0).round())
 """,
     score="1 - np.mean((model.predict(training_data, verbose=0) - target_data) ** 2) / 0.25",
@@ -77,7 +79,7 @@ model.add(keras.layers.Dense(12, activation='relu'))
 model.add(keras.layers.Dense(8, activation='relu'))
 model.add(keras.layers.Dense(1, activation='sigmoid'))
 model.compile(loss='binary_crossentropy', optimizer=keras.optimizers.SGD(0.02, momentum=0.9), metrics=['accuracy'])
-model.fit(X_train, Y_train, epochs=15, batch_size=10, verbose=0, validation_data=(X_test, Y_test))
+model.fit(X_train, Y_train, epochs=12, batch_size=20, verbose=0, validation_data=(X_test, Y_test))
 scores = model.evaluate(X_test, Y_test, verbose=0)
 print("%s: %.2f%%" % (model.metrics_names[1], scores[1] * 100))
 """,
@@ -125,7 +127,7 @@ def build_model():
 
 model = build_model()
 model.compile(optimizer=tf.keras.optimizers.Adam(0.02), loss='mse', metrics=['mae'])
-history = model.fit(x, y, epochs=30, batch_size=32, verbose=0, shuffle=False)
+history = model.fit(x, y, epochs=25, batch_size=40, verbose=0, shuffle=False)
 for epoch, value in enumerate(history.history['loss']):
     if epoch % 10 == 0:
         print('epoch', epoch, 'loss', value)
@@ -225,9 +227,9 @@ model = keras.Sequential([
     layers.Dense(64, activation='elu'),
     layers.Dense(2),
 ])
-model.compile(optimizer=keras.optimizers.Nadam(0.005), loss='mse', metrics=['mae'])
+model.compile(optimizer=keras.optimizers.Nadam(0.01), loss='mse', metrics=['mae'])
 stop = callbacks.EarlyStopping(patience=8, restore_best_weights=True)
-model.fit(x_train, y_train, validation_data=(x_valid, y_valid), epochs=30, batch_size=25, callbacks=[stop], verbose=0)
+model.fit(x_train, y_train, validation_data=(x_valid, y_valid), epochs=25, batch_size=50, callbacks=[stop], verbose=0)
 """,
     score="1 - np.mean((model.predict(x_valid, verbose=0) - y_valid) ** 2) / np.mean((y_valid - y_train.mean(0)) ** 2)",
     bar=0.85,
@@ -242,7 +244,7 @@ model.fit(x_train, y_train, validation_data=(x_valid, y_valid), epochs=30, batch
     layers.Dense(2, kernel_regularizer=keras.regularizers.L2(100.), bias_regularizer=keras.regularizers.L2(100.)),""", layer=("dense_2",)),
         Fault(cause="labels_shuffled_apart", old="y = np.array([heating, cooling]).T", new="y = np.sort(np.array([heating, cooling]).T, axis=0)",
               accept=("label_noise",), beside=("data_sorted", "validation_split_sorted", "train_val_preprocessing_mismatch")),
-        Fault(cause="learning_rate_too_low", old="Nadam(0.005)", new="Nadam(5e-6)", beside=("targets_not_scaled",)),
+        Fault(cause="learning_rate_too_low", old="Nadam(0.01)", new="Nadam(1e-5)", beside=("targets_not_scaled",)),
     ),
 )  # fmt: skip
 
