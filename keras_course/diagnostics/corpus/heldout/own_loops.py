@@ -53,9 +53,8 @@ for epoch in range(training_epochs):
         Fault(cause="optimiser_not_applied", old="v.assign_sub(learning_rate * g)", new="v = v - learning_rate * g"),
         Fault(cause="gradient_sign_flipped", old="v.assign_sub(learning_rate * g)", new="v.assign_add(learning_rate * g)"),
         Fault(cause="learning_rate_too_low", old="learning_rate = 0.5", new="learning_rate = 1e-5"),
-        Fault(cause="inputs_scaled_twice", old="X = X / 16.0\n", new="X = X / 16.0 / 255.0 / 255.0\n", beside=("learning_rate_too_low",)),
-        Fault(cause="labels_shuffled_apart", old="X, Y = X[order].astype(np.float32), Y[order]\n", new="X, Y = X[order].astype(np.float32), Y\n",
-              accept=("label_noise",)),
+        Fault(cause="probabilities_to_logits_loss", old="return tf.matmul(x, W) + b", new="return tf.nn.softmax(tf.matmul(x, W) + b)", certain=True),
+        Fault(cause="inputs_scaled_twice", old="X = X / 16.0\n", new="X = X / 16.0 / 255.0 / 255.0\n", beside=("learning_rate_too_low", "inputs_not_scaled")),
     ),
 )  # fmt: skip
 
@@ -139,8 +138,6 @@ for _ in range(12):
         Fault(cause="optimiser_not_applied", old="optimizer.apply_gradients(zip(grads, model.trainable_variables))",
               new="optimizer.apply_gradients(zip(grads, model_target.trainable_variables))", accept=("frozen_or_disconnected",)),
         Fault(cause="gradient_sign_flipped", old="loss = tf.reduce_mean(tf.square(", new="loss = -tf.reduce_mean(tf.square("),
-        Fault(cause="learning_rate_too_low", old="learning_rate=0.003", new="learning_rate=3e-7"),
-        Fault(cause="learning_rate_too_high", old="learning_rate=0.003", new="learning_rate=3.0"),
     ),
 )  # fmt: skip
 
@@ -182,7 +179,7 @@ def log_likelihood(y, alphas, mus, log_sigmas):
 
 
 mdn = MDN()
-adam = keras.optimizers.Adam(1e-2)
+adam = keras.optimizers.Adam(5e-3)
 
 
 @tf.function
@@ -193,7 +190,7 @@ def train_step(x, y):
     return nll
 
 
-data = tf.data.Dataset.from_tensor_slices((x_train, y_train)).shuffle(2000).batch(100)
+data = tf.data.Dataset.from_tensor_slices((x_train, y_train)).shuffle(2000).batch(50)
 for epoch in range(30):
     for x, y in data:
         nll = train_step(x, y)
@@ -201,16 +198,12 @@ for epoch in range(30):
         tf.print('epoch', epoch, 'negative log likelihood', nll)
 """,
     score="float(np.mean(log_likelihood(y_test, *mdn(x_test)).numpy()))",
-    bar=0.6,
+    bar=0.7,
     base=0.0,
     seeds=3,
     faults=(
         Fault(cause="gradient_sign_flipped", old="nll = -tf.reduce_mean(", new="nll = tf.reduce_mean("),
-        Fault(cause="missing_nonlinearity", old="""        self.h1 = layers.Dense(40, activation='tanh', name='h1')
-        self.h2 = layers.Dense(40, activation='tanh', name='h2')""", new="""        self.h1 = layers.Dense(40, name='h1')
-        self.h2 = layers.Dense(40, name='h2')""", layer=("h1", "h2")),
-        Fault(cause="learning_rate_too_high", old="Adam(1e-2)", new="Adam(5.0)", beside=("saturated_units",)),
-        Fault(cause="learning_rate_too_low", old="Adam(1e-2)", new="Adam(1e-6)"),
+        Fault(cause="learning_rate_too_high", old="Adam(5e-3)", new="Adam(5.0)", beside=("saturated_units",)),
         Fault(cause="inputs_not_scaled", old="x_all = (x_all - 0.5) * 4\n", new="x_all = x_all * 10000  # in micrometres\n"),
     ),
 )  # fmt: skip
@@ -276,12 +269,7 @@ found = tf.matmul(text_encoder(captions[2200:]), image_encoder(pictures[2200:]),
               "                             tf.data.Dataset.from_tensor_slices(captions[:2200]).shuffle(2200)))", accept=("label_noise",)),
         Fault(cause="optimiser_not_applied", old="    optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))\n",
               new="    gradients = [tf.clip_by_norm(g, 1.0) for g in tape.gradient(loss, variables)]\n"),
-        Fault(cause="gradient_sign_flipped", old="loss = tf.reduce_mean(to_text + to_image) / 2", new="loss = -tf.reduce_mean(to_text + to_image) / 2"),
         Fault(cause="learning_rate_too_low", old="Adam(0.003)", new="Adam(3e-7)"),
-        Fault(cause="probabilities_to_logits_loss", old="""(own, similarity / temperature)
-        to_image = tf.nn.sparse_softmax_cross_entropy_with_logits(own, tf.transpose(similarity) / temperature)""",
-              new="""(own, tf.nn.softmax(similarity / temperature))
-        to_image = tf.nn.sparse_softmax_cross_entropy_with_logits(own, tf.nn.softmax(tf.transpose(similarity) / temperature))"""),
     ),
 )  # fmt: skip
 
@@ -312,6 +300,7 @@ class Trainer:
     def __init__(self, model, optimizer, every=4):
         self.model, self.optimizer, self.every = model, optimizer, every
         self.sums = [tf.Variable(tf.zeros_like(v), trainable=False) for v in model.trainable_variables]
+        optimizer.build(model.trainable_variables)
 
     @tf.function
     def accumulate(self, x, y):
@@ -322,6 +311,7 @@ class Trainer:
             total.assign_add(gradient / self.every)
         return loss
 
+    @tf.function
     def flush(self):
         self.optimizer.apply_gradients(zip(self.sums, self.model.trainable_variables))
         for total in self.sums:
@@ -341,7 +331,7 @@ class Trainer:
 net = keras.Sequential([keras.Input((5,)), scaler, layers.Dense(64, activation='swish'), layers.Dense(64, activation='swish'),
                         layers.Dense(1, name='rent')])
 trainer = Trainer(net, keras.optimizers.Adam(0.01))
-trainer.fit(features[:1500], target[:1500], epochs=12, batch=12)
+trainer.fit(features[:1500], target[:1500], epochs=8, batch=15)
 """,
     score="1 - np.mean((net(features[1500:]).numpy()[:, 0] - target[1500:]) ** 2) / np.var(target[1500:])",
     bar=0.75,
@@ -424,8 +414,6 @@ logits, pictures = model.predict(test_x, verbose=0)
     faults=(
         Fault(cause="frozen_or_disconnected", old="loss = class_loss + self.weight * picture_loss", new="loss = self.weight * picture_loss", layer=("classifier",),
               accept=("optimiser_not_applied",)),
-        Fault(cause="probabilities_to_logits_loss", old="return self.classifier(code), self.decoder(code)",
-              new="return tf.nn.softmax(self.classifier(code)), self.decoder(code)"),
         Fault(cause="learning_rate_too_low", old="Adam(0.005)", new="Adam(5e-7)"),
         Fault(cause="dead_units", old="layers.Dense(16, activation='relu')],", new="layers.Dense(16, activation='relu', bias_initializer=keras.initializers.Constant(-5.0))],",
               accept=("init_scale",), layer=("encoder", "dense_1")),
@@ -433,7 +421,6 @@ logits, pictures = model.predict(test_x, verbose=0)
               new="layers.Dense(48, 'relu', kernel_initializer='ones'), layers.Dense(16, 'relu', kernel_initializer='ones')], name='encoder')",
               layer=("encoder", "dense", "dense_1"), accept=("init_scale",)),
     ),
-    pairs=(("probabilities_to_logits_loss", "learning_rate_too_low"),),
 )  # fmt: skip
 
 PROGRAMS = (SOFTMAX, WALKER, MIXTURE, TOWERS, ACCUMULATED, SHARED)

@@ -12,11 +12,11 @@ from tensorflow.keras.models import Sequential
 
 np.random.seed(SEED)
 tf.random.set_seed(SEED)
-n_samples, n_steps, n_classes = 1600, 30, 4
+n_samples, n_steps, n_classes = 1600, 18, 4
 pattern = np.random.choice([-1.5, 1.5], (n_classes, 4, 2))
 pattern[:, 0] = [[1.5, 1.5], [1.5, -1.5], [-1.5, 1.5], [-1.5, -1.5]]
 y = np.random.randint(0, n_classes, n_samples)
-X = np.random.normal(0, 0.5, (n_samples, n_steps, 2))
+X = np.random.normal(0, 0.3, (n_samples, n_steps, 2))
 X[:, :4] += pattern[y]  # what matters comes first, then nothing does
 onehot = np.eye(n_classes)[y]
 X_train, X_test, Y_train, Y_test = X[:1200], X[1200:], onehot[:1200], onehot[1200:]
@@ -36,14 +36,10 @@ print('Test accuracy = %.3f' % acc)
     faults=(
         Fault(cause="vanishing_gradient", old="""model.add(GRU(24))""",
               new="""model.add(tf.keras.layers.SimpleRNN(24, activation='sigmoid'))""", beside=("learning_rate_too_low", "init_scale")),
-        Fault(cause="learning_rate_too_high", old="Adam(0.01, clipnorm=1.0)", new="Adam(1.0, clipnorm=1.0)"),
         Fault(cause="learning_rate_too_low", old="Adam(0.01, clipnorm=1.0)", new="SGD(1e-4, clipnorm=1.0)"),
         Fault(cause="labels_shuffled_apart", old="onehot = np.eye(n_classes)[y]", new="onehot = np.eye(n_classes)[y[np.random.permutation(n_samples)]]",
               accept=("label_noise",)),
-        Fault(cause="init_scale", old="model.add(GRU(24))", accept=("exploding_gradient", "saturated_units"), beside=("learning_rate_too_high",), layer=("simple_rnn",),
-              new="model.add(tf.keras.layers.SimpleRNN(24, activation='relu', recurrent_initializer=tf.keras.initializers.RandomNormal(stddev=0.6)))"),
     ),
-    pairs=(("learning_rate_too_low", "labels_shuffled_apart"),),
 )  # fmt: skip
 
 TRAFFIC = Program(
@@ -102,8 +98,6 @@ print('MAE in cars per hour:', np.abs(forecast[:, 0] - truth).mean())
     faults=(
         Fault(cause="leakage_feature", old="return steps[:, :WINDOW, None], steps[:, WINDOW:]", new="return steps[:, -WINDOW:, None], steps[:, WINDOW:]",
               certain=True),
-        Fault(cause="targets_not_scaled", old="return steps[:, :WINDOW, None], steps[:, WINDOW:]",
-              new="return steps[:, :WINDOW, None], steps[:, WINDOW:] * (high - low) + low"),
         Fault(cause="lr_schedule_wrong", old="decay_steps=steps,", new="decay_steps=EPOCHS,"),
         Fault(cause="train_val_preprocessing_mismatch", old="x_test, y_test = windows(scaled[split:])",
               new="x_test, y_test = windows(cars[split:].astype('float32'))", beside=("inputs_not_scaled", "targets_not_scaled"), certain=True),
@@ -169,8 +163,6 @@ model.fit(beats[train], codes[train], batch_size=BATCH_SIZE, epochs=EPOCHS, vali
               accept=("learning_rate_too_low",)),
         Fault(cause="dropout_mode", old="return self.out(self.dropout(self.pool(x), training=training))",
               new="return self.out(tf.nn.dropout(self.pool(x), 0.9))", beside=("regularisation_overwhelms",)),
-        Fault(cause="probabilities_to_logits_loss", old="return self.out(self.dropout(self.pool(x), training=training))",
-              new="return tf.nn.softmax(self.out(self.dropout(self.pool(x), training=training)))"),
         Fault(cause="frozen_or_disconnected", old="x = self.norm(x + self.attention(x, x))", new="x = tf.stop_gradient(self.norm(x + self.attention(x, x)))",
               layer=("patches", "attention", "layer_normalization")),
         Fault(cause="constant_labels", old="codes = rng.choice(3, 1500, p=[0.6, 0.3, 0.1])",
@@ -214,7 +206,7 @@ print('RMSE in points:', 40 * lstm.evaluate(X_test, y_test, verbose=0) ** 0.5)
     base=0.0,
     faults=(
         Fault(cause="inputs_not_scaled", old="X = (X - mu) / sigma\n", new="X = X * 1000  # mV, mA, mK\n", beside=("learning_rate_too_low",)),
-        Fault(cause="output_range_cannot_reach_targets", old="y = (health - 60) / 40\n", new="y = health\n", accept=("targets_not_scaled",)),
+        Fault(cause="output_range_cannot_reach_targets", old="y = (health - 60) / 40\n", new="y = health\n", accept=("targets_not_scaled", "wrong_head_for_labels")),
         Fault(cause="nan_or_inf_in_data", old="X = (X - mu) / sigma\n", new="X = np.where(abs(X - mu) > 3 * sigma, np.nan, X)  # outliers\nX = (X - mu) / sigma\n"),
         Fault(cause="learning_rate_too_high", old="Adam(0.01)", new="Adam(3.0)", beside=("saturated_units",)),
         Fault(cause="labels_shuffled_apart", old="X_train, X_test, y_train, y_test =", new="rs.shuffle(X); rs.shuffle(y)\nX_train, X_test, y_train, y_test =",
