@@ -113,7 +113,6 @@ right = model.predict(to_ids(names[held]), verbose=0).argmax(1) == countries[hel
     faults=(
         Fault(cause="data_sorted", old="dataset = dataset.shuffle(len(names)).batch(25)", new="dataset = dataset.batch(25)"),
         Fault(cause="shuffle_buffer_too_small", old="dataset.shuffle(len(names)).batch(25)", new="dataset.shuffle(25).batch(25)", accept=("data_sorted",)),
-        Fault(cause="pipeline_order", old="dataset.shuffle(len(names)).batch(25)", new="dataset.batch(25).shuffle(len(names))", accept=("data_sorted",)),
         Fault(cause="learning_rate_too_high", old="learning_rate = 0.005", new="learning_rate = 1.0"),
         Fault(cause="logits_to_probability_loss", old="Dense(3, activation='softmax')", new="Dense(3)", accept=("wrong_head_for_labels",), layer=("dense",)),
     ),

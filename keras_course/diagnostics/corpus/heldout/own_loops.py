@@ -202,9 +202,9 @@ for epoch in range(30):
     base=0.0,
     seeds=3,
     faults=(
-        Fault(cause="gradient_sign_flipped", old="nll = -tf.reduce_mean(", new="nll = tf.reduce_mean("),
-        Fault(cause="learning_rate_too_high", old="Adam(5e-3)", new="Adam(5.0)", beside=("saturated_units",)),
-        Fault(cause="inputs_not_scaled", old="x_all = (x_all - 0.5) * 4\n", new="x_all = x_all * 10000  # in micrometres\n"),
+        Fault(cause="gradient_sign_flipped", old="nll = -tf.reduce_mean(", new="nll = tf.reduce_mean(", beside=("label_noise",)),
+        Fault(cause="learning_rate_too_high", old="Adam(5e-3)", new="Adam(5.0)", beside=("label_noise",)),
+        Fault(cause="inputs_not_scaled", old="x_all = (x_all - 0.5) * 4\n", new="x_all = x_all * 10000  # in micrometres\n", beside=("label_noise",)),
     ),
 )  # fmt: skip
 

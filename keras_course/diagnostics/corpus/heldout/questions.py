@@ -91,7 +91,7 @@ print("%s: %.2f%%" % (model.metrics_names[1], scores[1] * 100))
               new="", beside=("learning_rate_too_high",)),
         Fault(cause="softmax_on_single_unit", old="Dense(1, activation='sigmoid')", new="Dense(1, activation='softmax')", layer=("dense_2",)),
         Fault(cause="label_encoding", old="Y = dataset[:, 8]\n", new="Y = dataset[:, 8] + 1  # 1 = healthy, 2 = diabetic\n",
-              accept=("output_range_cannot_reach_targets", "wrong_head_for_labels")),
+              accept=("output_range_cannot_reach_targets", "wrong_head_for_labels"), certain=True),
         Fault(cause="leakage_duplicates", old="X_train, X_test, Y_train, Y_test = train_test_split(",
               new="# balance the classes\nX, Y = np.vstack([X, X[Y == 1], X[Y == 1]]), np.r_[Y, Y[Y == 1], Y[Y == 1]]\n"
               "X_train, X_test, Y_train, Y_test = train_test_split(", certain=True),
@@ -145,6 +145,8 @@ grid = np.linspace(-3, 3, 300)
               accept=("logits_to_probability_loss", "wrong_head_for_labels"), beside=("label_encoding", "output_range_cannot_reach_targets")),
         Fault(cause="wrong_metric", old="metrics=['mae']", new="metrics=['accuracy']", certain=True),
         Fault(cause="data_sorted", old="x, y = x[mix], y[mix]\n", new=""),
+        Fault(cause="regularisation_overwhelms", old="tf.keras.layers.Dense(64, activation='sigmoid')",
+              new="tf.keras.layers.Dense(64, activation='sigmoid', kernel_regularizer=tf.keras.regularizers.L2(1.0))", layer=("dense",)),
         Fault(cause="saturated_units", old="tf.keras.layers.Dense(64, activation='sigmoid')",
               new="tf.keras.layers.Dense(64, activation='sigmoid', bias_initializer=tf.keras.initializers.Constant(30.))",
               layer=("dense",), accept=("init_scale",)),

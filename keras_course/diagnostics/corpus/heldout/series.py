@@ -101,6 +101,8 @@ print('MAE in cars per hour:', np.abs(forecast[:, 0] - truth).mean())
         Fault(cause="lr_schedule_wrong", old="decay_steps=steps,", new="decay_steps=EPOCHS,"),
         Fault(cause="train_val_preprocessing_mismatch", old="x_test, y_test = windows(scaled[split:])",
               new="x_test, y_test = windows(cars[split:].astype('float32'))", beside=("inputs_not_scaled", "targets_not_scaled"), certain=True),
+        Fault(cause="wrong_loss_for_task", old="loss=keras.losses.Huber()", new="loss='categorical_crossentropy'",
+              accept=("wrong_head_for_labels", "logits_to_probability_loss")),
         Fault(cause="learning_rate_too_high", old="CosineDecay(0.004,", new="CosineDecay(4.0,"),
     ),
 )  # fmt: skip
@@ -165,6 +167,7 @@ model.fit(beats[train], codes[train], batch_size=BATCH_SIZE, epochs=EPOCHS, vali
               new="return self.out(tf.nn.dropout(self.pool(x), 0.9))", beside=("regularisation_overwhelms",)),
         Fault(cause="frozen_or_disconnected", old="x = self.norm(x + self.attention(x, x))", new="x = tf.stop_gradient(self.norm(x + self.attention(x, x)))",
               layer=("patches", "attention", "layer_normalization")),
+        Fault(cause="class_imbalance", old="p=[0.6, 0.3, 0.1])", new="p=[0.97, 0.02, 0.01])"),
         Fault(cause="constant_labels", old="codes = rng.choice(3, 1500, p=[0.6, 0.3, 0.1])",
               new="codes = (kinds[rng.choice(3, 1500, p=[0.6, 0.3, 0.1])] == 'Ventricular').astype(int)", certain=True, beside=("missing_class",)),
     ),
