@@ -246,7 +246,7 @@ CAUSES: dict[str, Cause] = {
         38,
         "batch normalisation behaves otherwise in training than in evaluation",
         "training=True in the training step, larger batches, a lower momentum",
-        ("overfitting",),
+        ("overfitting", "leakage_duplicates", "learning_rate_too_high"),
     ),
     "dropout_mode": Cause(
         39,

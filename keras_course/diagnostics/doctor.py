@@ -114,7 +114,9 @@ def _explained(found: list[Finding]) -> list[Finding]:
     roots = _roots(named, upstream)
     kept = [finding for place, finding in enumerate(named) if place in roots]
     demoted = [
-        dataclasses.replace(finding, kind="note", evidence=f"{finding.evidence} (follows from {above[0].cause})")
+        dataclasses.replace(
+            finding, kind="note", evidence=f"{finding.evidence} (follows from {above[0].cause})", follows=above[0].cause
+        )
         for place, (finding, above) in enumerate(zip(named, upstream, strict=True))
         if place not in roots
     ]

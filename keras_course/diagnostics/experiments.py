@@ -17,7 +17,8 @@ import keras
 import numpy as np
 
 STEPS = 20
-FACTORS = {"same": 1.0, "tenth": 0.1, "ten": 10.0, "hundred": 100.0, "hundredth": 0.01, "thousandth": 0.001}
+FACTORS = {"same": 1.0, "tenth": 0.1, "ten": 10.0, "hundred": 100.0, "hundredth": 0.01, "thousandth": 0.001,
+           "millionth": 1e-6}  # fmt: skip
 SECONDS = 6.0  # after which no further experiment is begun
 
 
@@ -96,6 +97,8 @@ def rates(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
     found = {"rate": rate, "first_loss": first, "probe_start": at_start}
     for name, factor in FACTORS.items():
         if name in ("hundredth", "thousandth") and found["end_tenth"] < found["end_same"]:
+            continue
+        if name == "millionth" and np.isfinite(found.get("end_thousandth", 0.0)):
             continue
         optimizer = rule_of(training, seen, rate * factor)
         curve = replay.train(optimizer, steps=STEPS, probe=probe)
@@ -179,22 +182,23 @@ def few(batch: list[np.ndarray], n: int) -> list[np.ndarray] | None:
 
 def superposition(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
     """|f(a + b) - f(a) - f(b) + f(0)| / |f(a + b)| of what enters the head: rounding only when all of it is linear."""
-    where = [i for i, a in enumerate(replay.batches[0]) if a.dtype.kind == "f" and a.ndim >= 2]
     forward = replay.forward
-    if len(where) != 1 or len(forward.found) < 2 or len(replay.batches) < 2:
+    if len(forward.found) < 2 or len(replay.batches) < 2:
         return {}
-    if replay.batches[0][where[0]].shape != replay.batches[1][where[0]].shape:
+    names = [tensor.name for tensor in forward.boundary]
+    entering = forward.found[0].entering.name
+    where = names.index(entering) if entering in names else -1
+    if where < 0 or replay.batches[0][where].dtype.kind != "f" or replay.batches[0][where].ndim < 2:
         return {}
-    entering = forward.boundary[where[0]]
-    if entering.name != forward.found[0].entering.name:
+    if replay.batches[0][where].shape != replay.batches[1][where].shape:
         return {}
     fetch = replay.graph.get_tensor_by_name(forward.found[-1].linear.name)
-    a, b = (np.asarray(replay.batches[i][where[0]], "float32") for i in (0, 1))
+    a, b = (np.asarray(replay.batches[i][where], "float32") for i in (0, 1))
     replay.put(replay.start)
 
     def f(x: np.ndarray) -> np.ndarray:
         batch = list(replay.batches[0])
-        batch[where[0]] = x
+        batch[where] = x
         return replay.session.run(fetch, replay._feed(batch)).astype("float64")
 
     both = f(a + b)

@@ -223,7 +223,7 @@ def penalty_shares(seen: Observation) -> list[float]:
     name, what is left must move slowly against the loss of the batch, by the second half of the looks.
     """
     scale, losses = scale_of(seen), np.array(_losses(seen)).reshape(-1, 2)
-    if seen.plan.class_weight:
+    if seen.plan.class_weight or (seen.head == "softmax" and seen.classes == 1):  # whose loss is of the logits
         return []
     if not seen.loss.regularised and len(losses) >= 8:
         own, rest = np.diff(losses[len(losses) // 2 :] @ [[1, -scale], [0, 1]], axis=0).T

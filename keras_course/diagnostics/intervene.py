@@ -34,8 +34,7 @@ class Case:
 
     def place(self, tensor: Any) -> int | None:
         """Where a tensor stands in the batches."""
-        names = [t.name for t in self.replay.forward.boundary]
-        return names.index(tensor.name) if tensor is not None and tensor.name in names else None
+        return self.replay.place(tensor)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -115,7 +114,11 @@ def rectified(case: Case) -> list[Repair]:
         units = [dataclasses.replace(u, activation="relu") for u in case.seen.units[:-1]]
         return fresh_start(replay, dataclasses.replace(case.seen, units=[*units, *case.seen.units[-1:]]), case.training)
 
-    return [Repair(rewrite=rewrite, start=start, better=LUCK), *drawn_anew(case)] if inside else drawn_anew(case)
+    if not inside:
+        return drawn_anew(case)
+    rates = ((1.0, False), (10.0, True))
+    changed = [Repair(rewrite=rewrite, start=start, better=LUCK, rate=rate, alike=alike) for rate, alike in rates]
+    return [*changed, *drawn_anew(case)]
 
 
 def bent(case: Case) -> list[Repair]:
@@ -328,16 +331,25 @@ def confirmed(training: Training, seen: Observation, finding: Finding) -> Findin
     )
 
 
-def rank(finding: Finding) -> tuple[bool, float]:
-    """Its place by: what a trial did not confirm stands behind, unless it is certain; then by confidence."""
-    return finding.confirmed is False and not finding.certain, -finding.confidence
-
-
 def verified(trainings: Sequence[Training], reports: Sequence[Any]) -> list[Any]:
-    """The reports with the repair of each named cause tried, most confident first."""
+    """The reports with the repair of each named cause tried, most confident first.
+
+    What a trial did not confirm cannot explain others away: those of its symptoms whose own repair helps are named.
+    Where there is little harm it is a note itself.
+    """
     result = []
     for training, report in zip(trainings, reports, strict=True):
         tried = [confirmed(training, report.observation, f) if f.kind == "named" else f for f in report.findings]
-        named = sorted((f for f in tried if f.kind == "named"), key=rank)
+        failed = {f.cause for f in tried if f.kind == "named" and f.confirmed is False and not f.certain}
+        tried = [_promoted(training, report.observation, f) if f.follows in failed else f for f in tried]
+        slight = report.harm.degree < 0.5 and not report.harm.diverged
+        tried = [dataclasses.replace(f, kind="note") if slight and f.cause in failed else f for f in tried]
+        named = sorted((f for f in tried if f.kind == "named"), key=lambda f: f.rank)
         result.append(dataclasses.replace(report, findings=[*named, *(f for f in tried if f.kind != "named")]))
     return result
+
+
+def _promoted(training: Training, seen: Observation, finding: Finding) -> Finding:
+    """A symptom as a cause, where its own repair helps."""
+    tried = confirmed(training, seen, finding)
+    return dataclasses.replace(tried, kind="named", follows="") if tried.confirmed else finding

@@ -174,3 +174,9 @@ class Finding:
     line: int = 0
     confirmed: bool | None = None
     certain: bool = False  # needs no harm to be named
+    follows: str = ""  # the cause whose symptom it is
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Its place by: what a trial did not confirm stands behind, unless it is certain; then by confidence."""
+        return self.confirmed is False and not self.certain, -self.confidence

@@ -17,7 +17,7 @@ def plain(finding: Finding) -> dict[str, Any]:
 
 
 def as_dict(reports: Sequence[Report]) -> dict[str, Any]:
-    """All runs; the first level has the findings of the run that is worst off, most confident first."""
+    """All runs; the first level has the findings of the run that is worst off, in their order."""
     runs = [
         {
             "name": report.observation.name,
@@ -29,7 +29,7 @@ def as_dict(reports: Sequence[Report]) -> dict[str, Any]:
         }
         for report in reports
     ]
-    named = sorted((f for r in reports for f in r.named), key=lambda f: -f.confidence)
+    named = sorted((f for r in reports for f in r.named), key=lambda f: f.rank)
     notes = [f for r in reports for f in r.findings if f.kind == "note"]
     return {
         "healthy": all(report.healthy for report in reports),
@@ -53,6 +53,8 @@ def as_text(reports: Sequence[Report]) -> str:
 
 
 def _headline(report: Report) -> str:
+    if report.healthy and report.observation.steps is not None and not report.observation.steps.count:
+        return "not judged; no step was finished"
     if report.healthy:
         return f"healthy; {report.harm.sentence}"
     if report.unexplained:

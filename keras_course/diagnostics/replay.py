@@ -107,9 +107,20 @@ class Replay:
                 self.owners[name] = id(handle)
         return variables, handles
 
+    def place(self, tensor: Any) -> int | None:
+        """Where a tensor stands in the batches, as it is or behind what changes its form or type alone."""
+        for place, t in enumerate(self.forward.boundary):
+            while tensor is not None and t.name != tensor.name and t.op.type in FORMS and len(t.op.inputs):
+                t = t.op.inputs[0]
+            if tensor is not None and t.name == tensor.name:
+                return place
+        return None
+
     def feed_of(self, tensor: Any) -> Any:
         """Where a tensor of the boundary is fed."""
-        return self.feeds[[t.name for t in self.forward.boundary].index(tensor.name)]
+        place = self.place(tensor)
+        assert place is not None
+        return self.feeds[place]
 
     def before_head(self) -> Any:
         """What enters the output's softmax, sigmoid or other activation; the prediction itself where there is none."""
@@ -187,6 +198,7 @@ class Curve:
         return float(np.mean(self.losses[-max(len(self.losses) // 4, 1) :]))
 
 
+FORMS = {"Cast", "ExpandDims", "Squeeze", "Reshape", "Identity"}  # of the same numbers
 LEAST = 1e-30  # of a rate: 0 is none
 
 

@@ -26,11 +26,10 @@ WITHIN = 300  # steps in which a fault that shows by then is to be named
 def run(case: Case, path: Path) -> dict[str, Any]:
     """The verdict on the script of a case, with the trial of each repair."""
     from keras_course.diagnostics import script
-    from keras_course.diagnostics.intervene import rank
 
     start = time.perf_counter()
     outcome = script.diagnose(path, verify=True)
-    named = sorted((f for r in outcome.reports for f in r.named), key=rank)
+    named = sorted((f for r in outcome.reports for f in r.named), key=lambda f: f.rank)
     steps = [r.observation.steps.count for r in outcome.reports if r.observation.steps is not None]
     return {
         "healthy": all(r.healthy for r in outcome.reports),

@@ -51,17 +51,19 @@ def too_few_steps(seen: Observation) -> list[Finding]:
     more = e.get("late_start", 0.0) - e.get("late_same", np.inf) > 0.1 * abs(e.get("late_start", 0.0))
     if not (harm.still_falling or more) or harm.diverged or harm.degree < 0.5:
         return []
+    few = 0.5 if seen.steps is not None and seen.steps.count < 100 else 0.35
     return [
-        Finding(cause="too_few_steps", confidence=0.35, tag="loss", evidence=f"the loss still falls: {harm.sentence}")
+        Finding(cause="too_few_steps", confidence=few, tag="loss", evidence=f"the loss still falls: {harm.sentence}")
     ]
 
 
 def small_capacity(seen: Observation) -> list[Finding]:
     """The network cannot hold what the task asks for.
 
-    Threshold: the loss stands still above what a simple model reaches, and a hidden layer has at most four units or the
-    network cannot learn eight examples by heart in 100 steps of Adam. Named last. Tables that are looked up are no
-    layers: a bias for each user is a table one wide. Source: taxonomy row 41.
+    Threshold: the loss stands still above what a simple model reaches, for want of no more steps (100 were made, and
+    twenty further ones gain nothing), and a hidden layer has at most four units or the network cannot learn eight
+    examples by heart in 100 steps of Adam. Where no rate changes anything the network is dead, not narrow. Named last.
+    Tables that are looked up are no layers: a bias for each user is a table one wide. Source: taxonomy row 41.
     """
     harm, e = harm_of(seen), seen.experiments
     widths = [
@@ -74,6 +76,11 @@ def small_capacity(seen: Observation) -> list[Finding]:
     narrow = widths and min(widths) <= 4
     stuck = "few_end" in e and e["few_end"] > 0.5 * e["few_start"]
     tiny = narrow and min(widths) <= 2
+    tried = [e.get(f"end_{name}", np.nan) for name in ("same", "tenth", "hundred")]
+    dead = np.all(np.isfinite(tried)) and np.ptp(tried) <= 1e-6 * abs(tried[0])
+    more = e.get("late_start", 0.0) - e.get("late_same", np.inf) > 0.1 * abs(e.get("late_start", 0.0))
+    if dead or more or (not tiny and seen.steps is not None and seen.steps.count < 100):
+        return []
     if (harm.still_falling and not tiny) or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
         return []
     text = (

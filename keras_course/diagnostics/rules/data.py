@@ -171,7 +171,8 @@ def first_inputs(seen: Observation) -> np.ndarray | None:
     """What entered the first linear operation in the first looks; None for what is looked up instead of weighed."""
     if seen.units and seen.units[0].kind == "embedding":
         return None
-    x = joined([probe.x for probe in seen.probes[:16]])
+    few = [probe.x for probe in seen.probes[:64] if probe.x is not None and np.ndim(probe.x)]
+    x = joined(few[: max(16, -(-32 // max(len(few[0]), 1)))] if few else [])  # of single rows 32
     if x is None or x.dtype.kind != "f" or x.ndim < 2 or len(x) < 32 or not np.isfinite(x).all():
         return None
     return x

@@ -19,7 +19,9 @@ def rate_too_high(seen: Observation) -> list[Finding]:
     if "end_same" not in e:
         return _thrown_away(seen) or _rate_by_updates(seen)
     worst, start, same = e["probe_worst"], e["probe_start"], e["end_same"]
-    slower = {word: e[f"end_{word}"] for word in ("tenth", "hundredth", "thousandth") if f"end_{word}" in e}
+    slower = {
+        word: e[f"end_{word}"] for word in ("tenth", "hundredth", "thousandth", "millionth") if f"end_{word}" in e
+    }
     word, lower = min(slower.items(), key=lambda item: item[1])
     better = lower < 0.9 * same or (np.isinf(same) and np.isfinite(lower))
     if not (worst > 1.3 * start and better):
@@ -173,7 +175,7 @@ def _would_go_on(e: dict[str, float]) -> bool:
     if not np.isfinite(same):
         return True
     gains = [same - e.get(name, np.nan) for name in ("late_ten", "late_hundred", "late_thousand")]
-    growing = gains[0] > 0 and gains[1] > 5 * gains[0] and gains[2] > 5 * gains[1]
+    growing = gains[0] > 0 and gains[1] > 5 * gains[0] and (gains[2] > 5 * gains[1] or gains[1] > 0.001 * abs(same))
     return growing or any(gain > GAIN * abs(same) for gain in gains if np.isfinite(gain))
 
 

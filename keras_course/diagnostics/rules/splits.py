@@ -107,6 +107,9 @@ def repeats(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
     if found.hits < 5 or found.low <= max(0.01, 3 * found.expected):
         return []
     text = f"{found.hits} of {found.n} validation rows stand among the training rows (at least {found.low:.1%})"
+    if len(train) == len(validation) and found.hits > 0.95 * found.n:  # on purpose, to see whether it can be learned
+        text = "validation is the training data"
+        return [Finding(cause="leakage_duplicates", kind="note", confidence=0.5, evidence=text, tag="epoch/val_loss")]
     return [Finding(cause="leakage_duplicates", confidence=0.95, certain=True, evidence=text, tag="epoch/val_loss")]
 
 

@@ -1,6 +1,6 @@
 """Rules on how the network is put together and how its step is written: rows 23 to 30, 38 and 39 of the taxonomy."""
 
-from keras_course.diagnostics.harm import impossible, penalty_shares, spread_over_inputs, targets_of
+from keras_course.diagnostics.harm import baseline_of, impossible, penalty_shares, spread_over_inputs, targets_of
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
 from keras_course.diagnostics.seen import looked_up
 
@@ -404,8 +404,9 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
     """Batch normalisation trains with its moving averages, or evaluates with averages that have not arrived.
 
     Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the
-    momentum leaves more than half of the first values in the averages at the end, 0.5 < momentum^steps, which is
-    arithmetic.
+    momentum of 0.99, Keras's own, or above leaves more than a quarter of the first values in the averages at the end,
+    0.25 < momentum^steps, which is arithmetic, and the validation loss is half as large again as that of training, and
+    no better than that of a constant.
     Must not trigger: a frozen, pretrained trunk, whose layers are not trainable or whose averages are not 0 and 1.
     Source: taxonomy row 38; Ioffe and Szegedy (2015), section 3.1.
     """
@@ -432,7 +433,9 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
     momentum = max(float(layer["config"].get("momentum", 0.99)) for layer in layers)
     left = momentum**seen.steps.count
     gap = seen.epochs and seen.epochs[-1].get("val_loss", 0) > 1.5 * seen.epochs[-1].get("loss", np.inf)
-    if left > 0.5 and momentum > 0.99 and gap:
+    best = baseline_of(seen)
+    useless = best is None or (seen.epochs and seen.epochs[-1].get("val_loss", 0) > 0.9 * best)
+    if left > 0.25 and momentum >= 0.99 and gap and useless:
         return [
             Finding(
                 cause="batchnorm_mode",
@@ -457,6 +460,7 @@ def dropout_mode(seen: Observation) -> list[Finding]:
 
     Certain: no random operation is among those that the loss is computed from. With harm: uniform draws are among those
     that the prediction is computed from when the model is called with training=False.
+    With harm: the last layer of the network is a dropout, which spoils the prediction itself.
     Must not trigger: a rate of 0; a model none of whose dropout layers is trainable.
     Source: taxonomy row 39.
     """
@@ -471,6 +475,11 @@ def dropout_mode(seen: Observation) -> list[Finding]:
                 line=seen.line,
             )
         ]
+    last = [layer for layer in seen.layers if layer["class"] not in ("InputLayer", "Activation", "Softmax")][-1:]
+    if last and not seen.head and "Dropout" in last[0]["class"] and float(last[0]["config"].get("rate") or 0) > 0:
+        text = f"{last[0]['name']} drops {last[0]['config']['rate']:.0%} of the predictions themselves in training"
+        cause, name = "dropout_mode", last[0]["name"]
+        return [Finding(cause=cause, confidence=0.93, layer=name, evidence=text, file=seen.file, line=seen.line)]
     rates = {
         layer["name"]: float(layer["config"].get("rate") or 0)
         for layer in seen.layers
