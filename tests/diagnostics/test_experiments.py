@@ -4,6 +4,7 @@ from tests.diagnostics.trained import X, Y, crossentropy, loop, watched
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 
@@ -43,6 +44,19 @@ def test_superposition_holds_for_linear_networks_only():
     linear = tried([layers.Dense(8), layers.Dense(4), layers.Dense(3)], harmed=False)[0]
     assert linear["superposition"] < 1e-5
     assert tried([layers.Dense(8, "leaky_relu"), layers.Dense(3)])[0]["superposition"] > 1e-3
+
+
+def test_superposition_is_tried_where_the_targets_are_floats_too():
+    def squares(m, a, b):
+        return tf.reduce_mean(tf.square(m(a) - b))
+
+    keras.utils.set_random_seed(0)
+    for hidden, linear in ((layers.Dense(8), True), (layers.Dense(8, "relu"), False)):
+        model = keras.Sequential([keras.Input((5,)), hidden, layers.Dense(1)])
+        variables = [v.value for v in model.trainable_variables]
+        (training,) = watched(lambda m=model, v=variables: loop(lambda a, b: squares(m, a, b), v, y=X[:, :1] * 2))
+        found = experiments.superposition(experiments.replay_of(training), training.close(), training)
+        assert (found["superposition"] < 1e-4) == linear
 
 
 def test_eight_examples_are_learned_by_heart_unless_nothing_passes():

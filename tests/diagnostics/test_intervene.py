@@ -1,5 +1,9 @@
+import dataclasses
+
 from keras_course.diagnostics import intervene
-from keras_course.diagnostics.observation import Finding
+from keras_course.diagnostics.doctor import Report
+from keras_course.diagnostics.harm import Harm
+from keras_course.diagnostics.observation import Finding, Observation
 from tests.diagnostics.trained import X, Y, loop, watched
 
 import keras
@@ -80,6 +84,38 @@ def test_relu_between_linear_layers_bends_a_ring():
     parts = [layers.Dense(32), layers.Dense(32), layers.Dense(2)]
     found = tried("missing_nonlinearity", parts, x=x, y=y, rate=0.3, steps=40)
     assert found.confirmed is True, found.evidence
+
+
+def test_targets_are_found_behind_what_changes_their_form():
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    y = (X[:, 0] * 3).astype("float64")  # (n,) and of another type: Keras casts and expands it
+    (training,) = watched(lambda: model.fit(X, y, batch_size=10, epochs=2, verbose=0))
+    replay = intervene.replay_of(training)
+    assert training.forward.targets.name not in {t.name for t in training.forward.boundary}
+    place = replay.place(training.forward.targets)
+    assert replay.batches[0][place].size == 10
+    assert replay.place(training.forward.prediction) is None
+    found = intervene.confirmed(training, training.close(), Finding(cause="loss_broadcast", confidence=0.7))
+    assert found.confirmed is not None
+
+
+def test_symptoms_of_a_cause_that_was_not_confirmed_are_tried_themselves(monkeypatch):
+    """The rate is far too high; that the units are dead, which explained it, is not confirmed."""
+    answers = {"dead_units": False, "learning_rate_too_high": True, "too_few_steps": None}
+    monkeypatch.setattr(
+        intervene, "confirmed", lambda training, seen, f: dataclasses.replace(f, confirmed=answers[f.cause])
+    )
+    findings = [
+        Finding(cause="dead_units", confidence=0.9),
+        Finding(cause="learning_rate_too_high", kind="note", confidence=0.7, follows="dead_units"),
+        Finding(cause="too_few_steps", kind="note", confidence=0.3, follows="dead_units"),
+    ]
+    for degree, named in ((2.0, ["learning_rate_too_high", "dead_units"]), (0.4, ["learning_rate_too_high"])):
+        report = Report(observation=Observation(name="m"), harm=Harm(degree=degree, sentence=""), findings=findings)
+        (found,) = intervene.verified([None], [report])
+        assert [f.cause for f in found.named] == named
+        assert "too_few_steps" in [f.cause for f in found.findings if f.kind == "note"]
 
 
 def test_what_has_no_repair_is_left_as_it_is():

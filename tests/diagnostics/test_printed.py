@@ -39,6 +39,10 @@ def test_all_runs_are_ranked_together_and_listed_apart():
         ("c", True, 0),
     ]
     assert content["healthy"] is False
+    tried = Finding(cause="exploding_gradient", confidence=0.95, confirmed=False)
+    sure = Finding(cause="label_encoding", confidence=0.97, confirmed=False, certain=True)
+    ranked = as_dict([report(tried, weak, sure)])["findings"]
+    assert [f["cause"] for f in ranked] == ["label_encoding", "data_sorted", "exploding_gradient"]
     assert as_dict([report(degree=0.1)])["healthy"] is True
 
 

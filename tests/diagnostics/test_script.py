@@ -114,6 +114,29 @@ def test_a_script_that_trains_nothing(write):
     assert json.loads(script.as_json(outcome))["healthy"] is None
 
 
+ROUNDED = """
+import keras, numpy as np
+from keras import layers
+model = keras.Sequential([keras.Input((5,)), layers.Dense(1), layers.Lambda(keras.ops.round)])
+model.compile("sgd", "mse")
+model.fit(np.ones((20, 5)), np.ones(20), verbose=0)
+"""
+
+
+def test_a_script_that_dies_in_its_first_step_is_not_healthy(write, capsys):
+    outcome = script.diagnose(write(ROUNDED))
+    capsys.readouterr()
+    assert outcome.status == 1
+    content = json.loads(script.as_json(outcome))
+    assert content["healthy"] is False
+    assert content["findings"][0]["cause"] == "frozen_or_disconnected"
+    broken = script.diagnose(
+        write(HEAD.replace("for i in range(STEPS):", "for i in range(0):") + "raise SystemExit(3)")
+    )
+    capsys.readouterr()
+    assert json.loads(script.as_json(broken))["healthy"] is None
+
+
 def test_a_generator_and_two_fits(write):
     text = """
 import keras

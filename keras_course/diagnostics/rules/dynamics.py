@@ -175,7 +175,8 @@ def _would_go_on(e: dict[str, float]) -> bool:
     if not np.isfinite(same):
         return True
     gains = [same - e.get(name, np.nan) for name in ("late_ten", "late_hundred", "late_thousand")]
-    growing = gains[0] > 0 and gains[1] > 5 * gains[0] and (gains[2] > 5 * gains[1] or gains[1] > 0.001 * abs(same))
+    beyond = gains[2] > 5 * gains[1] or (gains[1] > 0.001 * abs(same) and not gains[2] > 0)  # or it is too far by then
+    growing = gains[0] > 0 and gains[1] > 5 * gains[0] and beyond
     return growing or any(gain > GAIN * abs(same) for gain in gains if np.isfinite(gain))
 
 

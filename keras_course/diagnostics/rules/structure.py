@@ -404,8 +404,8 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
     """Batch normalisation trains with its moving averages, or evaluates with averages that have not arrived.
 
     Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the
-    momentum of 0.99, Keras's own, or above leaves more than a quarter of the first values in the averages at the end,
-    0.25 < momentum^steps, which is arithmetic, and the validation loss is half as large again as that of training, and
+    momentum of 0.99, Keras's own, or above leaves more than half of the first values in the averages at the end, 0.5 <
+    momentum^steps, which is arithmetic, and the validation loss is half as large again as that of training, and
     no better than that of a constant.
     Must not trigger: a frozen, pretrained trunk, whose layers are not trainable or whose averages are not 0 and 1.
     Source: taxonomy row 38; Ioffe and Szegedy (2015), section 3.1.
@@ -435,7 +435,7 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
     gap = seen.epochs and seen.epochs[-1].get("val_loss", 0) > 1.5 * seen.epochs[-1].get("loss", np.inf)
     best = baseline_of(seen)
     useless = best is None or (seen.epochs and seen.epochs[-1].get("val_loss", 0) > 0.9 * best)
-    if left > 0.25 and momentum >= 0.99 and gap and useless:
+    if left > 0.5 and momentum >= 0.99 and gap and useless:
         return [
             Finding(
                 cause="batchnorm_mode",
@@ -476,7 +476,13 @@ def dropout_mode(seen: Observation) -> list[Finding]:
             )
         ]
     last = [layer for layer in seen.layers if layer["class"] not in ("InputLayer", "Activation", "Softmax")][-1:]
-    if last and not seen.head and "Dropout" in last[0]["class"] and float(last[0]["config"].get("rate") or 0) > 0:
+    drawn = seen.experiments.get("draws") and not seen.head
+    if (
+        len(seen.layers) > 1
+        and drawn
+        and "Dropout" in last[0]["class"]
+        and float(last[0]["config"].get("rate") or 0) > 0
+    ):
         text = f"{last[0]['name']} drops {last[0]['config']['rate']:.0%} of the predictions themselves in training"
         cause, name = "dropout_mode", last[0]["name"]
         return [Finding(cause=cause, confidence=0.93, layer=name, evidence=text, file=seen.file, line=seen.line)]

@@ -43,12 +43,15 @@ def ended(losses, widths=(30,), **experiments):
                        variables=variables, experiments=experiments)  # fmt: skip
 
 
-FLAT, FALLING, LEARNED = np.full(90, 9.0), np.linspace(12, 7, 90), np.linspace(12, 0.1, 90)
+FLAT, FALLING, LEARNED = np.full(120, 9.0), np.linspace(12, 7, 120), np.linspace(12, 0.1, 120)
 
 
 def test_training_that_ends_while_the_loss_falls():
     assert RULES["too_few_steps"](ended(FALLING))
     assert RULES["too_few_steps"](ended(FLAT)) == []
+    assert (
+        RULES["too_few_steps"](ended(FALLING[:90]))[0].confidence > RULES["too_few_steps"](ended(FALLING))[0].confidence
+    )
     assert RULES["too_few_steps"](ended(LEARNED)) == [], "it has learned what there is"
     assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_same=7.0)), "twenty more steps would gain"
     assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_same=8.8)) == []
@@ -58,6 +61,11 @@ def test_networks_that_are_too_small():
     (finding,) = RULES["underfitting_capacity"](ended(FLAT, widths=(30, 3)))
     assert "has 3 units" in finding.evidence
     assert RULES["underfitting_capacity"](ended(FLAT)) == []
+    assert RULES["underfitting_capacity"](ended(FLAT[:60], widths=(30, 3))) == [], "after few steps nobody knows"
+    assert RULES["underfitting_capacity"](ended(FLAT, widths=(30, 3), late_start=9.0, late_same=7.0)) == []
+    dead = {"end_same": 9.0, "end_tenth": 9.0, "end_hundred": 9.0}
+    assert RULES["underfitting_capacity"](ended(FLAT, widths=(30, 2), **dead)) == [], "no rate changes anything"
+    assert RULES["underfitting_capacity"](ended(FLAT, widths=(30, 2), **dead | {"end_hundred": 8.9}))
     assert RULES["underfitting_capacity"](ended(FLAT, few_start=2.0, few_end=1.5))
     assert RULES["underfitting_capacity"](ended(FLAT, few_start=2.0, few_end=0.1)) == []
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(3,))) == [], "it still falls"

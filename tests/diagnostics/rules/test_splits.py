@@ -84,6 +84,12 @@ def test_rows_of_both_splits():
     assert named(splits.RULES, seen) == (set(), set())
 
 
+def test_validation_that_is_the_training_data_is_a_note():
+    rows = np.arange(600)
+    seen = divided(DIGITS, LABELS, rows, rows)
+    assert named(splits.RULES, seen) == (set(), {"leakage_duplicates"})
+
+
 def test_discrete_rows_repeat_by_chance():
     x = RNG.integers(0, 3, (1500, 4)).astype("float32")
     y = (x.sum(1) > 4).astype("int64")

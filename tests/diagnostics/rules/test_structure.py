@@ -280,7 +280,14 @@ def test_batch_normalisation_in_the_mode_of_evaluation():
 def test_averages_that_have_not_arrived():
     gap = [{"loss": 0.2, "val_loss": 0.9}]
     assert fires("batchnorm_mode", normalised_net(momentum=0.999, left=0.1, epochs=gap)) == {"batchnorm_mode"}
-    assert found("batchnorm_mode", normalised_net(momentum=0.99, left=0.1, epochs=gap)) == []
+    assert fires("batchnorm_mode", normalised_net(momentum=0.99, left=0.1, epochs=gap)) == {"batchnorm_mode"}
+    assert found("batchnorm_mode", normalised_net(momentum=0.99, left=0.1, epochs=gap, count=150)) == []
+    assert found("batchnorm_mode", normalised_net(momentum=0.98, left=0.1, epochs=gap)) == []
+    useful = {
+        "loss": Loss(name=SQUARED),
+        "train": Data(x=np.zeros((4, 2)), y=np.array([1.0, 2, 4, 9])),
+    }  # constant: 9.5
+    assert found("batchnorm_mode", normalised_net(momentum=0.99, left=0.1, epochs=gap, **useful)) == []
     assert found("batchnorm_mode", normalised_net(momentum=0.999, left=0.1, epochs=gap, count=800)) == []
     assert found("batchnorm_mode", normalised_net(momentum=0.999, left=0.1)) == []
 
@@ -304,6 +311,24 @@ def test_dropout_that_draws_nothing():
     taught = dropping(0.3, 0.0)
     taught.layers[0]["trainable"] = False  # of a frozen teacher, which is called as it will be used
     assert found("dropout_mode", taught) == []
+
+
+@pytest.mark.parametrize(
+    ("rate", "head", "last", "fires_"),
+    [
+        (0.5, "", "Dropout", True),
+        (0.0, "", "Dropout", False),
+        (0.5, "softmax", "Dropout", False),
+        (0.5, "", "Dense", False),
+    ],
+)
+def test_dropout_of_the_predictions_themselves(rate, head, last, fires_):
+    seen = net(1, 1, experiments={"draws": 1.0}, head=head)
+    seen.layers = [
+        {"class": "Dense", "name": "d", "trainable": True, "config": {}},
+        {"class": last, "name": "last", "trainable": True, "config": {"rate": rate}},
+    ]
+    assert bool(found("dropout_mode", seen)) == fires_
 
 
 @pytest.mark.parametrize(("share", "fires_"), [(0.6, True), (0.3, False)])
