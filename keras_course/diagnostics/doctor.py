@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Callable
 
 from keras_course.diagnostics import rules as package
-from keras_course.diagnostics.causes import CAUSES
+from keras_course.diagnostics.causes import CAUSES, CURVES
 from keras_course.diagnostics.harm import Harm, harm_of
 from keras_course.diagnostics.observation import Finding, Observation
 
@@ -32,6 +32,8 @@ NEEDED = {  # by those that a training with less harm may show
     "dead_units": 0.5,
     "class_imbalance": 0.1,
 }
+
+UNKNOWN = 0.8  # needed by what is told from curves alone, where nobody knows how much there is to learn
 
 Rule = Callable[[Observation], list[Finding]]
 
@@ -93,6 +95,8 @@ def _once(found: list[Finding]) -> list[Finding]:
 def _judged(finding: Finding, harm: Harm) -> Finding:
     """Named only with harm, unless it is certain or its harm is elsewhere."""
     needed = NEEDED.get(finding.cause, NAMED)
+    if finding.cause in CURVES and harm.reference is None and harm.baseline is not None:
+        needed = max(needed, UNKNOWN)
     if (
         finding.kind == "note"
         or finding.certain

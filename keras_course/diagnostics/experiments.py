@@ -116,14 +116,21 @@ def last_weights(replay: Replay, training: Training) -> dict[str, np.ndarray]:
 
 
 def late_rates(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
-    """Twenty further steps from the last weights, at the rate itself, ten, a hundred and a thousand times of it."""
+    """Twenty further steps from the last weights, at the rate itself, ten, a hundred and a thousand times of it.
+
+    `late_start` and `late_after` are of the same batches, before and behind the steps at the rate itself; the other
+    numbers are of the last of these steps and can be compared among themselves.
+    """
     rate, weights = rate_of(seen), last_weights(replay, training)
     if not rate or not all(np.all(np.isfinite(w)) for w in weights.values()):
         return {}
     found = {"late_start": float(np.mean(replay.losses(weights, replay.batches[:4])))}
     for name, factor in (("same", 1.0), ("ten", 10.0), ("hundred", 100.0), ("thousand", 1000.0)):
         optimizer = rule_of(training, seen, rate * factor)
-        found[f"late_{name}"] = replay.train(optimizer, steps=STEPS, start=weights).end
+        curve = replay.train(optimizer, steps=STEPS, start=weights)
+        found[f"late_{name}"] = curve.end
+        if name == "same" and np.isfinite(curve.end):
+            found["late_after"] = float(np.mean(replay.losses(curve.weights, replay.batches[:4])))
     return found
 
 

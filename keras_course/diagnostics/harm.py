@@ -144,7 +144,8 @@ def targets_of(seen: Observation) -> np.ndarray | None:
     """The targets of the training: of its data, else of the batches that were seen."""
     if seen.train is not None and seen.train.y is not None:
         return seen.train.y
-    parts = [np.asarray(y) for y in seen.stream if y is not None and np.ndim(y)]
+    # of looks from the whole training, since the targets of a stream may drift
+    parts = [np.asarray(y) for y in [p.y for p in seen.probes] or seen.stream if y is not None and np.ndim(y)]
     shapes = {p.shape[1:] for p in parts}
     return np.concatenate(parts) if parts and len(shapes) == 1 else None
 

@@ -285,3 +285,9 @@ def test_rows_of_a_loop_count_once():
     found = harm.different_rows(Observation(name="m", probes=looks))
     assert sorted(found.y.tolist()) == list(range(30))
     np.testing.assert_array_equal(found.x, x[found.y])
+
+
+def test_targets_that_drift_are_those_of_the_whole_training():
+    looks = [Probe(step=100 * i, y=np.full(4, float(i))) for i in range(4)]
+    seen = Observation(name="m", loss=Loss(name=SQUARED), stream=[np.zeros(4)], probes=looks)
+    assert baseline_of(seen) == pytest.approx(1.25)  # of 0, 1, 2 and 3

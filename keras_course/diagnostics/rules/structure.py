@@ -475,16 +475,15 @@ def dropout_mode(seen: Observation) -> list[Finding]:
                 line=seen.line,
             )
         ]
-    last = [layer for layer in seen.layers if layer["class"] not in ("InputLayer", "Activation", "Softmax")][-1:]
-    drawn = seen.experiments.get("draws") and not seen.head
-    if (
-        len(seen.layers) > 1
-        and drawn
-        and "Dropout" in last[0]["class"]
-        and float(last[0]["config"].get("rate") or 0) > 0
-    ):
-        text = f"{last[0]['name']} drops {last[0]['config']['rate']:.0%} of the predictions themselves in training"
-        cause, name = "dropout_mode", last[0]["name"]
+    behind = [layer for layer in seen.layers[1:] if layer["class"] not in ("InputLayer", "Activation", "Softmax")]
+    last = behind[-1] if behind and "Dropout" in behind[-1]["class"] else None
+    share = float(last["config"].get("rate") or 0) if last else 0.0
+    if last and share and seen.experiments.get("draws") and not seen.head:
+        text, cause, name = (
+            f"{last['name']} drops {share:.0%} of the predictions themselves",
+            "dropout_mode",
+            last["name"],
+        )
         return [Finding(cause=cause, confidence=0.93, layer=name, evidence=text, file=seen.file, line=seen.line)]
     rates = {
         layer["name"]: float(layer["config"].get("rate") or 0)

@@ -53,8 +53,8 @@ def test_training_that_ends_while_the_loss_falls():
         RULES["too_few_steps"](ended(FALLING[:90]))[0].confidence > RULES["too_few_steps"](ended(FALLING))[0].confidence
     )
     assert RULES["too_few_steps"](ended(LEARNED)) == [], "it has learned what there is"
-    assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_same=7.0)), "twenty more steps would gain"
-    assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_same=8.8)) == []
+    assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_after=7.0)), "twenty more steps would gain"
+    assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_after=8.8)) == []
 
 
 def test_networks_that_are_too_small():
@@ -62,7 +62,7 @@ def test_networks_that_are_too_small():
     assert "has 3 units" in finding.evidence
     assert RULES["underfitting_capacity"](ended(FLAT)) == []
     assert RULES["underfitting_capacity"](ended(FLAT[:60], widths=(30, 3))) == [], "after few steps nobody knows"
-    assert RULES["underfitting_capacity"](ended(FLAT, widths=(30, 3), late_start=9.0, late_same=7.0)) == []
+    assert RULES["underfitting_capacity"](ended(FLAT, widths=(30, 3), late_start=9.0, late_after=7.0)) == []
     dead = {"end_same": 9.0, "end_tenth": 9.0, "end_hundred": 9.0}
     assert RULES["underfitting_capacity"](ended(FLAT, widths=(30, 2), **dead)) == [], "no rate changes anything"
     assert RULES["underfitting_capacity"](ended(FLAT, widths=(30, 2), **dead | {"end_hundred": 8.9}))
