@@ -69,8 +69,9 @@ def harm_of(seen: Observation) -> Harm:
         low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))
         low = least if seen.loss.name == "poisson" else low  # which has no reference, and may be below 0
         values = [row["val_loss"] for row in seen.epochs if np.isfinite(row.get("val_loss", np.nan))]
-        # dropout and augmentation make the training loss the larger one; weights of classes too
-        judged_by = [end] if seen.plan.class_weight else [end, *values[-1:]]
+        # dropout makes the training loss the larger one; so do weights of classes, which validation does not have
+        drawn = seen.experiments.get("draws") and not seen.plan.class_weight
+        judged_by = [end, *values[-1:]] if drawn else [end]
         degree = (min(judged_by) - low) / (best - low)
         judged = values[-1] if values else 2 * end
         if reference is not None and reference > 0.95 * best and judged > 0.95 * best:

@@ -334,14 +334,15 @@ def confirmed(training: Training, seen: Observation, finding: Finding) -> Findin
 def verified(trainings: Sequence[Training], reports: Sequence[Any]) -> list[Any]:
     """The reports with the repair of each named cause tried, most confident first.
 
-    What a trial did not confirm cannot explain others away: those of its symptoms whose own repair helps are named.
+    What a trial did not confirm cannot explain others away: those of its symptoms are named whose own repair helps, or
+    that are still surer than it is.
     Where there is little harm it is a note itself.
     """
     result = []
     for training, report in zip(trainings, reports, strict=True):
         tried = [confirmed(training, report.observation, f) if f.kind == "named" else f for f in report.findings]
-        failed = {f.cause for f in tried if f.kind == "named" and f.confirmed is False and not f.certain}
-        tried = [_promoted(training, report.observation, f) if f.follows in failed else f for f in tried]
+        failed = {f.cause: f for f in tried if f.kind == "named" and f.confirmed is False and not f.certain}
+        tried = [_promoted(training, report.observation, f, failed.get(f.follows)) for f in tried]
         slight = report.harm.degree < 0.5 and not report.harm.diverged
         tried = [dataclasses.replace(f, kind="note") if slight and f.cause in failed else f for f in tried]
         named = sorted((f for f in tried if f.kind == "named"), key=lambda f: f.rank)
@@ -349,7 +350,10 @@ def verified(trainings: Sequence[Training], reports: Sequence[Any]) -> list[Any]
     return result
 
 
-def _promoted(training: Training, seen: Observation, finding: Finding) -> Finding:
-    """A symptom as a cause, where its own repair helps."""
+def _promoted(training: Training, seen: Observation, finding: Finding, above: Finding | None) -> Finding:
+    """A symptom as a cause, where its own repair helps, or where it is surer than `above`, which did not help."""
+    if above is None:
+        return finding
     tried = confirmed(training, seen, finding)
-    return dataclasses.replace(tried, kind="named", follows="") if tried.confirmed else finding
+    named = tried.confirmed or (tried.confirmed is False and tried.confidence > above.confidence)
+    return dataclasses.replace(tried, kind="named", follows="") if named else finding
