@@ -22,6 +22,7 @@ ELSEWHERE = {
     "leakage_duplicates",
     "leakage_feature",
     "batchnorm_mode",
+    "class_imbalance",
 }
 NAMED = 0.3  # of harm, from which on a mechanism is named
 NEEDED = {  # by those that a training with less harm may show
@@ -30,7 +31,6 @@ NEEDED = {  # by those that a training with less harm may show
     "overfitting": 9.0,
     "oscillation": 0.5,
     "dead_units": 0.5,
-    "class_imbalance": 0.1,
 }
 
 UNKNOWN = 0.8  # needed by what is told from curves alone, where nobody knows how much there is to learn

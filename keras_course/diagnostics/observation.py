@@ -17,6 +17,7 @@ class Variable:
     name: str  # its path in the Keras model, "dense/kernel", or what the script called it
     shape: tuple[int, ...]
     trainable: bool = True
+    trained_before: bool = False  # by an earlier training of the script
     layer: str = ""  # the unit that uses it
     initial: np.ndarray | None = None  # its value before the first step, when it has at most a million entries
     final: np.ndarray | None = None  # and when last seen

@@ -171,11 +171,21 @@ def first_inputs(seen: Observation) -> np.ndarray | None:
     """What entered the first linear operation in the first looks; None for what is looked up instead of weighed."""
     if seen.units and seen.units[0].kind == "embedding":
         return None
+    if seen.units and seen.units[0].kind == "recurrent" and seen.train is not None and not _scaled_inside(seen):
+        rows = seen.train.x  # what enters a cell is one step of it
+        fine = rows.dtype.kind == "f" and rows.ndim == 3 and len(rows) >= 32 and np.isfinite(rows).all()
+        return rows if fine else None
     few = [probe.x for probe in seen.probes[:64] if probe.x is not None and np.ndim(probe.x)]
     x = joined(few[: max(16, -(-32 // max(len(few[0]), 1)))] if few else [])  # of single rows 32
     if x is None or x.dtype.kind != "f" or x.ndim < 2 or len(x) < 32 or not np.isfinite(x).all():
         return None
     return x
+
+
+def _scaled_inside(seen: Observation) -> bool:
+    """Whether a layer in front may change the scale of the inputs."""
+    classes = {layer["class"] for layer in seen.layers}
+    return bool(classes & {"Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Lambda"})
 
 
 def inputs_not_scaled(seen: Observation) -> list[Finding]:
@@ -326,8 +336,12 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     parts = [np.ravel(batch) for batch in seen.stream if np.ndim(batch) == 1 or np.shape(batch)[1:] == (1,)]
     if takes_turns(parts):
         return []  # at the end of adversarial training nothing tells one kind from the other
-    repeats, conflicts, chance = _repeats(seen)
-    if repeats >= 30 and share_interval(conflicts, repeats)[0] > 0.5 * chance > 0.1:
+    repeats, conflicts, chance, different = _repeats(seen)
+    if (
+        different > max(20, 0.05 * (repeats + different))
+        and repeats >= 30
+        and share_interval(conflicts, repeats)[0] > 0.5 * chance > 0.1
+    ):
         text = f"of {repeats} inputs that came again {conflicts} had another label"
         return [_apart(text, 0.85)]
     data = None if _falls(seen) and not _learned_by_heart(seen) else rows_of(seen)
@@ -377,8 +391,9 @@ def _apart(text: str, confidence: float) -> Finding:
     return Finding(cause="labels_shuffled_apart", confidence=confidence, evidence=text, tag="inputs/images")
 
 
-def _repeats(seen: Observation) -> tuple[int, int, float]:
-    """How many inputs of the looks had come before, how many of these with another class, and how many by chance."""
+def _repeats(seen: Observation) -> tuple[int, int, float, int]:
+    """How many inputs of the looks had come before, how many of these with another class, how many by chance; and how
+    many different inputs there are: where these are few, the inputs have lost what they were to say."""
     known: dict[int, int] = {}
     repeats = conflicts = 0
     for probe in seen.probes:
@@ -389,7 +404,7 @@ def _repeats(seen: Observation) -> tuple[int, int, float]:
             repeats += key in known
             conflicts += known.setdefault(key, label) != label
     counts = np.unique(list(known.values()), return_counts=True)[1] if known else np.ones(1)
-    return repeats, conflicts, float(1 - np.sum((counts / counts.sum()) ** 2))
+    return repeats, conflicts, float(1 - np.sum((counts / counts.sum()) ** 2)), len(known)
 
 
 def several_inputs(seen: Observation) -> bool:

@@ -17,7 +17,7 @@ def rate_too_high(seen: Observation) -> list[Finding]:
     """
     e = seen.experiments
     if "end_same" not in e:
-        return _thrown_away(seen) or _rate_by_updates(seen)
+        return _beyond_reason(seen) or _thrown_away(seen) or _rate_by_updates(seen)
     worst, start, same = e["probe_worst"], e["probe_start"], e["end_same"]
     slower = {
         word: e[f"end_{word}"] for word in ("tenth", "hundredth", "thousandth", "millionth") if f"end_{word}" in e
@@ -39,6 +39,16 @@ def rate_too_high(seen: Observation) -> list[Finding]:
             line=seen.line,
         )
     ]
+
+
+def _beyond_reason(seen: Observation) -> list[Finding]:
+    """Steps whose length is the rate itself, whatever the gradient: at a rate of 1 or more, and with a kernel that one
+    of the first steps makes ten times as large, no first weights are left. Certain, also where the loss has no name."""
+    rate, largest = seen.optimizer.rate or 0, _largest_change(seen)
+    if not (rate >= 1 and largest > 10 and seen.optimizer.name in ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop")):
+        return []
+    text = f"{seen.optimizer.name} at a rate of {rate:.3g} changed a weight matrix by {largest:.0%} of its norm at once"
+    return [Finding(cause="learning_rate_too_high", confidence=0.95, certain=True, step=0, tag="loss", evidence=text)]
 
 
 def _rate_by_updates(seen: Observation) -> list[Finding]:
@@ -114,7 +124,8 @@ def rate_too_low(seen: Observation) -> list[Finding]:
 
 def _barely_moved(seen: Observation) -> list[Finding]:
     """At the end no weight matrix is further from its first values than 1 % of its norm, after 20 steps or more, and a
-    rate a hundred and a thousand times as high gains more and more from there: 3 % of the loss in twenty steps."""
+    rate a hundred and a thousand times as high gains more and more from there, 3 % of the loss in twenty steps; or the
+    network learns eight examples by heart with Adam, so that nothing keeps it from learning but its steps."""
     e = seen.experiments
     moved = [
         float(np.linalg.norm(v.final - v.initial)) / float(np.linalg.norm(v.initial))
@@ -124,12 +135,17 @@ def _barely_moved(seen: Observation) -> list[Finding]:
     if not moved or max(moved) >= 0.01 or seen.steps is None or seen.steps.count < 20 or "late_thousand" not in e:
         return []
     same, hundred, thousand = e["late_same"], e["late_hundred"], e["late_thousand"]
-    if not thousand < hundred < same or same - thousand < 0.03 * abs(same):
+    gains = thousand < hundred < same and same - thousand >= 0.03 * abs(same)
+    learns = e.get("few_end", np.inf) < 0.1 * e.get("few_start", 0.0)
+    if not (gains or (learns and max(moved) < 0.002)):
         return []
-    text = (
-        f"after {seen.steps.count} steps no weight matrix has moved by more than {max(moved):.2g} of its norm (below "
-        f"0.01), and twenty further steps at a thousand times the rate end at {thousand:.3g} against {same:.3g}"
-    )
+    text = f"after {seen.steps.count} steps no weight matrix has moved by more than {max(moved):.2g} of its norm"
+    if gains:
+        text += f" (below 0.01), and twenty further steps at a thousand times the rate end at {thousand:.3g} against "
+        text += f"{same:.3g}"
+    else:
+        text += f" (below 0.002), and Adam takes the loss of eight examples from {e['few_start']:.3g} to "
+        text += f"{e['few_end']:.3g}"
     return [Finding(cause="learning_rate_too_low", confidence=0.85, step=0, tag="update_ratio", evidence=text)]
 
 
@@ -183,7 +199,8 @@ def _would_go_on(e: dict[str, float]) -> bool:
 def schedule_wrong(seen: Observation) -> list[Finding]:
     """The schedule is over before training is, or warms up for all of it.
 
-    Threshold: below 1 % of its peak before half of the planned steps, or its peak at the very last one: arithmetic.
+    Threshold: below 1 % of its peak before half of the planned steps (certain before a quarter), or its peak at the
+    very last one: arithmetic.
     Must not trigger: a decay that is low in the last part. Source: taxonomy row 33.
     """
     rates = seen.optimizer.schedule
@@ -201,7 +218,10 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
         text = f"the warm-up takes all {len(rates)} planned steps"
     else:
         return []
-    return [Finding(cause="lr_schedule_wrong", confidence=0.9, tag="epoch/learning_rate", evidence=text)]
+    early = half < len(rates) / 4  # as of a schedule that counts epochs where steps are meant
+    return [
+        Finding(cause="lr_schedule_wrong", confidence=0.95, certain=early, tag="epoch/learning_rate", evidence=text)
+    ]
 
 
 def exploding(seen: Observation) -> list[Finding]:

@@ -58,9 +58,9 @@ def data_sorted(seen: Observation) -> list[Finding]:
 
     Threshold: the entropy of the labels within the first batches is below 0.8 of that of batches drawn at random, and
     more than 5 standard deviations of chance below. On 1,797 sorted digits in batches of 32: no shuffle .04, a buffer
-    of 10 .06, of 100 .32, of 500 .75, of 900 .90, a full shuffle 1.01. A note for real targets unless they only rise or
-    only fall: series in order are meant so. Must stay silent: batches of one kind in turn, as adversarial training has
-    them; `fit` on arrays, which shuffles. Source: row 16 of the taxonomy.
+    of 10 .06, of 100 .32, of 500 .75, of 900 .90, a full shuffle 1.01. A note for real targets unless they, or inputs
+    of one number, only rise or only fall: series in order are meant so. Must stay silent: batches of one kind in turn,
+    as adversarial training has them; `fit` on arrays, which shuffles. Source: row 16 of the taxonomy.
     """
     found = _mixing(seen)
     if found is None or _shuffles(seen):
@@ -79,9 +79,13 @@ def data_sorted(seen: Observation) -> list[Finding]:
 
 
 def _monotone(seen: Observation) -> bool:
-    y = joined(seen.stream)
-    steps = np.diff(y.reshape(-1)) if y is not None else np.zeros(1)
-    return bool(max(np.mean(steps >= 0), np.mean(steps <= 0)) > 0.98)
+    """Whether the targets only rise or only fall, or the inputs do where each is a single number."""
+    x = joined([p.x for p in seen.probes if p.step < 32 and p.x is not None and np.ndim(p.x) and np.size(p.x[:1]) == 1])
+    for values in (joined(seen.stream), x):
+        steps = np.diff(values.reshape(-1)) if values is not None else np.zeros(1)
+        if len(steps) > 20 and np.any(steps) and max(np.mean(steps >= 0), np.mean(steps <= 0)) > 0.98:
+            return True
+    return False
 
 
 def _shuffles(seen: Observation) -> list[Stage]:

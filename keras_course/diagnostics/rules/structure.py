@@ -80,7 +80,7 @@ def init_scale(seen: Observation) -> list[Finding]:
     Threshold: the product of the gains of all hidden layers is above 8 or below 1/8 where nothing normalises; a gain is
     the weights' root mean square against He's (Glorot's where there is no rectifier). Layers within a factor of 1.5 of
     their own rule, or of 1.1 of Glorot's or LeCun's, count as 1: a default is nobody's mistake, and must not make up
-    for one. A fresh initialisation that repairs makes it surer.
+    for one. A fresh initialisation that repairs makes it surer, and 3 enough for 8.
     Must not trigger: nets with normalisation; a single wide layer; a net that has been trained before.
     Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2.
     """
@@ -93,10 +93,11 @@ def init_scale(seen: Observation) -> list[Finding]:
         return []
     off = [(u, k, g) for u, k, g in gains if not 1 / 1.5 < g < 1.5 and not _by_default(k)]
     total = float(np.prod([max(g, 1e-9) for _, _, g in off])) if off else 1.0
-    if not (total > 8 or total < 1 / 8):
+    repaired = seen.experiments.get("end_fresh", np.nan) < REPAIRED * seen.experiments.get("end_same", np.nan)
+    bound = 3 if repaired else 8
+    if not off or 1 / bound <= total <= bound:
         return []
     unit, kernel, gain = max(off, key=lambda row: abs(np.log(max(row[2], 1e-9))))
-    repaired = seen.experiments.get("end_fresh", np.nan) < REPAIRED * seen.experiments.get("end_same", np.nan)
     return [
         Finding(
             cause="init_scale",
@@ -105,8 +106,7 @@ def init_scale(seen: Observation) -> list[Finding]:
             step=0,
             tag=f"weights/{kernel.name}",
             evidence=f"the first weights of {len(off)} layers multiply the signal by {total:.3g} in all (within "
-            f"1/8 and 8 "
-            f"is sound), most {unit.name} with {gain:.3g} times the spread that keeps its size",
+            f"1/{bound} and {bound} is sound), most {unit.name} with {gain:.3g} times the spread that keeps its size",
             file=unit.file,
             line=unit.line,
         )
@@ -149,7 +149,8 @@ def frozen(seen: Observation) -> list[Finding]:
 
     Threshold: no gradient at all for any weight (certain) or for one in every kept step, or the head, or 99 % of all
     weights, not trainable.
-    Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note).
+    Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note): its weights are far from
+    fresh ones, or an earlier training of the script changed them.
     Source: taxonomy row 26.
     """
     found = []
@@ -196,7 +197,7 @@ def frozen(seen: Observation) -> list[Finding]:
         )
     elif fixed:
         share = sum(np.prod(k.shape) for _, k in fixed) / sum(np.prod(k.shape) for _, k in pairs)
-        fresh = all(k.initial is None or gain_of(u, k) < 1.5 for u, k in fixed)
+        fresh = all((k.initial is None or gain_of(u, k) < 1.5) and not k.trained_before for u, k in fixed)
         found.append(
             Finding(
                 cause="frozen_or_disconnected",
