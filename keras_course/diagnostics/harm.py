@@ -156,13 +156,14 @@ def _falling(losses: np.ndarray) -> bool:
 
 
 def targets_of(seen: Observation) -> np.ndarray | None:
-    """The targets of the training: of its data, else of the batches that were seen."""
-    if seen.train is not None and seen.train.y is not None:
-        return seen.train.y
+    """The targets of the training: of its data, else, or where the loss saw something else, of looks at its batches."""
     # of looks from the whole training, since the targets of a stream may drift
     parts = [np.asarray(y) for y in [p.y for p in seen.probes] or seen.stream if y is not None and np.ndim(y)]
-    shapes = {p.shape[1:] for p in parts}
-    return np.concatenate(parts) if parts and len(shapes) == 1 else None
+    looked = np.concatenate(parts) if parts and len({p.shape[1:] for p in parts}) == 1 else None
+    stored = seen.train.y if seen.train is not None else None
+    if stored is None or (looked is not None and looked[:1].size != stored[:1].size):
+        return looked
+    return stored
 
 
 def baseline_of(seen: Observation) -> float | None:

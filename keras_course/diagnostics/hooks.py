@@ -67,6 +67,11 @@ class Monitor:
 
     # Tapes
 
+    def _add(self, training: Training) -> None:
+        """One more training, which knows what those before it have changed."""
+        training.earlier = {id(v.handle) for t in self.trainings for v in t.variables}
+        self.trainings.append(training)
+
     def enter(self, tape: Any) -> None:
         recording = None
         if tf.executing_eagerly() and not getattr(self.local, "recording", None):
@@ -127,7 +132,7 @@ class Monitor:
             training.adopt(older)
         if not training.facts and self.datasets:
             training.dataset = self.datasets[-1]
-        self.trainings.append(training)
+        self._add(training)
         return training
 
     def _facts(self, key: frozenset[int]) -> dict[str, Any] | None:
@@ -149,7 +154,7 @@ class Monitor:
             older.close()
             training = Training(older.variables, facts=facts, site=facts["site"])
             training.adopt(older)
-            self.trainings.append(training)
+            self._add(training)
         elif getattr(model, "train_function", None) is not None:
             model.train_function = None  # it was traced before anybody watched
         self.fits.append(facts)
@@ -158,7 +163,7 @@ class Monitor:
         finally:
             self.fits.pop()
             if not any(training.facts is facts for training in self.trainings):
-                self.trainings.append(Training([], facts=facts, site=facts["site"]))
+                self._add(Training([], facts=facts, site=facts["site"]))
             for training in self.trainings:
                 if training.facts is facts:
                     training.close()

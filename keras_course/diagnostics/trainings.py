@@ -36,7 +36,7 @@ class Training:
         self.model: keras.Model | None = facts["model"] if facts else None
         self.entering: tf.TensorSpec | None = None  # what the model was called with
         self.disconnected = False  # no weight has a gradient
-        self.earlier: set[int] = set()  # ids of what earlier trainings of the script have changed
+        self.earlier: set[int] = set()  # ids of the handles of what earlier trainings changed
         self.evaluating = False  # the model was called with training=False, or not told
         self.unseen: list[str] = []
         self.closed: Observation | None = None
@@ -289,7 +289,7 @@ class Training:
                 name=known[v],
                 shape=tuple(v.shape.as_list()),
                 trainable=id(v) in trained,
-                trained_before=id(v) in self.earlier,
+                trained_before=id(v.handle) in self.earlier,
                 layer=owner.get(known[v], known[v].rpartition("/")[0]),
                 initial=self.initial.get(id(v.handle)),
                 final=None if large else _numpy(v),

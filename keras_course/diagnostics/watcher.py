@@ -44,10 +44,6 @@ class Watch:
     def judge(self) -> list[Report]:
         """The verdict on every training, with experiments where there is harm. The last thing that is done."""
         kinds = {training.key for training in self.trainings if training.count}
-        before: set[int] = set()
-        for training in self.trainings:
-            training.earlier = set(before)
-            before |= training.key if training.count else set()
         self.reports = [examined(training, alone=len(kinds) < 2) for training in self.trainings]
         for training, report in zip(self.trainings, self.reports, strict=True):
             self._write(training, report, finished=True)

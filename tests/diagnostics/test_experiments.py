@@ -59,6 +59,18 @@ def test_superposition_is_tried_where_the_targets_are_floats_too():
         assert (found["superposition"] < 1e-4) == linear
 
 
+def test_a_head_that_hangs_on_another_input_says_nothing_of_superposition():
+    left, right = keras.Sequential([layers.Dense(4, "relu")]), keras.Sequential([layers.Dense(4, "relu")])
+    left.build((None, 5)), right.build((None, 5))
+
+    def towers(a, b):
+        return tf.reduce_mean(tf.square(left(a) - b[:, :4])) + tf.reduce_mean(tf.square(right(b)))
+
+    variables = [v.value for v in [*left.trainable_variables, *right.trainable_variables]]
+    (training,) = watched(lambda: loop(towers, variables, y=X[::-1].copy()))
+    assert experiments.superposition(experiments.replay_of(training), training.close(), training) == {}
+
+
 def test_eight_examples_are_learned_by_heart_unless_nothing_passes():
     good = tried([layers.Dense(16, "relu"), layers.Dense(3)])[0]
     assert good["few_end"] < 0.1 * good["few_start"]

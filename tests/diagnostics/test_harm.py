@@ -296,3 +296,18 @@ def test_targets_that_drift_are_those_of_the_whole_training():
     looks = [Probe(step=100 * i, y=np.full(4, float(i))) for i in range(4)]
     seen = Observation(name="m", loss=Loss(name=SQUARED), stream=[np.zeros(4)], probes=looks)
     assert baseline_of(seen) == pytest.approx(1.25)  # of 0, 1, 2 and 3
+
+
+def test_the_constant_of_a_huber_loss_is_the_best_there_is():
+    y = np.append(np.linspace(0, 4, 41), [90.0, 91.0])
+    tried = [float(np.mean(harm.huber(y - c))) for c in np.linspace(0, 6, 601)]
+    assert baseline_of(made("huber", y)) == pytest.approx(min(tried), rel=0.01)
+    np.testing.assert_allclose(harm.huber(np.array([-0.5, 3.0])), [0.125, 2.5])
+
+
+def test_pairs_inside_of_a_batch_are_judged_by_the_constant_alone():
+    y = np.arange(20)
+    looks = [Probe(step=i, x=RNG.normal(size=(20, 3)), y=y) for i in range(5)]
+    for end, degree in ((np.log(20), 1.0), (2.0, 0.0)):
+        seen = Observation(name="m", loss=Loss(name=SPARSE), steps=steps([end] * 40), probes=looks)
+        assert harm_of(seen).degree == pytest.approx(degree, abs=0.01)

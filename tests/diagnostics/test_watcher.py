@@ -231,3 +231,18 @@ def test_a_folder_gets_a_run_for_each_training(tmp_path):
         a_loop(True)()
     assert len(seen.reports) == 2
     assert {p.parent.name for p in tmp_path.rglob("*tfevents*")} == {"mine", "mine_2"}
+
+
+def test_what_an_earlier_training_changed_is_known_to_the_later_ones():
+    trunk, head = keras.layers.Dense(4, "relu"), keras.layers.Dense(2)
+    first = keras.Sequential([keras.Input((5,)), trunk, keras.layers.Dense(1)])
+    with watcher.watch() as seen:
+        first.compile("sgd", "mse")
+        first.fit(np.ones((20, 5)), np.ones(20), verbose=0)
+        trunk.trainable = False
+        second = keras.Sequential([keras.Input((5,)), trunk, head])
+        second.compile("sgd", "mse")
+        second.fit(np.ones((20, 5)), np.ones((20, 2)), verbose=0)
+    flags = [{v.shape: v.trained_before for v in r.observation.variables if len(v.shape) == 2} for r in seen.reports]
+    assert flags == [{(5, 4): False, (4, 1): False}, {(5, 4): True, (4, 2): False}]
+    assert [r.observation.alone for r in seen.reports] == [False, False]

@@ -66,12 +66,13 @@ def gain_of(unit: Unit, kernel: Variable) -> float:
 
 
 def _by_default(kernel: Variable) -> bool:
-    """Whether the spread of first weights is Glorot's or LeCun's, within a tenth."""
+    """Whether the spread of first weights is Glorot's or LeCun's, within a tenth and the chance of few weights."""
     assert kernel.initial is not None
     fan_in = float(np.prod(kernel.shape[:-1]))
     fan_out = float(np.prod(kernel.shape[:-2]) * kernel.shape[-1])
     size = float(np.sqrt(np.mean(np.square(kernel.initial.astype("float64")))))
-    return any(1 / 1.1 < size / rule < 1.1 for rule in (np.sqrt(2 / (fan_in + fan_out)), np.sqrt(1 / fan_in)))
+    within = 1.1 + 2 / np.sqrt(kernel.initial.size)
+    return any(1 / within < size / rule < within for rule in (np.sqrt(2 / (fan_in + fan_out)), np.sqrt(1 / fan_in)))
 
 
 def init_scale(seen: Observation) -> list[Finding]:

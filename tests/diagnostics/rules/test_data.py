@@ -232,6 +232,21 @@ def test_constant_labels_of_a_loop_are_certain_where_it_trains_all_there_is():
     assert causes(seen)[0] == set()
 
 
+def test_inputs_that_are_nearly_all_alike_are_not_called_shuffled():
+    flat = np.zeros_like(DIGITS)
+    flat[::2, 0] = 1e-3  # of 1,797 inputs two are different
+    seen = training(flat, LABELS, losses=STUCK, stored=False, looks=40)
+    assert "came again" not in " ".join(f.evidence for f in data.labels_shuffled_apart(seen))
+
+
+def test_the_inputs_of_a_recurrent_layer_are_those_of_the_data():
+    x = np.random.default_rng(0).normal(size=(200, 9, 3)) * [1, 50, 4000] + [0, 90, 0]
+    seen = training(x, LABELS[:200], entering=np.zeros((200, 3)), kind="recurrent")
+    assert [f.cause for f in data.inputs_not_scaled(seen)] == ["inputs_not_scaled"]
+    seen.layers = [{"class": "Normalization", "name": "n", "config": {}}]
+    assert data.inputs_not_scaled(seen) == []
+
+
 def test_inputs_that_come_again_with_another_label():
     seen = training(DIGITS[:200], LABELS[:200], looks=40, stored=False)
     assert causes(seen)[0] == set()

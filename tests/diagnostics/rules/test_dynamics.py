@@ -73,6 +73,29 @@ def test_a_rate_that_throws_the_first_weights_away_is_too_high(rate, ratio, blin
     assert bool(fires(HIGH, seen)) == fires_, "with steps that were tried again, too"
 
 
+@pytest.mark.parametrize(
+    ("name", "rate", "ratio", "fires_"),
+    [
+        ("Adam", 5.0, 30.0, True),
+        ("Adam", 0.5, 30.0, False),
+        ("Adam", 5.0, 2.0, False),
+        ("SGD", 5.0, 30.0, False),
+        ("Adadelta", 5.0, 30.0, False),
+    ],
+)
+def test_a_rate_beyond_reason_is_certain_without_a_name_of_the_loss(name, rate, ratio, fires_):
+    seen = Observation(name="m", steps=steps([2, 1.9, 1.8, 1.7, 1.6]), variables=[Variable(name="k", shape=(3, 4))])
+    seen.steps.update, seen.optimizer = seen.steps.weight * ratio, Optimizer(name=name, rate=rate)
+    assert [f.certain for f in RULES[HIGH](seen)] == [True] * fires_
+
+
+def test_a_schedule_that_is_over_at_once_is_certain():
+    for over, certain in ((10, True), (40, False)):
+        seen = Observation(name="m", optimizer=Optimizer(schedule=np.where(np.arange(100) < over, 0.1, 1e-5)))
+        (finding,) = RULES["lr_schedule_wrong"](seen)
+        assert finding.certain == certain
+
+
 SLOW = {"probe_same": 1.999, "probe_ten": 1.99, "probe_hundred": 1.9}
 
 
@@ -115,6 +138,8 @@ def test_a_rate_is_too_low_when_no_weight_moves_and_longer_steps_gain(moved, cou
     seen.variables = [Variable(name="k", shape=(5, 3), initial=first, final=first * (1 + moved))]
     seen.steps = steps(np.full(count, 0.7))
     assert bool(fires(LOW, seen)) == fires_
+    seen.experiments |= {"few_start": 0.7, "few_end": 0.01}  # it can learn by heart
+    assert bool(fires(LOW, seen)) == (fires_ or (moved < 0.002 and count >= 20))
 
 
 T = np.arange(100)

@@ -113,6 +113,14 @@ def test_legs_shuffled_apart_are_certain():
         assert [f.cause for f in found if f.certain] == ["labels_shuffled_apart"] * apart
 
 
+def test_numbers_in_order_are_sorted_where_each_input_is_one():
+    x = np.linspace(0, 9, 1200)[:, None].astype("float32")
+    seen = training(x, np.sin(x[:, 0]), loss=SQUARED, classes=1, shuffle=False, stored=False)
+    assert [f.kind for f in stream.data_sorted(seen)] == ["named"]
+    wide = training(np.repeat(x, 3, 1), np.sin(x[:, 0]), loss=SQUARED, classes=1, shuffle=False, stored=False)
+    assert [f.kind for f in stream.data_sorted(wide)] == ["note"]
+
+
 def test_pictures_of_two_domains_are_apart_only_as_input_and_target_of_fit():
     leg = [source(), shuffle(1797)]
     stages = [Stage(kind="zip", detail={"legs": [leg, leg], "apart": True, "alike": True}), Stage(kind="batch")]

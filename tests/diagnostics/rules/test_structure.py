@@ -94,6 +94,21 @@ def test_a_default_does_not_make_up_for_a_layer_that_is_off():
     assert finding.layer == "c"
 
 
+def test_a_trunk_that_the_script_trained_before_is_no_fault():
+    seen = net(1, 1, 1, trainable="c")
+    assert fires("frozen_or_disconnected", seen) == {"frozen_or_disconnected"}
+    for variable in seen.variables[:2]:
+        variable.trained_before = True
+    assert fires("frozen_or_disconnected", seen) == {"note: frozen_or_disconnected"}
+
+
+def test_less_is_off_where_fresh_weights_repair():
+    seen = net(1, 4, 1)
+    assert found("init_scale", seen) == []
+    seen.experiments = {"end_fresh": 0.5, "end_same": 2.0}
+    assert len(found("init_scale", seen)) == 1
+
+
 def test_scale_is_surer_when_a_fresh_start_repairs():
     seen = net(4, 2, 3, 1)
     (finding,) = found("init_scale", seen)
