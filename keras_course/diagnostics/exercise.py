@@ -163,13 +163,32 @@ def figures(result: Result) -> dict[str, Any]:
 
 
 def _evidence(events: dict[str, Events], tag: str) -> Any:
-    """The values of one tag in each run: images, or curves."""
+    """The values of one tag in each run: images, the last histograms, or curves."""
     from keras_course import plots
 
+    if tag.startswith("weights/"):
+        return _histograms(events, tag)
     if tag != "inputs/images":
         return _curves(events, tag)
     shown = {name: found[tag][1][0][:8] / 255 for name, found in events.items() if tag in found}
     return plots.images(list(shown.values()), row_labels=list(shown), title=tag)
+
+
+def _histograms(events: dict[str, Events], tag: str) -> Any:
+    """The last histogram of each run, as shares of the weights: those of equal weights have a single bar."""
+    from keras_course import plots
+
+    drawing, axes = plots.figure()
+    for name, found in events.items():
+        if tag in found:
+            left, right, count = found[tag][1][-1].T
+            some = count > 0
+            share, middle = count[some] / count.sum(), (left + right)[some] / 2
+            line = axes.plot(middle, share, ".-", label=name.replace("_", " "), linewidth=1)[0]
+            axes.vlines(middle, 0, share, color=line.get_color(), linewidth=1)
+    axes.set(xlabel=tag, ylabel="share of the weights at the end", ylim=(0, None))
+    axes.legend(frameon=False, fontsize="small")
+    return drawing
 
 
 def _curves(events: dict[str, Events], tag: str) -> Any:

@@ -88,3 +88,13 @@ def test_what_is_still_to_be_written_is_left_out_and_said(compared):
 def test_a_script_that_trains_nothing_is_refused(tmp_path):
     with pytest.raises(InputError, match="folder"):
         exercise.recorded(lambda: None, tmp_path)
+
+
+def test_evidence_in_weights_is_drawn_as_the_last_histogram_of_each_run():
+    bars = np.array([[0.0, 0.1, 6.0], [0.1, 0.2, 0.0], [0.2, 0.4, 2.0]])
+    first = np.array([[0.0, 0.4, 8.0]] * 3)
+    events = {"script": {"weights/a": (np.array([0, 9]), np.stack([first, bars]))}, "repaired": {}}
+    (axes,) = exercise._evidence(events, "weights/a").axes
+    (line,) = axes.lines
+    np.testing.assert_allclose(line.get_xydata(), [[0.05, 0.75], [0.3, 0.25]])
+    assert axes.get_xlabel() == "weights/a"
