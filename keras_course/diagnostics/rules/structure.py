@@ -55,11 +55,15 @@ def symmetric_init(seen: Observation) -> list[Finding]:
     return found[:1]
 
 
+def fans(kernel: Variable) -> tuple[float, float]:
+    """How many values each unit takes in, and to how many each value goes."""
+    return float(np.prod(kernel.shape[:-1])), float(np.prod(kernel.shape[:-2]) * kernel.shape[-1])
+
+
 def gain_of(unit: Unit, kernel: Variable) -> float:
     """The spread of first weights against what keeps a signal's size: √(2 / fan-in) before ReLU, else Glorot's."""
     assert kernel.initial is not None
-    fan_in = float(np.prod(kernel.shape[:-1]))
-    fan_out = float(np.prod(kernel.shape[:-2]) * kernel.shape[-1])
+    fan_in, fan_out = fans(kernel)
     rectified = unit.activation in ("relu", "relu6", "leaky_relu", "elu", "gelu", "swish")
     right = np.sqrt(2 / fan_in) if rectified else np.sqrt(2 / (fan_in + fan_out))
     return float(np.sqrt(np.mean(np.square(kernel.initial.astype("float64")))) / right)
@@ -68,8 +72,7 @@ def gain_of(unit: Unit, kernel: Variable) -> float:
 def _by_default(kernel: Variable) -> bool:
     """Whether the spread of first weights is Glorot's or LeCun's, within a tenth and the chance of few weights."""
     assert kernel.initial is not None
-    fan_in = float(np.prod(kernel.shape[:-1]))
-    fan_out = float(np.prod(kernel.shape[:-2]) * kernel.shape[-1])
+    fan_in, fan_out = fans(kernel)
     size = float(np.sqrt(np.mean(np.square(kernel.initial.astype("float64")))))
     within = 1.1 + 2 / np.sqrt(kernel.initial.size)
     return any(1 / within < size / rule < within for rule in (np.sqrt(2 / (fan_in + fan_out)), np.sqrt(1 / fan_in)))
