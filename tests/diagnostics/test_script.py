@@ -130,10 +130,11 @@ def test_a_script_that_dies_in_its_first_step_is_not_healthy(write, capsys):
     content = json.loads(script.as_json(outcome))
     assert content["healthy"] is False
     assert content["findings"][0]["cause"] == "frozen_or_disconnected"
-    broken = script.diagnose(
-        write(HEAD.replace("for i in range(STEPS):", "for i in range(0):") + "raise SystemExit(3)")
-    )
+    text = HEAD.replace("    return loss", "    raise ValueError('while the step is traced')")
+    broken = script.diagnose(write(text))
     capsys.readouterr()
+    assert [r.observation.steps.count for r in broken.reports] == [0]
+    assert "not judged; no step was finished" in script.summary(broken)
     assert json.loads(script.as_json(broken))["healthy"] is None
 
 
