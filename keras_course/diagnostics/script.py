@@ -9,11 +9,13 @@ import importlib.abc
 import importlib.util
 import os
 import runpy
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,7 +156,8 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
     sys.argv, sys.path[0:0] = [str(file), *arguments], [str(file.parent)]
     session.running = True
     try:
-        runpy.run_path(str(file), run_name="__main__")
+        with interruptible() if session.max_steps or session.stop_early else nullcontext():
+            runpy.run_path(str(file), run_name="__main__")
     except SystemExit as error:
         return _status(error)
     except KeyboardInterrupt:
@@ -169,6 +172,21 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
         sys.argv, sys.path[:] = kept[0], kept[1]
         os.chdir(kept[2])
     return 0
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Lets `_thread.interrupt_main` end what runs here, also in a job of the background, where SIGINT is ignored."""
+    ignored = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    )
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _status(error: SystemExit) -> int:

@@ -12,7 +12,7 @@ from tests.tuning import made
 import grpc
 import pytest
 
-STRIDES = {"random": 13, "grid": 19, "hyperband": 17, "bayesian": 29}  # of the moments; each trial writes some twenty
+STRIDES = {"random": 13, "grid": 19, "hyperband": 17, "bayesian": 23}  # of the moments; each trial writes some twenty
 
 
 @pytest.mark.parametrize("method", STRIDES)

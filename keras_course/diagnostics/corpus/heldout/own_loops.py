@@ -319,9 +319,9 @@ class Trainer:
 
     def fit(self, x, y, epochs, batch):
         for epoch in range(epochs):
-            order = rng.permutation(len(x))
+            shuffled = rng.permutation(len(x))
             for count, start in enumerate(range(0, len(x), batch)):
-                rows = order[start:start + batch]
+                rows = shuffled[start:start + batch]
                 loss = self.accumulate(x[rows], y[rows])
                 if (count + 1) % self.every == 0:
                     self.flush()
