@@ -60,6 +60,12 @@ class Report:
         return [f for f in self.findings if f.kind == "named"]
 
     @property
+    def judged(self) -> bool:
+        """Whether there is something to judge by: a cause, or a step that was finished."""
+        steps = self.observation.steps
+        return bool(self.named) or steps is None or steps.count > 0
+
+    @property
     def healthy(self) -> bool:
         """No cause is named, and the loss is better than that of a constant by more than a tenth of the way."""
         return not self.named and not self.unexplained
@@ -118,9 +124,7 @@ def _explained(found: list[Finding]) -> list[Finding]:
     roots = _roots(named, upstream)
     kept = [finding for place, finding in enumerate(named) if place in roots]
     demoted = [
-        dataclasses.replace(
-            finding, kind="note", evidence=f"{finding.evidence} (follows from {above[0].cause})", follows=above[0].cause
-        )
+        dataclasses.replace(finding, kind="note", follows=above[0].cause)
         for place, (finding, above) in enumerate(zip(named, upstream, strict=True))
         if place not in roots
     ]

@@ -1,6 +1,7 @@
 """Whether a training is harmed: how much of what a simple model learns from the same data it has learned."""
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from keras_course.diagnostics.seen import quantities, rows_of
 from keras_course.diagnostics.statistics import keys
 
 import numpy as np
+from scipy import special
 
 ROWS = 1500
 COLUMNS = 4096
@@ -37,15 +39,12 @@ class Harm:
 CROSS = ("sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy")
 SQUARED, ABSOLUTE, HUBER = "mean_squared_error", "mean_absolute_error", "huber"
 
-
-def huber(rest: np.ndarray) -> np.ndarray:
-    """Huber (1964), with Keras's own delta of 1."""
-    size = np.abs(rest)
-    return np.where(size <= 1, 0.5 * rest**2, size - 0.5)
-
-
-# What a difference between prediction and target costs.
-COSTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {SQUARED: np.square, ABSOLUTE: np.abs, HUBER: huber}
+# What a difference between prediction and target costs; Huber's with Keras's own delta.
+COSTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    SQUARED: np.square,
+    ABSOLUTE: np.abs,
+    HUBER: functools.partial(special.huber, 1.0),
+}
 
 
 def harm_of(seen: Observation) -> Harm:

@@ -32,10 +32,6 @@ class Case:
     replay: Replay
     rate: float
 
-    def place(self, tensor: Any) -> int | None:
-        """Where a tensor stands in the batches."""
-        return self.replay.place(tensor)
-
 
 @dataclasses.dataclass(kw_only=True)
 class Repair:
@@ -142,7 +138,7 @@ def _changed(case: Case, place: int | None, change: Callable[[np.ndarray], np.nd
 
 
 def standard_inputs(case: Case) -> list[Repair]:
-    place = case.place(case.replay.forward.found[0].entering if case.replay.forward.found else None)
+    place = case.replay.place(case.replay.forward.found[0].entering if case.replay.forward.found else None)
     if place is None or case.replay.batches[0][place].dtype.kind != "f":
         return []
     rows = np.concatenate([b[place].reshape(-1, b[place].shape[-1]) for b in case.replay.batches]).astype("float64")
@@ -162,7 +158,7 @@ def without_gaps(case: Case) -> list[Repair]:
 
 
 def standard_targets(case: Case) -> list[Repair]:
-    place = case.place(case.replay.forward.targets)
+    place = case.replay.place(case.replay.forward.targets)
     if place is None or case.replay.batches[0][place].dtype.kind != "f":
         return []
     rows = np.concatenate([b[place].reshape(-1) for b in case.replay.batches]).astype("float64")
@@ -193,7 +189,7 @@ def _labels(replay: Replay) -> Any:
 def logits_loss(case: Case) -> list[Repair]:
     """The cross-entropy of the prediction taken as logits, or of what entered its softmax or sigmoid."""
     name, targets = case.seen.loss.name, case.replay.forward.targets
-    if case.place(targets) is None or case.replay.forward.prediction is None:
+    if case.replay.place(targets) is None or case.replay.forward.prediction is None:
         return []
 
     def loss(replay: Replay) -> Any:
@@ -215,7 +211,7 @@ def logits_loss(case: Case) -> list[Repair]:
 
 def linear_output(case: Case) -> list[Repair]:
     """The squared error of what enters the output's activation, with a rate that its size asks for."""
-    if case.place(case.replay.forward.targets) is None or case.replay.forward.prediction is None:
+    if case.replay.place(case.replay.forward.targets) is None or case.replay.forward.prediction is None:
         return []
 
     def loss(replay: Replay) -> Any:
@@ -271,7 +267,7 @@ def try_repair(case: Case, repair: Repair) -> Trial:
     judge = repaired if repair.loss else case.replay
     fed = repair.batches or case.replay.batches
     with_repair = repaired.train(
-        _optimizer(case, case.rate * repair.rate),
+        rule_of(case.training, case.seen, case.rate * repair.rate),
         steps=STEPS,
         batches=fed,
         start=repair.start(repaired) if repair.start else None,
@@ -293,16 +289,12 @@ def try_repair(case: Case, repair: Repair) -> Trial:
     )
 
 
-def _optimizer(case: Case, rate: float) -> Any:
-    return rule_of(case.training, case.seen, rate)
-
-
 def _without(case: Case, repair: Repair) -> dict[str, np.ndarray]:
     """The weights behind the steps as they were."""
     if repair.still:
         return case.replay.start
     rate = case.rate * (repair.rate if repair.alike else 1.0)
-    return case.replay.train(_optimizer(case, rate), steps=STEPS, sign=repair.sign).weights
+    return case.replay.train(rule_of(case.training, case.seen, rate), steps=STEPS, sign=repair.sign).weights
 
 
 def confirmed(training: Training, seen: Observation, finding: Finding) -> Finding:

@@ -181,3 +181,8 @@ class Finding:
     def rank(self) -> tuple[bool, float]:
         """Its place by: what a trial did not confirm stands behind, unless it is certain; then by confidence."""
         return self.confirmed is False and not self.certain, -self.confidence
+
+    @property
+    def said(self) -> str:
+        """The evidence as it is shown."""
+        return f"{self.evidence} (follows from {self.follows})" if self.follows else self.evidence

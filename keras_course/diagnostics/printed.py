@@ -13,15 +13,19 @@ FIELDS = ("cause", "kind", "confidence", "confirmed", "layer", "step", "evidence
 def plain(finding: Finding) -> dict[str, Any]:
     """A finding with the fields that JSON shows; empty ones are null."""
     values = dataclasses.asdict(finding)
+    values["evidence"] = finding.said
     return {name: None if values[name] == "" else values[name] for name in FIELDS}
 
 
 def as_dict(reports: Sequence[Report]) -> dict[str, Any]:
-    """All runs; the first level has the findings of the run that is worst off, in their order."""
+    """All runs; the first level has the findings of the run that is worst off, in their order.
+
+    `healthy` is null where no step was finished.
+    """
     runs = [
         {
             "name": report.observation.name,
-            "healthy": report.healthy,
+            "healthy": report.healthy if report.judged else None,
             "harm": round(report.harm.degree, 3),
             "steps": report.observation.steps.count if report.observation.steps is not None else 0,
             "findings": [plain(f) for f in report.findings],
@@ -29,10 +33,11 @@ def as_dict(reports: Sequence[Report]) -> dict[str, Any]:
         }
         for report in reports
     ]
+    sound = all(report.healthy for report in reports)
     named = sorted((f for r in reports for f in r.named), key=lambda f: f.rank)
     notes = [f for r in reports for f in r.findings if f.kind == "note"]
     return {
-        "healthy": all(report.healthy for report in reports),
+        "healthy": None if sound and not all(report.judged for report in reports) else sound,
         "findings": [plain(f) for f in [*named, *notes]],
         "runs": runs,
     }
@@ -47,13 +52,13 @@ def as_text(reports: Sequence[Report]) -> str:
         lines.append(f"{seen.name} ({seen.interface}, {count} steps): " + _headline(report))
         for number, finding in enumerate(report.named, 1):
             lines += _named(number, finding)
-        lines += [f"   note: {f.cause}: {f.evidence}" for f in report.findings if f.kind == "note"]
+        lines += [f"   note: {f.cause}: {f.said}" for f in report.findings if f.kind == "note"]
         lines += [f"   not watched: {sentence}" for sentence in seen.unseen]
     return "\n".join(lines)
 
 
 def _headline(report: Report) -> str:
-    if report.healthy and report.observation.steps is not None and not report.observation.steps.count:
+    if not report.judged:
         return "not judged; no step was finished"
     if report.healthy:
         return f"healthy; {report.harm.sentence}"
@@ -70,4 +75,4 @@ def _named(number: int, finding: Finding) -> list[str]:
     confirmed = {True: "confirmed", False: "not confirmed", None: ""}[finding.confirmed]
     sure = ", ".join(x for x in (f"{finding.confidence:.0%}", confirmed) if x)
     lines = [f"{number}. {finding.cause} ({sure})" + (f"  {place}" if place else "")]
-    return [*lines, f"   seen:   {finding.evidence}", f"   repair: {finding.repair}"]
+    return [*lines, f"   seen:   {finding.said}", f"   repair: {finding.repair}"]

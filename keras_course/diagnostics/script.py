@@ -80,14 +80,13 @@ def summary(outcome: Outcome) -> str:
 
 
 def as_json(outcome: Outcome) -> str:
-    """The outcome as JSON; `healthy` is null when no training was seen, or the script failed before its first step."""
+    """The outcome as JSON; `healthy` is null when no training was seen."""
     import json
 
     from keras_course.diagnostics import printed
 
     content = printed.as_dict(outcome.reports) | {"status": outcome.status, "stopped": outcome.stopped or None}
-    begun = any(run["steps"] for run in content["runs"])
-    if not outcome.reports or (outcome.status and not begun and content["healthy"]):
+    if not outcome.reports:
         content["healthy"] = None
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 

@@ -47,14 +47,14 @@ def as_markdown(seen: Observation, findings: list[Finding], *, finished: bool) -
     if findings:
         lines += ["| confidence | cause | where | evidence | repair |", "| --- | --- | --- | --- | --- |"]
     for finding in ranked(findings):
-        cells = [f"{finding.confidence:.2f}", _cause(finding), _where(finding), finding.evidence, _repair(finding)]
+        cells = [f"{finding.confidence:.2f}", _cause(finding), _where(finding), finding.said, _repair(finding)]
         lines.append("| " + " | ".join(_plain(cell) for cell in cells) + " |")
     return "\n".join(lines)
 
 
 def ranked(findings: list[Finding]) -> list[Finding]:
-    """Causes before notes, each by falling confidence."""
-    return sorted(findings, key=lambda finding: (finding.kind != "named", -finding.confidence))
+    """Causes before notes, each by its rank."""
+    return sorted(findings, key=lambda finding: (finding.kind != "named", finding.rank))
 
 
 def _units(seen: Observation) -> list[dict[str, Any]]:
@@ -74,7 +74,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "what": cause.what if cause else "",
         "kind": finding.kind,
         "confidence": _finite(finding.confidence),
-        "evidence": finding.evidence,
+        "evidence": finding.said,
         "layer": finding.layer,
         "step": finding.step,
         "tag": finding.tag,

@@ -74,7 +74,7 @@ def test_a_cause_explains_its_symptoms(judged):
     assert symptom.cause in CAUSES[cause.cause].explains
     report = judged(symptom, cause)
     assert named(report) == ["learning_rate_too_high"]
-    assert report.findings[1].evidence == "a norm of 1e9 (follows from learning_rate_too_high)"
+    assert report.findings[1].said == "a norm of 1e9 (follows from learning_rate_too_high)"
     assert named(judged(symptom)) == ["exploding_gradient"], "alone it is all that is known"
 
 

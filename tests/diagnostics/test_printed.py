@@ -74,3 +74,20 @@ def test_text_says_what_was_not_watched():
     one = report(degree=0.1)
     one.observation.unseen.append("Steps of another process.")
     assert as_text([one]).endswith("not watched: Steps of another process.")
+
+
+def test_without_a_finished_step_nothing_is_judged_unless_a_cause_is_certain():
+    unfinished = report(degree=0.1)
+    unfinished.observation.steps.count = 0
+    content = as_dict([report(degree=0.1), unfinished])
+    assert (content["healthy"], [run["healthy"] for run in content["runs"]]) == (None, [True, None])
+    assert "not judged; no step was finished" in as_text([unfinished])
+    assert as_dict([report(FINDING), unfinished])["healthy"] is False
+    unfinished.findings = [Finding(cause="frozen_or_disconnected", certain=True)]
+    assert as_dict([unfinished])["healthy"] is False
+
+
+def test_what_a_symptom_follows_from_is_said_with_its_evidence():
+    note = Finding(cause="dead_units", kind="note", evidence="97 % are silent", follows="init_scale")
+    assert as_dict([report(note)])["findings"][0]["evidence"] == "97 % are silent (follows from init_scale)"
+    assert "97 % are silent (follows from init_scale)" in as_text([report(note)])

@@ -17,6 +17,12 @@ def test_causes_come_before_notes_and_each_by_confidence():
     assert [finding.cause for finding in found] == ["c", "b", "d", "a"]
 
 
+def test_a_cause_that_a_trial_did_not_confirm_comes_behind():
+    given = [("a", 0.9, False, False), ("b", 0.4, None, False), ("c", 0.6, False, True)]
+    found = verdict.ranked([Finding(cause=c, confidence=p, confirmed=k, certain=s) for c, p, k, s in given])
+    assert [finding.cause for finding in found] == ["c", "b", "a"]
+
+
 @pytest.mark.parametrize(
     ("findings", "finished", "expected"),
     [

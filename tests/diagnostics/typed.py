@@ -1,6 +1,6 @@
 """Observations typed by hand: what a training on given data would have shown."""
 
-from keras_course.diagnostics.observation import Data, Loss, Observation, Optimizer, Plan, Probe, Steps, Unit
+from keras_course.diagnostics.observation import Data, Loss, Observation, Optimizer, Plan, Probe, Steps, Unit, Variable
 
 import numpy as np
 
@@ -66,6 +66,35 @@ def training(
         steps=steps(losses),
         **({"plan": Plan(epochs=5, batch_size=batch), "optimizer": Optimizer(name="Adam", rate=0.001)} | named),
     )
+
+
+def net(*spreads, activation="relu", width=40, final=None, normalised=False, trainable=True, **more):
+    """Dense layers a, b, ... whose first weights have these spreads against He's; the last one is the head."""
+    units, variables = [], []
+    for i, spread in enumerate(spreads):
+        name, head = "abcdefgh"[i], i == len(spreads) - 1
+        first = (RNG.normal(size=(width, width)) * spread * np.sqrt(2 / width)).astype("float32")
+        last = first + 0.01 * RNG.normal(size=first.shape) if final is None else final(first)
+        variables.append(
+            Variable(name=f"{name}/kernel", shape=first.shape, layer=name, initial=first, final=last,
+                     trainable=trainable if isinstance(trainable, bool) else name in trainable)
+        )  # fmt: skip
+        units.append(
+            Unit(name=name, kind="dense", activation="linear" if head else activation, variables=(f"{name}/kernel",),
+                 normalised=normalised)
+        )  # fmt: skip
+    return Observation(name="m", units=units, variables=variables, **more)
+
+
+def walked(rows=12, v=2, *, update=0.1, gradient=1.0, aligned=-1.0, losses=None):
+    """Steps of `v` variables; what is given may be a number or one for each variable."""
+    made = steps(np.linspace(2, 1, rows) if losses is None else losses)
+    for name, value in (("update", update), ("gradient", gradient), ("aligned", aligned)):
+        table = np.tile(np.broadcast_to(np.float64(value), (v,)), (rows, 1))
+        setattr(made, name, table)
+    made.update[-1] = made.aligned[-1] = np.nan  # what the last step changed nobody has seen
+    made.weight = np.ones((rows, v))
+    return made
 
 
 def named(rules, seen):

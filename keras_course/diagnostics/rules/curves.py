@@ -39,6 +39,12 @@ def overfitting(seen: Observation) -> list[Finding]:
     ]
 
 
+def _would_gain(seen: Observation) -> bool:
+    """Whether twenty further steps take a tenth off the loss of the same batches."""
+    start, after = (seen.experiments.get(f"late_{when}", np.nan) for when in ("start", "after"))
+    return bool(start - after > 0.1 * abs(start))
+
+
 def too_few_steps(seen: Observation) -> list[Finding]:
     """Training ends while the loss still falls.
 
@@ -47,9 +53,7 @@ def too_few_steps(seen: Observation) -> list[Finding]:
     Source: taxonomy row 42.
     """
     harm = harm_of(seen)
-    e = seen.experiments
-    more = e.get("late_start", 0.0) - e.get("late_after", np.inf) > 0.1 * abs(e.get("late_start", 0.0))
-    if not (harm.still_falling or more) or harm.diverged or harm.degree < 0.5:
+    if not (harm.still_falling or _would_gain(seen)) or harm.diverged or harm.degree < 0.5:
         return []
     few = 0.5 if seen.steps is not None and seen.steps.count < 100 else 0.35
     return [
@@ -78,8 +82,7 @@ def small_capacity(seen: Observation) -> list[Finding]:
     tiny = narrow and min(widths) <= 2
     tried = [e.get(f"end_{name}", np.nan) for name in ("same", "tenth", "hundred")]
     dead = np.all(np.isfinite(tried)) and np.ptp(tried) <= 1e-6 * abs(tried[0])
-    more = e.get("late_start", 0.0) - e.get("late_after", np.inf) > 0.1 * abs(e.get("late_start", 0.0))
-    if dead or more or (not tiny and seen.steps is not None and seen.steps.count < 100):
+    if dead or _would_gain(seen) or (not tiny and seen.steps is not None and seen.steps.count < 100):
         return []
     if (harm.still_falling and not tiny) or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
         return []

@@ -326,10 +326,9 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     permutations of it (p > 0.05) on at least 200 rows, and no linear model does either, while the loss keeps at least
     70 % of its first value or the validation loss never gets below 97 % of that of a constant. Both are named when
     there is harm: memorising is a task too. Texts are judged by their words; what hangs on their order is not seen,
-    hence the lower confidence. The data set whose legs are
-    shuffled apart is `labels_from_another_leg`. Must stay silent: users and things that are looked up by number,
-    targets that are sequences of words. Source: row 15; on 1,024 digits true pairs agree .96 (p .005), pairs shuffled
-    apart .10 (p .31 to .58).
+    hence the lower confidence. The data set whose legs are shuffled apart is `labels_from_another_leg`. Must stay
+    silent: users and things that are looked up by number; targets that are sequences of words. Source: row 15; on 1,024
+    digits true pairs agree .96 (p .005), pairs shuffled apart .10 (p .31 to .58).
     """
     if several_inputs(seen):
         return []

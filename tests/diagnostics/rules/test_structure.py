@@ -1,29 +1,9 @@
-from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe, Unit, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Probe, Unit, Variable
 from keras_course.diagnostics.rules.structure import RULES, kernels
-from tests.diagnostics.typed import BINARY, SQUARED, named, steps
+from tests.diagnostics.typed import BINARY, RNG, SQUARED, named, net, walked
 
 import numpy as np
 import pytest
-
-RNG = np.random.default_rng(7)
-
-
-def net(*spreads, activation="relu", width=40, final=None, normalised=False, trainable=True, **more):
-    """Dense layers a, b, ... whose first weights have these spreads against He's; the last one is the head."""
-    units, variables = [], []
-    for i, spread in enumerate(spreads):
-        name, head = "abcdefgh"[i], i == len(spreads) - 1
-        first = (RNG.normal(size=(width, width)) * spread * np.sqrt(2 / width)).astype("float32")
-        last = first + 0.01 * RNG.normal(size=first.shape) if final is None else final(first)
-        variables.append(
-            Variable(name=f"{name}/kernel", shape=first.shape, layer=name, initial=first, final=last,
-                     trainable=trainable if isinstance(trainable, bool) else name in trainable)
-        )  # fmt: skip
-        units.append(
-            Unit(name=name, kind="dense", activation="linear" if head else activation, variables=(f"{name}/kernel",),
-                 normalised=normalised)
-        )  # fmt: skip
-    return Observation(name="m", units=units, variables=variables, **more)
 
 
 def found(rule, seen):
@@ -33,17 +13,6 @@ def found(rule, seen):
 def fires(rule, seen):
     causes, notes = named({rule: RULES[rule]}, seen)
     return causes | {f"note: {cause}" for cause in notes}
-
-
-def walked(rows=12, v=2, *, update=0.1, gradient=1.0, aligned=-1.0, losses=None):
-    """Steps of `v` variables; what is given may be a number or one for each variable."""
-    made = steps(np.linspace(2, 1, rows) if losses is None else losses)
-    for name, value in (("update", update), ("gradient", gradient), ("aligned", aligned)):
-        table = np.tile(np.broadcast_to(np.float64(value), (v,)), (rows, 1))
-        setattr(made, name, table)
-    made.update[-1] = made.aligned[-1] = np.nan  # what the last step changed nobody has seen
-    made.weight = np.ones((rows, v))
-    return made
 
 
 # Weights
@@ -266,100 +235,6 @@ def test_texts_of_unknown_words_alone():
     assert fires("input_ignored", seen([1] * 9)) == {"input_ignored"}
     assert found("input_ignored", seen([1, 2, 1, 1, 2, 1, 1, 1, 1])) == []
     assert found("input_ignored", seen([1] * 9, kind="dense")) == []
-
-
-# Modes and penalties
-
-
-def normalised_net(*, moving=0.0, left=0.0, count=30, momentum=0.99, **more):
-    seen = net(1, 1, steps=walked(rows=count), experiments={"moving": moving}, **more)
-    config = {"momentum": momentum}
-    seen.layers = [{"class": "BatchNormalization", "name": "n", "trainable": True, "config": config}]
-    seen.variables.append(
-        Variable(name="n/moving_mean", shape=(4,), trainable=False, initial=np.zeros(4), final=np.full(4, left))
-    )
-    return seen
-
-
-def test_batch_normalisation_in_the_mode_of_evaluation():
-    (finding,) = found("batchnorm_mode", normalised_net(moving=1.0))
-    assert (finding.certain, finding.layer) == (True, "n")
-    assert found("batchnorm_mode", normalised_net(moving=1.0, left=0.3)) == [], "a pretrained trunk"
-    assert found("batchnorm_mode", normalised_net(moving=0.0)) == []
-    assert found("batchnorm_mode", normalised_net(moving=1.0, count=10)) == [], "too few steps to say"
-    frozen = normalised_net(moving=1.0)
-    frozen.layers[0]["trainable"] = False
-    assert found("batchnorm_mode", frozen) == []
-
-
-def test_averages_that_have_not_arrived():
-    gap = [{"loss": 0.2, "val_loss": 0.9}]
-    assert fires("batchnorm_mode", normalised_net(momentum=0.999, left=0.1, epochs=gap)) == {"batchnorm_mode"}
-    assert fires("batchnorm_mode", normalised_net(momentum=0.99, left=0.1, epochs=gap)) == {"batchnorm_mode"}
-    assert found("batchnorm_mode", normalised_net(momentum=0.99, left=0.1, epochs=gap, count=150)) == []
-    assert found("batchnorm_mode", normalised_net(momentum=0.98, left=0.1, epochs=gap)) == []
-    useful = {
-        "loss": Loss(name=SQUARED),
-        "train": Data(x=np.zeros((4, 2)), y=np.array([1.0, 2, 4, 9])),
-    }  # constant: 9.5
-    assert found("batchnorm_mode", normalised_net(momentum=0.99, left=0.1, epochs=gap, **useful)) == []
-    assert found("batchnorm_mode", normalised_net(momentum=0.999, left=0.1, epochs=gap, count=800)) == []
-    assert found("batchnorm_mode", normalised_net(momentum=0.999, left=0.1)) == []
-
-
-def test_tiny_batches_are_a_note():
-    small = normalised_net(left=0.1, plan=Plan(batch_size=2))
-    assert fires("batchnorm_mode", small) == {"note: batchnorm_mode"}
-
-
-def dropping(rate, draws, kind="Dropout", **more):
-    seen = net(1, 1, experiments={} if draws is None else {"draws": draws}, **more)
-    seen.layers = [{"class": kind, "name": "d", "trainable": True, "config": {"rate": rate}}]
-    return seen
-
-
-def test_dropout_that_draws_nothing():
-    (finding,) = found("dropout_mode", dropping(0.3, 0.0))
-    assert (finding.certain, finding.layer) == (True, "d")
-    for fine in (dropping(0.3, 1.0), dropping(0.0, 0.0), dropping(0.3, None), dropping(0.3, 0.0, kind="Dense")):
-        assert found("dropout_mode", fine) == []
-    taught = dropping(0.3, 0.0)
-    taught.layers[0]["trainable"] = False  # of a frozen teacher, which is called as it will be used
-    assert found("dropout_mode", taught) == []
-
-
-@pytest.mark.parametrize(
-    ("rate", "head", "last", "fires_"),
-    [
-        (0.5, "", "Dropout", True),
-        (0.0, "", "Dropout", False),
-        (0.5, "softmax", "Dropout", False),
-        (0.5, "", "Dense", False),
-    ],
-)
-def test_dropout_of_the_predictions_themselves(rate, head, last, fires_):
-    seen = net(1, 1, experiments={"draws": 1.0}, head=head)
-    seen.layers = [
-        {"class": "Dense", "name": "d", "trainable": True, "config": {}},
-        {"class": last, "name": "last", "trainable": True, "config": {"rate": rate}},
-    ]
-    assert bool(found("dropout_mode", seen)) == fires_
-
-
-@pytest.mark.parametrize(("share", "fires_"), [(0.6, True), (0.3, False)])
-def test_a_penalty_that_outweighs_the_loss(share, fires_):
-    seen = net(1, 1, steps=walked(), experiments={"penalty_start": share * 2.0})
-    assert bool(found("regularisation_overwhelms", seen)) == fires_
-
-
-def test_weights_that_a_penalty_has_shrunk():
-    assert found("regularisation_overwhelms", net(1, 1, steps=walked(), final=lambda w: 0.05 * w))
-    assert found("regularisation_overwhelms", net(1, 1, steps=walked(), final=lambda w: 0.5 * w)) == []
-
-
-def test_dropout_that_leaves_next_to_nothing():
-    assert found("regularisation_overwhelms", dropping(0.9, 1.0, steps=walked()))
-    assert found("regularisation_overwhelms", dropping(0.5, 1.0, steps=walked())) == []
 
 
 def test_an_empty_observation_is_judged_by_nothing():

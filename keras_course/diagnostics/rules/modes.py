@@ -1,0 +1,171 @@
+"""Rules on layers that train otherwise than they predict, and on penalties: rows 38 and 39 of the taxonomy."""
+
+from keras_course.diagnostics.harm import baseline_of, penalty_shares
+from keras_course.diagnostics.observation import Finding, Observation
+from keras_course.diagnostics.rules.structure import kernels
+
+import numpy as np
+
+
+def _of_class(seen: Observation, *names: str) -> list[dict]:
+    return [layer for layer in seen.layers if layer["class"] in names]
+
+
+def batchnorm_mode(seen: Observation) -> list[Finding]:
+    """Batch normalisation trains with its moving averages, or evaluates with averages that have not arrived.
+
+    Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the
+    momentum of 0.99, Keras's own, or above leaves more than half of the first values in the averages at the end, 0.5 <
+    momentum^steps, which is arithmetic, and the validation loss is half as large again as that of training, and
+    no better than that of a constant.
+    Must not trigger: a frozen, pretrained trunk, whose layers are not trainable or whose averages are not 0 and 1.
+    Source: taxonomy row 38; Ioffe and Szegedy (2015), section 3.1.
+    """
+    layers = [layer for layer in _of_class(seen, "BatchNormalization") if layer["trainable"]]
+    if not layers or seen.steps is None:
+        return []
+    averages = [v for v in seen.variables if v.name.endswith("moving_mean")]
+    known = [(v, v.initial, v.final) for v in averages if v.initial is not None and v.final is not None]
+    untouched = [v for v, first, last in known if not np.any(first) and not np.any(last)]
+    if seen.experiments.get("moving") and untouched and seen.steps.count >= 20:
+        return [
+            Finding(
+                cause="batchnorm_mode",
+                confidence=0.95,
+                certain=True,
+                layer=untouched[0].name.rpartition("/")[0],
+                step=0,
+                evidence=f"the training step normalises with moving averages, and {untouched[0].name} is still 0 after "
+                f"{seen.steps.count} steps: the model was not called with training=True",
+                file=seen.file,
+                line=seen.line,
+            )
+        ]
+    momentum = max(float(layer["config"].get("momentum", 0.99)) for layer in layers)
+    left = momentum**seen.steps.count
+    gap = seen.epochs and seen.epochs[-1].get("val_loss", 0) > 1.5 * seen.epochs[-1].get("loss", np.inf)
+    best = baseline_of(seen)
+    useless = best is None or (seen.epochs and seen.epochs[-1].get("val_loss", 0) > 0.9 * best)
+    if left > 0.5 and momentum >= 0.99 and gap and useless:
+        return [
+            Finding(
+                cause="batchnorm_mode",
+                confidence=0.8,
+                layer=layers[0]["name"],
+                evidence=f"a momentum of {momentum} leaves {left:.0%} of the first values in the moving averages after "
+                f"{seen.steps.count} steps, and the validation loss is {seen.epochs[-1]['val_loss']:.3g} against "
+                f"{seen.epochs[-1]['loss']:.3g}",
+            )
+        ]
+    size = seen.plan.batch_size or (
+        len(seen.probes[0].output) if seen.probes and seen.probes[0].output is not None else 99
+    )
+    if size < 4:
+        text = f"batches of {size} examples are normalised by their own mean and spread"
+        return [Finding(cause="batchnorm_mode", kind="note", confidence=0.4, layer=layers[0]["name"], evidence=text)]
+    return []
+
+
+def dropout_mode(seen: Observation) -> list[Finding]:
+    """The model has dropout, and the training step draws nothing.
+
+    Certain: no random operation is among those that the loss is computed from. With harm: uniform draws are among those
+    that the prediction is computed from when the model is called with training=False.
+    With harm: the last layer of the network is a dropout, which spoils the prediction itself.
+    Must not trigger: a rate of 0; a model none of whose dropout layers is trainable.
+    Source: taxonomy row 39.
+    """
+    if seen.experiments.get("draws_in_evaluation"):
+        return [
+            Finding(
+                cause="dropout_mode",
+                confidence=0.92,
+                step=0,
+                evidence="the model draws random numbers with training=False too: dropout is on in evaluation",
+                file=seen.file,
+                line=seen.line,
+            )
+        ]
+    behind = [layer for layer in seen.layers[1:] if layer["class"] not in ("InputLayer", "Activation", "Softmax")]
+    last = behind[-1] if behind and "Dropout" in behind[-1]["class"] else None
+    share = float(last["config"].get("rate") or 0) if last else 0.0
+    if last and share and seen.experiments.get("draws") and not seen.head:
+        text, cause, name = (
+            f"{last['name']} drops {share:.0%} of the predictions themselves",
+            "dropout_mode",
+            last["name"],
+        )
+        return [Finding(cause=cause, confidence=0.93, layer=name, evidence=text, file=seen.file, line=seen.line)]
+    rates = {
+        layer["name"]: float(layer["config"].get("rate") or 0)
+        for layer in seen.layers
+        if "Dropout" in layer["class"] and layer["trainable"]  # a frozen teacher is called as it will be used
+    }
+    active = [name for name, rate in rates.items() if rate > 0]
+    if not active or "draws" not in seen.experiments or seen.experiments["draws"]:
+        return []
+    return [
+        Finding(
+            cause="dropout_mode",
+            confidence=0.9,
+            certain=True,
+            layer=active[0],
+            step=0,
+            evidence=f"{active[0]} has a rate of {rates[active[0]]}, and the training step draws no random number: the "
+            "model was not called with training=True",
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
+
+
+def overwhelming_penalty(seen: Observation) -> list[Finding]:
+    """The penalty on the weights outweighs the loss on the data.
+
+    Threshold: the penalty is more than half of the first loss, or every kernel has shrunk below a tenth of its first
+    norm, or dropout takes four fifths of a layer or more. Each is named only where the training is harmed.
+    Must not trigger: the weight decay that keeps a trained net small (its penalty is a few per cent).
+    Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules.
+    """
+    first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
+    penalty = seen.experiments.get("penalty_start", 0.0)
+    shares = penalty_shares(seen)
+    shrunk = [
+        float(np.linalg.norm(k.final)) / max(float(np.linalg.norm(k.initial)), 1e-12)
+        for _, k in kernels(seen)
+        if k.trainable and k.initial is not None and k.final is not None and np.any(k.initial)
+    ]
+    silent = {u.name for i, u in enumerate(seen.units) if seen.probes and _share(seen.probes[-1].dead, i) > 0.5}
+    penalised = next(
+        (y["name"] for y in seen.layers if y["config"].get("activity_regularizer") and y["name"] in silent), ""
+    )
+    rate = max([float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout")], default=0.0)
+    if penalty > 0.5 * first > 0 or (seen.loss.regularised and shares and shares[0] > 0.5):
+        penalty = max(penalty, first * shares[0] if shares else 0.0)
+        text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
+    elif len(shares) >= 3 and min(shares[-3:]) > 0.5:
+        text = f"{min(shares[-3:]):.0%} of the loss at the end is none of the data (more than half)"
+    elif shrunk and max(shrunk) < 0.1:
+        text = f"every weight matrix has shrunk to {max(shrunk):.2g} of its first norm or less (below 0.1)"
+    elif penalised:
+        text = f"{penalised} has a penalty on its activity, and more than half of its units are silent"
+    elif rate >= 0.8:
+        text = f"dropout takes away {rate:.0%} of a layer's outputs (80 % and more)"
+    else:
+        return []
+    return [
+        Finding(
+            cause="regularisation_overwhelms", confidence=0.93 if penalised else 0.92, tag="loss", step=0, evidence=text
+        )
+    ]
+
+
+def _share(shares: np.ndarray | None, i: int) -> float:
+    return float(shares[i]) if shares is not None and i < len(shares) else 0.0
+
+
+RULES = {
+    "batchnorm_mode": batchnorm_mode,
+    "dropout_mode": dropout_mode,
+    "regularisation_overwhelms": overwhelming_penalty,
+}

@@ -1,0 +1,119 @@
+from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe, Variable
+from keras_course.diagnostics.rules.modes import RULES
+from tests.diagnostics.typed import SQUARED, named, net, walked
+
+import numpy as np
+import pytest
+
+
+def found(rule, seen):
+    return RULES[rule](seen)
+
+
+def fires(rule, seen):
+    causes, notes = named({rule: RULES[rule]}, seen)
+    return causes | {f"note: {cause}" for cause in notes}
+
+
+def normalised_net(*, moving=0.0, left=0.0, count=30, momentum=0.99, **more):
+    seen = net(1, 1, steps=walked(rows=count), experiments={"moving": moving}, **more)
+    config = {"momentum": momentum}
+    seen.layers = [{"class": "BatchNormalization", "name": "n", "trainable": True, "config": config}]
+    seen.variables.append(
+        Variable(name="n/moving_mean", shape=(4,), trainable=False, initial=np.zeros(4), final=np.full(4, left))
+    )
+    return seen
+
+
+def test_batch_normalisation_in_the_mode_of_evaluation():
+    (finding,) = found("batchnorm_mode", normalised_net(moving=1.0))
+    assert (finding.certain, finding.layer) == (True, "n")
+    assert found("batchnorm_mode", normalised_net(moving=1.0, left=0.3)) == [], "a pretrained trunk"
+    assert found("batchnorm_mode", normalised_net(moving=0.0)) == []
+    assert found("batchnorm_mode", normalised_net(moving=1.0, count=10)) == [], "too few steps to say"
+    frozen = normalised_net(moving=1.0)
+    frozen.layers[0]["trainable"] = False
+    assert found("batchnorm_mode", frozen) == []
+
+
+def test_averages_that_have_not_arrived():
+    gap = [{"loss": 0.2, "val_loss": 0.9}]
+    assert fires("batchnorm_mode", normalised_net(momentum=0.999, left=0.1, epochs=gap)) == {"batchnorm_mode"}
+    assert fires("batchnorm_mode", normalised_net(momentum=0.99, left=0.1, epochs=gap)) == {"batchnorm_mode"}
+    assert found("batchnorm_mode", normalised_net(momentum=0.99, left=0.1, epochs=gap, count=150)) == []
+    assert found("batchnorm_mode", normalised_net(momentum=0.98, left=0.1, epochs=gap)) == []
+    useful = {
+        "loss": Loss(name=SQUARED),
+        "train": Data(x=np.zeros((4, 2)), y=np.array([1.0, 2, 4, 9])),
+    }  # constant: 9.5
+    assert found("batchnorm_mode", normalised_net(momentum=0.99, left=0.1, epochs=gap, **useful)) == []
+    assert found("batchnorm_mode", normalised_net(momentum=0.999, left=0.1, epochs=gap, count=800)) == []
+    assert found("batchnorm_mode", normalised_net(momentum=0.999, left=0.1)) == []
+
+
+def test_tiny_batches_are_a_note():
+    small = normalised_net(left=0.1, plan=Plan(batch_size=2))
+    assert fires("batchnorm_mode", small) == {"note: batchnorm_mode"}
+
+
+def dropping(rate, draws, kind="Dropout", **more):
+    seen = net(1, 1, experiments={} if draws is None else {"draws": draws}, **more)
+    seen.layers = [{"class": kind, "name": "d", "trainable": True, "config": {"rate": rate}}]
+    return seen
+
+
+def test_dropout_that_draws_nothing():
+    (finding,) = found("dropout_mode", dropping(0.3, 0.0))
+    assert (finding.certain, finding.layer) == (True, "d")
+    for fine in (dropping(0.3, 1.0), dropping(0.0, 0.0), dropping(0.3, None), dropping(0.3, 0.0, kind="Dense")):
+        assert found("dropout_mode", fine) == []
+    taught = dropping(0.3, 0.0)
+    taught.layers[0]["trainable"] = False  # of a frozen teacher, which is called as it will be used
+    assert found("dropout_mode", taught) == []
+
+
+@pytest.mark.parametrize(
+    ("rate", "head", "last", "fires_"),
+    [
+        (0.5, "", "Dropout", True),
+        (0.0, "", "Dropout", False),
+        (0.5, "softmax", "Dropout", False),
+        (0.5, "", "Dense", False),
+    ],
+)
+def test_dropout_of_the_predictions_themselves(rate, head, last, fires_):
+    seen = net(1, 1, experiments={"draws": 1.0}, head=head)
+    seen.layers = [
+        {"class": "Dense", "name": "d", "trainable": True, "config": {}},
+        {"class": last, "name": "last", "trainable": True, "config": {"rate": rate}},
+    ]
+    assert bool(found("dropout_mode", seen)) == fires_
+
+
+@pytest.mark.parametrize(("share", "fires_"), [(0.6, True), (0.3, False)])
+def test_a_penalty_that_outweighs_the_loss(share, fires_):
+    seen = net(1, 1, steps=walked(), experiments={"penalty_start": share * 2.0})
+    assert bool(found("regularisation_overwhelms", seen)) == fires_
+
+
+@pytest.mark.parametrize(("own", "fires_"), [(0.4, True), (0.9, False)])
+def test_a_penalty_that_is_most_of_the_first_loss_whatever_is_left_of_it(own, fires_):
+    """Of activities, which no weight knows of: it is gone when all units are silent."""
+    seen = net(1, 1, steps=walked(losses=[1.0, *[0.1] * 11]), loss=Loss(name=SQUARED, regularised=True))
+    y = np.zeros((4, 1))
+    seen.probes = [Probe(step=i, y=y, output=np.full((4, 1), np.sqrt(own if i == 0 else 0.1))) for i in range(12)]
+    assert bool(found("regularisation_overwhelms", seen)) == fires_
+
+
+def test_weights_that_a_penalty_has_shrunk():
+    assert found("regularisation_overwhelms", net(1, 1, steps=walked(), final=lambda w: 0.05 * w))
+    assert found("regularisation_overwhelms", net(1, 1, steps=walked(), final=lambda w: 0.5 * w)) == []
+
+
+def test_dropout_that_leaves_next_to_nothing():
+    assert found("regularisation_overwhelms", dropping(0.9, 1.0, steps=walked()))
+    assert found("regularisation_overwhelms", dropping(0.5, 1.0, steps=walked())) == []
+
+
+def test_an_empty_observation_is_judged_by_nothing():
+    assert [f for rule in RULES.values() for f in rule(Observation(name="m"))] == []
