@@ -120,15 +120,16 @@ def images(rows: Any, *, row_labels: Sequence[str] = (), titles: Sequence[str] =
 def matrix(
     values: Any, *, xlabel: str, ylabel: str, title: str = "", labels: Sequence[str] = (), decimals: int | None = None
 ) -> Figure:
-    """A heat map of a matrix, with its scale; `decimals` writes each value into its cell."""
+    """A heat map of a matrix, with its scale; `decimals` writes each value into its cell. NaN stays white."""
     values = np.asarray(values)
     drawing, axes = figure(5.2, 4.4)
     axes.grid(visible=False)
     shown = axes.imshow(values, cmap="viridis", aspect="auto")
     drawing.colorbar(shown, ax=axes)
     if decimals is not None:
+        low, high = np.nanmin(values), np.nanmax(values)
         for i, j in np.ndindex(*values.shape):
-            light = values[i, j] - values.min() < 0.6 * np.ptp(values)
+            light = values[i, j] - low < 0.6 * (high - low)
             axes.text(
                 j,
                 i,

@@ -53,6 +53,12 @@ def test_a_matrix_shows_rows_downwards_and_writes_its_values():
     assert written[(0, 1)] == "4"
 
 
+def test_what_is_no_number_costs_no_other_cell_its_contrast():
+    figure = plots.matrix([[1.0, 9.0], [float("nan"), 2.0]], xlabel="x", ylabel="y", decimals=0)
+    colours = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    assert colours == {"1": "white", "9": "black", "nan": "black", "2": "white"}
+
+
 def test_scatter_has_a_legend_entry_per_group():
     figure = plots.scatter(np.eye(5)[:, :2], [0, 1, 2, 1, 0], xlabel="x", ylabel="y")
     assert len(figure.axes[0].get_legend().get_texts()) == 3

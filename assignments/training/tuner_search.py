@@ -337,7 +337,7 @@ def figures(result):
 EXERCISE = Exercise(
     source="S3 and S2: Keras Tuner on a CNN",
     small=Settings(),
-    full=Settings(source="full", examples=2000, final_epochs=3, batch_size=128),
+    full=Settings(source="full", examples=2000, final_epochs=5, batch_size=128),
     quick=Settings(examples=60, most_filters=8, most_units=8, trials=2, epochs=1, final_epochs=1, batch_size=500),
     run=run,
     figures=figures,
