@@ -172,21 +172,25 @@ def leakage_feature(seen: Observation) -> list[Finding]:
 
 
 def _copy_of(x: np.ndarray, classes: np.ndarray | None, targets: np.ndarray) -> int:
-    """The column that is the target under another name; -1 when there is none, or when the target is one by nature."""
+    """The only column that is the target under another name; -1 when there is none, or, as in a ramp, several."""
     wanted = classes if classes is not None else targets
     if wanted.dtype.kind not in "iuf" or wanted.size != len(x) or x.shape[1] > 4096:
         return -1
-    wanted = wanted.reshape(-1)
-    for j, column in enumerate(x.T):
-        if classes is not None:
-            names = np.unique(column)
-            same = 2 <= len(names) == len(np.unique(wanted)) == len(np.unique(np.stack([column, wanted]), axis=1).T)
-        else:
-            spread = np.std(column) * np.std(wanted)
-            same = spread > 0 and abs(np.mean((column - column.mean()) * (wanted - wanted.mean())) / spread) > 1 - 1e-9
-        if same:
-            return j
-    return -1
+    y = wanted.reshape(-1).astype("float64")
+    same = _same_classes if classes is not None else _same_measurement
+    found = [j for j, column in enumerate(x.T.astype("float64")) if same(column, y)]
+    return found[0] if len(found) == 1 else -1
+
+
+def _same_classes(column: np.ndarray, y: np.ndarray) -> bool:
+    names = np.unique(column)
+    return 2 <= len(names) == len(np.unique(y)) == len(np.unique(np.stack([column, y]), axis=1).T)
+
+
+def _same_measurement(column: np.ndarray, y: np.ndarray) -> bool:
+    """Whether a line leaves less than a ten-thousandth of the spread."""
+    spread = np.std(column) * np.std(y)
+    return spread > 0 and abs(np.mean((column - column.mean()) * (y - y.mean())) / spread) > 1 - 5e-9
 
 
 RULES = {
