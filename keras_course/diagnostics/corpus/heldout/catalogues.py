@@ -52,6 +52,7 @@ model.fit(x_train, labels, batch_size=40, epochs=5, validation_data=(x_test, tes
 """,
     score="np.mean((model.predict(x_test, verbose=0)[:, 0] > 0.5) == test_labels)",
     bar=0.88,
+    seeds=3,
     base=0.5,
     faults=(
         Fault(cause="labels_shuffled_apart", old="test_labels = np.arange(400) % 2", new="random.shuffle(texts)\ntest_labels = np.arange(400) % 2",
@@ -124,6 +125,7 @@ for k, genre in enumerate(GENRES):
 """,
     score="np.mean([np.mean((chances[:, k] > 0.5)[genres[test][:, k] == c] == c) for k in range(5) for c in (0, 1)])",
     bar=0.88,
+    seeds=3,
     base=0.5,
     faults=(
         Fault(cause="wrong_head_for_labels", old="activation='sigmoid', name='genres'", new="activation='softmax', name='genres'",
@@ -189,6 +191,7 @@ print('R2 of the rent %.3f, balanced accuracy of the kind %.3f' % (r2, balanced)
 """,
     score="(max(r2, 0) + balanced) / 2",
     bar=0.82,
+    seeds=3,
     base=0.125,
     faults=(
         Fault(cause="targets_not_scaled", old="rent = (rent - rent[:1900].mean()) / rent[:1900].std()\n", new="", beside=("learning_rate_too_high",)),

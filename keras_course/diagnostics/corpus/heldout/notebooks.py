@@ -38,6 +38,7 @@ cut = int(len(X) * 0.75)
 """,
     score="np.mean(model.predict(X[cut:], verbose=0).argmax(1) == y[cut:].argmax(1))",
     bar=0.9,
+    seeds=3,
     base=0.4,
     faults=(
         Fault(cause="validation_split_sorted", old="df = df.sample(frac=1, random_state=SEED).reset_index(drop=True)\n", new="",
@@ -97,6 +98,7 @@ print(clf.evaluate(x_test, y_test, verbose=0, return_dict=True))
 """,
     score="np.mean([np.mean((clf.predict(x_test, verbose=0)[:, 0] > 0.5)[y_test == c] == c) for c in (0, 1)])",
     bar=0.92,
+    seeds=3,
     base=0.5,
     faults=(
         Fault(cause="softmax_on_single_unit", old="layers.Dense(1, activation='sigmoid')", new="layers.Dense(1, activation='softmax')", layer=("dense_2",)),
@@ -143,6 +145,7 @@ print('stopped after', len(hist.epoch), 'epochs; r2 =', r2_score(test_y, pred))
 """,
     score="r2_score(test_y, model.predict(test_x, verbose=0).ravel())",
     bar=0.3,
+    seeds=3,
     base=0.0,
     faults=(
         Fault(cause="targets_not_scaled", old="Y = (Y - y_mean) / y_std\n", new="", beside=("learning_rate_too_low", "too_few_steps")),
@@ -243,6 +246,7 @@ cnn.fit(ds_train, epochs=EPOCHS, validation_data=ds_test, verbose=2)
 """,
     score="cnn.evaluate(ds_test, verbose=0)[1]",
     bar=0.9,
+    seeds=3,
     base=0.25,
     faults=(
         Fault(cause="inputs_scaled_twice", old="x_test, y_test = folder(80)\n",

@@ -45,6 +45,7 @@ print('right:', (net.predict(x_test, verbose=0).argmax(axis=-1) == t_test).sum()
 """,
     score="np.mean(net.predict(x_test, verbose=0).argmax(axis=-1) == t_test)",
     bar=0.85,
+    seeds=3,
     base=0.36,
     faults=(
         Fault(cause="labels_shuffled_apart", old="xs, ts = x[order], t[order]", new="xs, ts = x[order], t[np.random.permutation(100)]",
@@ -126,6 +127,7 @@ print('RMSE in MPa', y_scale[1] * np.sqrt(np.mean((y_hat - y_test) ** 2)))
 """,
     score="1 - np.mean((y_hat - y_test) ** 2) / np.var(y_test)",
     bar=0.85,
+    seeds=3,
     base=0.0,
     faults=(
         Fault(cause="loss_broadcast", old="        y = tf.reshape(y, (-1, 1))\n", new=""),
@@ -203,6 +205,7 @@ print('validation accuracy', (found == y_val).mean())
 """,
     score="np.mean(found == y_val)",
     bar=0.9,
+    seeds=3,
     base=0.2,
     faults=(
         Fault(cause="frozen_or_disconnected", old="student.compile(", new="student.trainable = False\nstudent.compile(",

@@ -58,6 +58,7 @@ print('accuracy', (guess == test_y).mean())
 """,
     score="np.mean(guess == test_y)",
     bar=0.85,
+    seeds=3,
     base=0.36,
     faults=(
         Fault(cause="gradient_sign_flipped", old="p.assign_sub(learning_rate * g)", new="p.assign_add(learning_rate * g)"),
@@ -153,6 +154,7 @@ print('validation rmse in seconds:', np.sqrt(np.mean((guess_val - T_val) ** 2)))
 """,
     score="1 - np.mean((guess_val - T_val) ** 2) / np.var(T_val)",
     bar=0.9,
+    seeds=3,
     base=0.0,
     faults=(
         Fault(cause="loss_broadcast", old="guess = tf.squeeze(net(x), axis=1)", new="guess = net(x)"),
@@ -219,6 +221,7 @@ print('mean squared error:', np.mean((restored - held_out) ** 2))
 """,
     score="1 - np.mean((restored - held_out) ** 2) / np.mean((held_out - sketches[:1500].mean(0)) ** 2)",
     bar=0.75,
+    seeds=3,
     base=0.0,
     faults=(
         Fault(cause="output_range_cannot_reach_targets", old="sketches /= 16\n", new="", layer=("pixels",),
@@ -292,6 +295,7 @@ print('found', alarm[y_test == 1].mean(), 'false alarms', alarm[y_test == 0].mea
 """,
     score="np.mean([np.mean(alarm[y_test == c] == c) for c in (0, 1)])",
     bar=0.85,
+    seeds=3,
     base=0.5,
     faults=(
         Fault(cause="batchnorm_mode", old="logits = net(signals, training=True)", new="logits = net(signals)", layer=("norm_in",),
