@@ -349,8 +349,8 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     there is harm: memorising is a task too. Texts are judged by their words; what hangs on their order is not seen,
     hence the lower confidence. The data set whose legs are shuffled apart is `labels_from_another_leg`. Must stay
     silent: users and things that are looked up by number; codes of a few zeros and ones, of which parity may be asked;
-    targets that are sequences of words. Source: row 15; on 1,024
-    digits true pairs agree .96 (p .005), pairs shuffled apart .10 (p .31 to .58).
+    targets that are sequences of words; inputs that entered alike, which is row 30. Source: row 15; on 1,024 digits
+    true pairs agree .96 (p .005), pairs shuffled apart .10 (p .31 to .58).
     """
     if several_inputs(seen):
         return []

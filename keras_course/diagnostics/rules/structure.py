@@ -280,8 +280,8 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     Threshold: change and gradient point the same way, by a cosine above 0.5 in all of two steps or more; or in at least
     9 of 10 of the first 50 kept steps, at least 8 of them
     (binomial p < .02 for each variable, and all together must agree); momentum and Adam lag, hence the first steps and
-    the sum over variables. Certain: a loss that cannot be below 0 is; a score, by its name, equals the
-    loss after every epoch and falls with it.
+    the sum over variables. Certain: a loss that cannot be below 0 is; a score, by its name, equals the loss after every
+    epoch and falls with it.
     Must not trigger: a momentum that overshoots now and then.
     Source: taxonomy row 28.
     """
@@ -335,7 +335,8 @@ def _minimised_score(seen: Observation) -> str:
     for name in rows[0] if len(rows) >= 2 else ():
         if any(word in name.lower() for word in SCORES) and "loss" not in name and not name.startswith("val_"):
             values, losses = (np.array([row.get(key, np.nan) for row in rows]) for key in (name, "loss"))
-            if np.all(np.abs(values - losses) < 1e-3 + 0.02 * np.abs(losses)) and values[-1] < values[0]:
+            equal = np.all(np.abs(values - losses) < 1e-3 + 0.02 * np.abs(losses))
+            if equal and values.min() >= 0 and values[-1] < values[0]:
                 return (
                     f"{name}, of which more is better, is what is minimised: it falls from {values[0]:.3g} to "
                     f"{values[-1]:.3g} and equals the loss"
