@@ -240,8 +240,9 @@ def _flat_behind(seen: Observation) -> bool:
 def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     """Row 12: pixels that were divided by 255 twice.
 
-    Threshold: all inputs in [0, 1.01 / 255], or as near to -1, with a spread above 0 within the examples. Must stay
-    silent: blank images. Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
+    Threshold: all inputs in [0, 1.01 / 255], or as near to -1, with a spread above 0 within the examples; certain where
+    the largest of rows of at least 64 numbers is 1 / 255, within a hundredth of it. Must stay silent: blank images.
+    Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
     """
     x = first_inputs(seen)
     if x is None:
@@ -254,7 +255,8 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     if np.median(x.reshape(len(x), -1).std(1)) <= 0:
         return []
     text = f"inputs reach from {low} to {x.max():.3g}: pixels divided by 255 once reach 1"
-    return [Finding(cause="inputs_scaled_twice", confidence=0.9, evidence=text, tag="inputs/max")]
+    exact = abs(float(shifted.max()) * 255 - 1) < 0.01 and x[0].size >= 64  # and no small number by chance
+    return [Finding(cause="inputs_scaled_twice", confidence=0.9, certain=exact, evidence=text, tag="inputs/max")]
 
 
 def targets_not_scaled(seen: Observation) -> list[Finding]:

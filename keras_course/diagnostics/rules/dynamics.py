@@ -308,7 +308,7 @@ def vanishing(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="vanishing_gradient",
-            confidence=0.9,
+            confidence=0.92,
             layer=unit.name,
             step=seen.probes[0].step,
             tag=f"gradient_norm/{unit.name}",

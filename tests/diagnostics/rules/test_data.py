@@ -131,6 +131,9 @@ def test_integers_that_are_looked_up_have_no_scale():
 def test_pixels_divided_twice():
     found = only(training(DIGITS / 255, LABELS), "inputs_scaled_twice")
     assert "0.00392" in found.evidence
+    assert found.certain
+    assert not data.inputs_scaled_twice(training(DIGITS / 300, LABELS))[0].certain
+    assert not data.inputs_scaled_twice(training(DIGITS[:, :30] / 255, LABELS))[0].certain
 
 
 def test_targets_far_away():
