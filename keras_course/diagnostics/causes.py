@@ -87,7 +87,7 @@ CAUSES: dict[str, Cause] = {
         12,
         "the inputs were scaled more than once",
         "divide by 255 once",
-        (*CONSTANT, "learning_rate_too_low", "init_scale"),
+        (*CONSTANT, "learning_rate_too_low", "init_scale", "dead_units"),
     ),
     "targets_not_scaled": Cause(
         13,
@@ -185,7 +185,7 @@ CAUSES: dict[str, Cause] = {
         30,
         "the output does not depend on the input",
         "look where the path from the input is lost",
-        (*DYNAMICS, *CURVES, "labels_shuffled_apart"),
+        (*DYNAMICS, *CURVES, "labels_shuffled_apart", "inputs_not_scaled"),
     ),
     "learning_rate_too_high": Cause(
         31,

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "batchnorm_mode",
     "class_imbalance",
 }
+ORDER = {"data_sorted", "shuffle_buffer_too_small", "pipeline_order"}  # whose batches are easy, each by itself
 NAMED = 0.3  # of harm, from which on a mechanism is named
 NEEDED = {  # by those that a training with less harm may show
     "too_few_steps": 0.6,
@@ -103,13 +104,8 @@ def _judged(finding: Finding, harm: Harm) -> Finding:
     needed = NEEDED.get(finding.cause, NAMED)
     if finding.cause in CURVES and harm.reference is None and harm.baseline is not None:
         needed = max(needed, UNKNOWN)
-    if (
-        finding.kind == "note"
-        or finding.certain
-        or finding.cause in ELSEWHERE
-        or harm.diverged
-        or harm.degree >= needed
-    ):
+    degree = max(harm.degree, harm.elsewhere) if finding.cause in ORDER else harm.degree
+    if finding.kind == "note" or finding.certain or finding.cause in ELSEWHERE or harm.diverged or degree >= needed:
         return finding
     return dataclasses.replace(finding, kind="note")
 

@@ -11,6 +11,7 @@ from typing import Any
 from keras_course.diagnostics import harm
 from keras_course.diagnostics.observation import Observation
 from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
+from keras_course.diagnostics.seen import badly_mixed
 from keras_course.diagnostics.trainings import Training
 
 import keras
@@ -61,7 +62,10 @@ def rate_of(seen: Observation) -> float | None:
 
 
 def run(training: Training, seen: Observation, *, harmed: bool) -> dict[str, float]:
-    """The experiments on one training; what cannot be tried is left out. Without harm only whether it is linear."""
+    """The experiments on one training; what cannot be tried is left out.
+
+    Without harm only whether it is linear, and what was forgotten.
+    """
     try:
         replay = replay_of(training)
     except Exception as error:
@@ -73,7 +77,8 @@ def run(training: Training, seen: Observation, *, harmed: bool) -> dict[str, flo
         return {}
     found: dict[str, float] = {}
     begun = time.monotonic()
-    chosen = (rates, late_rates, fresh, reach, superposition, outputs) if harmed else (superposition,)
+    chosen = (through_time, rates, late_rates, fresh, reach, superposition, outputs) if harmed else (superposition,)
+    chosen = (*chosen, forgotten) if badly_mixed(seen) else chosen
     for experiment in chosen:
         if time.monotonic() - begun < SECONDS:
             try:
@@ -132,6 +137,35 @@ def late_rates(replay: Replay, seen: Observation, training: Training) -> dict[st
         if name == "same" and np.isfinite(curve.end):
             found["late_after"] = float(np.mean(replay.losses(curve.weights, replay.batches[:4])))
     return found
+
+
+def through_time(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
+    """By what factor the gradient shrinks from each place of a sequence to the one before it, at the first weights.
+
+    By what enters the first recurrent layer, from the last quarter of the places to the first.
+    """
+    entering = [f.entering for f in replay.forward.found if f.unit.kind == "recurrent"]
+    if not entering or entering[0].op.type != "TensorListFromTensor":
+        return {}
+    sequence = entering[0].op.inputs[0].name  # (places, batch, features)
+    copy = replay_of(training, also=lambda it: it.graph.get_tensor_by_name(sequence))
+    if copy is None or copy.also is None:
+        return {}
+    copy.put(copy.start)
+    gradient = copy.session.run(copy.also, copy._feed(copy.batches[0])).astype("float64")
+    copy.close()
+    if gradient.ndim != 3 or len(gradient) < 8 or not np.isfinite(gradient).all():
+        return {}
+    size, quarter = np.sqrt(np.mean(gradient**2, axis=(1, 2))), len(gradient) // 4
+    late = float(np.mean(size[-quarter:]))
+    ratio = max(float(np.mean(size[:quarter])), 1e-300) / late if late > 0 else 1.0
+    return {"time_factor": ratio ** (1 / (len(gradient) - quarter)), "time_ratio": ratio}
+
+
+def forgotten(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
+    """The loss of the first batches with the last weights."""
+    losses = replay.losses(last_weights(replay, training), replay.batches)
+    return {"forgotten": float(np.mean(losses))}
 
 
 def fresh_start(replay: Replay, seen: Observation, training: Training) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.seen import quantities, rows_of
-from keras_course.diagnostics.statistics import keys
+from keras_course.diagnostics.statistics import classes_of, keys
 
 import numpy as np
 from scipy import special
@@ -22,6 +22,8 @@ class Harm:
     """degree: 0 when the training reaches what it can, 1 when it is no better than a constant, more when it is worse.
 
     sentence: the comparison in words. baseline: the loss of the best constant. reference: of a simple model.
+    elsewhere: the degree by the validation loss, or by the loss that the last weights give the first batches, where it
+    is larger: batches of one class are easy, one after the other.
     """
 
     degree: float
@@ -31,6 +33,7 @@ class Harm:
     reference: float | None = None
     end: float | None = None
     still_falling: bool = False
+    elsewhere: float = 0.0
 
     def __bool__(self) -> bool:
         return self.degree > 0.5
@@ -89,6 +92,7 @@ def harm_of(seen: Observation) -> Harm:
             degree = max(degree, 0.5)  # what can be learned by heart is not what was to be learned
         if made and end < 0.97 * best:  # pairs inside of a batch: how many can be told apart nobody knows
             degree = 0.0
+        other = [loss for loss in (*values[-1:], seen.experiments.get("forgotten", np.nan)) if np.isfinite(loss)]
         words = f"the loss ends at {end:.3g}, the best constant gives {best:.3g}"
         if reference is not None:
             words += f", a simple model {reference:.3g}"
@@ -100,14 +104,16 @@ def harm_of(seen: Observation) -> Harm:
             reference=reference,
             end=end,
             still_falling=falling,
+            elsewhere=max(((loss - low) / (best - low) for loss in other), default=0.0),
         )
     # Without a known target only progress can be judged: none at all, or uphill, is harm.
     moved = (start - end) / max(abs(start), 1e-12)
     grew = end > start + 3 * error and moved < -0.2
-    blind = blind_at_the_end(seen)
+    blind, chance = blind_at_the_end(seen), accuracy_of_chance(seen)
+    words = f"the loss goes from {start:.3g} to {end:.3g}" + ", and the prediction is constant" * blind
     return Harm(
-        degree=1.0 if grew or abs(moved) < 0.01 or blind else 0.0,
-        sentence=f"the loss goes from {start:.3g} to {end:.3g}" + ", and the prediction is constant" * blind,
+        degree=1.0 if grew or abs(moved) < 0.01 or blind or chance else 0.0,
+        sentence=f"{words}, {chance}" if chance else words,
         diverged=grew and end > 10 * abs(start),
         end=end,
         still_falling=falling,
@@ -231,6 +237,20 @@ def blind_at_the_end(seen: Observation) -> bool:
     if len(looks) < 3 or any(min(np.ndim(x), np.ndim(output)) < 1 or len(output) < 2 for x, output in looks):
         return False
     return all(np.any(x != x[:1]) and spread_over_inputs(output) <= 1e-6 for x, output in looks)
+
+
+def accuracy_of_chance(seen: Observation) -> str:
+    """In words, an accuracy of the last epoch that is no better than naming the most frequent class; "" otherwise."""
+    y = seen.train.y if seen.train is not None else None
+    labels = classes_of(y) if y is not None else None
+    if labels is None or len(labels) < 100 or not seen.epochs:
+        return ""
+    common = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+    error = np.sqrt(common * (1 - common) / len(labels))
+    for name, value in seen.epochs[-1].items():
+        if name in ("acc", "accuracy") and 0 < value < common + 3 * error and common < 0.9:
+            return f"the {name} ends at {value:.2f}, the most frequent class has {common:.2f} of the rows"
+    return ""
 
 
 def penalty_shares(seen: Observation) -> list[float]:

@@ -141,6 +141,8 @@ def standard_inputs(case: Case) -> list[Repair]:
     place = case.replay.place(case.replay.forward.found[0].entering if case.replay.forward.found else None)
     if place is None or case.replay.batches[0][place].dtype.kind != "f":
         return []
+    if place == case.replay.place(case.replay.forward.targets):  # of an autoencoder, whose targets would change too
+        return []
     rows = np.concatenate([b[place].reshape(-1, b[place].shape[-1]) for b in case.replay.batches]).astype("float64")
     mean, spread = rows.mean(0), rows.std(0)
     spread = np.where(spread > 1e-6 * spread.max(), spread, spread.max() + 1e-12)

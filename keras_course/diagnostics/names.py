@@ -42,8 +42,9 @@ def names_of(variables: Sequence[tf.Variable], model: keras.Model | None) -> Nam
     if missing:
         scripts = _scripts_names({id(v) for v in missing})
         for number, variable in enumerate(missing):
-            own = variable.name.split(":")[0]
-            found[variable] = scripts.get(id(variable)) or (own if own != "Variable" else f"variable_{number}")
+            own, name = variable.name.split(":")[0], scripts.get(id(variable), "")
+            given = own if own != "Variable" else ""  # better than a place in a list
+            found[variable] = name if name.isidentifier() else given or name or f"variable_{number}"
     return found
 
 

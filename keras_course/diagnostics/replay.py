@@ -33,7 +33,7 @@ class Replay:
 
     batches: of the first steps, each with one array per tensor of `forward.boundary`. initial: id of a variable's
     handle -> its first value. trained: id of the handles of trained variables. rewrite: changes the graph before it is
-    used.
+    used. also: finds a tensor whose gradient is wanted too, which is `also` then, or None.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Replay:
         rewrite: Rewrite | None = None,
         loss: Callable[["Replay"], Any] | None = None,
         everything: bool = False,
+        also: Callable[["Replay"], Any] | None = None,
     ) -> None:
         self.forward, self.batches, self.initial = forward, list(batches), initial
         definition, captures = graph_of(forward)
@@ -52,16 +53,21 @@ class Replay:
             rewrite(definition)
         kept = None if everything else trained
         try:
-            self._build(definition, captures, kept, loss)
+            self._build(definition, captures, kept, loss, also)
         except ValueError as error:
             if "same graph" not in str(error):
                 raise
             without_own_gradients(definition)
-            self._build(definition, captures, kept, loss)
+            self._build(definition, captures, kept, loss, also)
         self.start = {name: v for name, v in self.first.items() if name in self.gradients}
 
     def _build(
-        self, definition: Any, captures: dict[str, Any], trained: Sequence[int] | None, loss: Callable | None
+        self,
+        definition: Any,
+        captures: dict[str, Any],
+        trained: Sequence[int] | None,
+        loss: Callable | None,
+        also: Callable | None,
     ) -> None:
         """The graph of the definition, cut, with its gradients and a session."""
         forward = self.forward
@@ -73,7 +79,9 @@ class Replay:
             v1.import_graph_def(definition, input_map=handles | cut, name="")
             self.output = self._tensor(forward.prediction)
             self.loss = loss(self) if loss else v1.reduce_mean(self._tensor(forward.loss))
-            found = tf.gradients(self.loss, list(self.variables.values()))
+            more = [also(self)] if also else []
+            found = tf.gradients(self.loss, [*self.variables.values(), *more])  # a loop bears this only once
+            self.also = found.pop() if more else None
             self.gradients = {
                 k: tf.convert_to_tensor(g) for k, g in zip(self.variables, found, strict=True) if g is not None
             }

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from keras_course.diagnostics.observation import Data, Observation, Stage
-from keras_course.diagnostics.statistics import classes_of
+from keras_course.diagnostics.statistics import Mixing, binned, classes_of, form_of, keys, mixing
 
 import numpy as np
 
@@ -63,6 +63,17 @@ def rows_of(seen: Observation) -> Data | None:
     return None if x is None or y is None or len(x) != len(y) else Data(x=x, y=y)
 
 
+def collapsed(seen: Observation) -> float:
+    """The share of examples that enter as another one of their batch does, though rows of 64 numbers seldom repeat.
+
+    0 for codes of zeros and ones, and for what is looked up.
+    """
+    looks = [p.x for p in seen.probes[:16] if p.x is not None and p.x.ndim >= 2 and p.x.dtype.kind == "f"]
+    if not looks or looks[0][0].size < 64 or looked_up(seen, looks[0]) or np.isin(looks[0], (0.0, 1.0)).all():
+        return 0.0
+    return float(np.mean([1 - len(np.unique(keys(x))) / len(x) for x in looks]))
+
+
 WORDS = 1000  # the most frequent ones
 
 
@@ -106,3 +117,39 @@ def takes_turns(batches: Sequence[np.ndarray]) -> bool:
     pure = [int(batch[0]) for batch in batches if np.all(batch == batch[0])]
     changes = np.mean(np.diff(pure) != 0) if len(pure) > 2 else 0.0
     return len(pure) > 0.8 * len(batches) and changes > 0.5 and len(set(pure)) <= 3
+
+
+RATIO, Z = 0.8, -5.0  # of the entropy within a batch: the effect that harms, and the chance that is left
+
+
+def _streamed(seen: Observation) -> tuple[list[np.ndarray], np.ndarray, bool] | None:
+    """Class numbers of each of the first batches, of the data, and whether they are classes or bins of real targets."""
+    batches = [np.asarray(batch) for batch in seen.stream if np.ndim(batch) and len(batch) > 1]
+    stored = seen.train.y if seen.train is not None else None
+    whole = joined([stored]) if stored is not None else joined([*batches, *(p.y for p in seen.probes)])
+    if len(batches) < 3 or whole is None or any(b.shape[1:] != batches[0].shape[1:] for b in batches):
+        return None
+    if whole.shape[1:] != batches[0].shape[1:]:
+        whole = joined([*batches, *(p.y for p in seen.probes)])
+    together = None if whole is None else joined([whole, *batches])
+    if together is None or whole is None or len(together) != len(whole) + sum(map(len, batches)):
+        return None
+    numbers, classes = classes_of(together), True
+    if numbers is None and form_of(together) in ("real", "ids") and together[0].size == 1:
+        numbers, classes = binned(together.reshape(-1).astype("float64")), False
+    if numbers is None or len(np.unique(numbers)) < 2:
+        return None
+    cuts = np.cumsum([len(whole), *map(len, batches)])[:-1]
+    first, *rest = np.split(numbers, cuts)
+    return list(rest), first, classes
+
+
+def badly_mixed(seen: Observation) -> tuple[Mixing, bool] | None:
+    """How well the first batches are mixed when they are not; None when they are, or when nobody knows."""
+    if (found := _streamed(seen)) is None:
+        return None
+    batches, whole, classes = found
+    result = mixing(batches, whole)
+    if result.ratio >= RATIO or result.z >= Z or takes_turns(batches):
+        return None
+    return result, classes

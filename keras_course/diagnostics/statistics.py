@@ -4,6 +4,7 @@ Where chance matters the null hypothesis is explicit: exact intervals for shares
 for order and pairing. Every test has an effect size beside it, since with many rows any difference is significant.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -156,11 +157,15 @@ def keys(x: np.ndarray) -> np.ndarray:
 
 
 class Shared(NamedTuple):
-    """hits: rows of the second part that stand in the first. expected: share that chance repeats give, by the first."""
+    """hits: rows of the second part that stand in the first. expected: share of repeats inside of the first.
+
+    chance: how many repeats columns that know nothing of each other would give.
+    """
 
     hits: int
     n: int
     expected: float
+    chance: float
 
     @property
     def low(self) -> float:
@@ -174,7 +179,16 @@ def shared_rows(first: np.ndarray, second: np.ndarray) -> Shared:
     halves = np.random.default_rng(0).permutation(len(a))
     left, right = a[halves[: len(a) // 2]], a[halves[len(a) // 2 :]]
     expected = float(np.mean(np.isin(right, left))) if len(a) > 1 else 0.0
-    return Shared(int(np.isin(b, a).sum()), len(b), min(2 * expected, 1.0))
+    return Shared(int(np.isin(b, a).sum()), len(b), min(2 * expected, 1.0), _equal_by_chance(first) * len(a) * len(b))
+
+
+def _equal_by_chance(x: np.ndarray) -> float:
+    """The probability that two rows are equal, when each column is drawn by itself; 1 for what is not numbers."""
+    if x.dtype.kind not in "iufb" or not len(x):
+        return 1.0
+    flat = np.reshape(x, (len(x), -1))[:, :64]
+    shares = [np.unique(column, return_counts=True)[1] / len(flat) for column in flat.T]
+    return float(np.prod([np.sum(share**2) for share in shares]))
 
 
 class Shift(NamedTuple):
@@ -359,6 +373,37 @@ def mislabelled(x: np.ndarray, y: np.ndarray, folds: int = 5) -> np.ndarray:
     other = np.where(np.eye(len(names), dtype=bool)[numbers], -1.0, p - threshold)
     suspects = (other.max(1) >= 0) & (own < threshold[numbers]) & (p.argmax(1) != numbers)
     return np.flatnonzero(suspects & ((_left_out(x) @ _centred(numbers)).argmax(1) != numbers))
+
+
+class Transfer(NamedTuple):
+    """Accuracies of a linear model of the first part: on rows of it that were left out, on the second, of chance."""
+
+    inside: float
+    across: float
+    chance: float
+
+
+def transfer(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndarray, rows: int = 1000) -> Transfer:
+    """What a linear model learns from one part of the data, on itself (3 folds) and on another part.
+
+    x, other_x: rows of equal form. y, other_y: class numbers. chance: the share of the most frequent class, of the part
+    where it is larger.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    first, second = rng.permutation(len(y))[:rows], rng.permutation(len(other_y))[:rows]
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=60))
+    a, b = _plain(x[first]), _plain(other_x[second])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        inside = float(np.mean(cross_val_score(model, a, y[first], cv=3)))
+        across = float(np.mean(model.fit(a, y[first]).predict(b) == other_y[second]))
+    common = [np.unique(labels, return_counts=True)[1].max() / len(labels) for labels in (y, other_y)]
+    return Transfer(inside, across, float(max(common)))
 
 
 def telling_feature(x: np.ndarray, y: np.ndarray) -> tuple[int, float]:

@@ -337,9 +337,17 @@ def _numpy(variable: tf.Variable) -> np.ndarray | None:
 
 
 def _layers(model: keras.Model | None) -> list[dict[str, Any]]:
-    """Class, name, trainable flag and configuration of each layer of a model, however deep."""
+    """Class, name, trainable flag and configuration of each layer of a model, however deep.
+
+    Inputs of models inside of a model whose own inputs are known are none.
+    """
     found = []
-    for layer in model._flatten_layers(include_self=False) if model is not None else []:
+    layers = list(model._flatten_layers(include_self=False)) if model is not None else []
+    if hasattr(model, "inputs"):  # of a functional or sequential model
+        models = [layer for layer in layers if isinstance(layer, keras.Model)]
+        inside = {id(layer) for one in models for layer in one._flatten_layers(include_self=False)}
+        layers = [x for x in layers if not (isinstance(x, keras.layers.InputLayer) and id(x) in inside)]
+    for layer in layers:
         try:
             config = layer.get_config()
         except (NotImplementedError, TypeError, ValueError):

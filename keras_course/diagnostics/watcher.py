@@ -12,6 +12,7 @@ from keras_course.diagnostics import doctor, experiments, printed
 from keras_course.diagnostics.doctor import Report
 from keras_course.diagnostics.fits import facts_of
 from keras_course.diagnostics.hooks import Monitor, users_frame, watching
+from keras_course.diagnostics.seen import badly_mixed
 from keras_course.diagnostics.trainings import Training
 
 import keras
@@ -81,7 +82,7 @@ def examined(training: Training, *, alone: bool = True) -> Report:
     seen.alone = alone
     harm = doctor.harm_of(seen)
     harmed = harm.degree >= SUSPICIOUS or harm.diverged
-    if harmed or any(unit.activation == "linear" for unit in seen.units[:-1]):
+    if harmed or badly_mixed(seen) or any(unit.activation == "linear" for unit in seen.units[:-1]):
         seen.experiments |= experiments.run(training, seen, harmed=harmed)
     return doctor.examine(seen)
 

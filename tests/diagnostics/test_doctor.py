@@ -145,3 +145,14 @@ def test_what_does_not_learn_without_a_cause_is_not_healthy(judged):
     assert judged(loss=0.5).healthy
     diverged = doctor.Report(observation=ended(1.0), harm=Harm(degree=0.0, sentence="", diverged=True), findings=[])
     assert diverged.unexplained
+
+
+def test_sorted_batches_are_easy_each_by_itself(monkeypatch):
+    odd = [Finding(cause="data_sorted", confidence=0.9), Finding(cause="init_scale", confidence=0.9)]
+    monkeypatch.setattr(doctor, "rules", lambda: {"typed": lambda seen: odd})
+    for change in ({"epochs": [{"val_loss": 8.0}]}, {"experiments": {"forgotten": 8.0}}):
+        seen = ended(0.1)
+        assert named(doctor.examine(seen)) == []
+        for field, value in change.items():
+            setattr(seen, field, value)
+        assert named(doctor.examine(seen)) == ["data_sorted"]

@@ -98,3 +98,31 @@ def test_rows_are_repeated_to_the_size_of_the_batch():
     few = experiments.few([X[:6], Y[:6]], 4)
     np.testing.assert_array_equal(few[1], [*Y[:4], *Y[:2]])
     assert experiments.few([X[:6], Y[:5]], 4) is None
+
+
+@pytest.mark.parametrize(("cell", "low", "high"), [
+    (layers.SimpleRNN(6, activation="sigmoid"), 0.0, 0.4),
+    (layers.SimpleRNN(6), 0.4, 1.1),
+    (layers.LSTM(6), 0.4, 1.0),
+])  # fmt: skip
+def test_the_gradient_through_time_fades_by_the_slope_of_the_activation(cell, low, high):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((5, 1)), layers.UpSampling1D(3), cell, layers.Dense(3)])
+    variables = [v.value for v in model.trainable_variables]
+    (training,) = watched(lambda: loop(lambda a, b: crossentropy(model, a[..., None], b), variables))
+    found = experiments.through_time(experiments.replay_of(training), training.close(), training)
+    assert low < found["time_factor"] < high
+    assert found["time_ratio"] == pytest.approx(found["time_factor"] ** (15 - 3))
+
+
+def test_what_the_first_batches_cost_in_the_end():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(8, "relu"), layers.Dense(3)])
+    order = np.argsort(Y, kind="stable")
+    variables = [v.value for v in model.trainable_variables]
+    (training,) = watched(
+        lambda: loop(lambda a, b: crossentropy(model, a, b), variables, rate=1.0, steps=30, x=X[order], y=Y[order])
+    )
+    found = experiments.forgotten(experiments.replay_of(training), training.close(), training)
+    first = [float(crossentropy(model, X[order][i : i + 10], Y[order][i : i + 10])) for i in range(0, 60, 10)]
+    assert found["forgotten"] == pytest.approx(np.mean(first), rel=1e-4)

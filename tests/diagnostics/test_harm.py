@@ -311,3 +311,22 @@ def test_pairs_inside_of_a_batch_are_judged_by_the_constant_alone():
     for end, degree in ((np.log(20), 1.0), (2.0, 0.0)):
         seen = Observation(name="m", loss=Loss(name=SPARSE), steps=steps([end] * 40), probes=looks)
         assert harm_of(seen).degree == pytest.approx(degree, abs=0.01)
+
+
+def test_an_accuracy_of_chance_is_harm_whatever_the_loss():
+    y = np.arange(400) % 4
+    for row, degree in (({"acc": 0.26}, 1.0), ({"accuracy": 0.5}, 0.0), ({"mae": 0.26}, 0.0), ({"acc": 0.0}, 0.0)):
+        found = harm_of(made("", y, np.linspace(3, 1, 40), epochs=[{"loss": 1.0} | row]))
+        assert found.degree == degree
+    assert "0.26" in harm_of(made("", y, np.linspace(3, 1, 40), epochs=[{"acc": 0.26}])).sentence
+    assert harm.accuracy_of_chance(made("", y)) == ""
+
+
+def test_the_harm_elsewhere_is_that_of_validation_or_of_the_first_batches():
+    for more, elsewhere in (
+        ({}, 0.0),
+        ({"epochs": [{"val_loss": 1.9}]}, 0.2),
+        ({"experiments": {"forgotten": 19.0}}, 2.0),
+        ({"epochs": [{"val_loss": 1.9}], "experiments": {"forgotten": 0.95}}, 0.2),
+    ):
+        assert harm_of(made(SQUARED, REAL, [0.1] * 40, **more)).elsewhere == pytest.approx(elsewhere)

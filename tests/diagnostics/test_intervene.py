@@ -133,3 +133,15 @@ def test_a_trial_is_confirmed_by_a_tenth_and_beyond_the_noise():
     assert not trial(repaired=float("inf"))
     assert trial(without=float("inf"))
     assert not trial(without=float("inf"), repaired=2.5)
+
+
+def test_inputs_that_are_the_targets_too_are_not_scaled():
+    """Of an autoencoder: the loss of other targets says nothing."""
+    found = tried(
+        "inputs_not_scaled",
+        [layers.Dense(5)],
+        loss=lambda m, a, b: tf.reduce_mean(tf.square(m(a, training=True) - a)),
+        x=100 * WIDE[0],
+        rate=1e-6,
+    )
+    assert found.confirmed is None

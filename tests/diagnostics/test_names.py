@@ -30,3 +30,8 @@ def test_spaces_do_not_get_into_tags():
     layer = keras.layers.Dense(2, name="my layer")
     model = keras.Sequential([keras.Input((3,)), layer])
     assert all(" " not in name for _, name in names_of([v.value for v in model.trainable_variables], model).items())
+
+
+def test_a_name_that_was_given_is_better_than_a_place_in_a_list():
+    several = [tf.Variable(1.0, name="kernel_of_one"), tf.Variable(2.0)]
+    assert [name for _, name in names_of(several, None).items()] == ["kernel_of_one", "several[1]"]

@@ -154,3 +154,20 @@ def test_the_feature_that_tells_the_class_is_found():
     assert s.telling_feature(x, y)[0] == 64
     assert s.telling_feature(x, y)[1] > 0.98
     assert s.telling_feature(DIGITS, y)[1] < 0.5
+
+
+def test_what_one_part_teaches_holds_on_the_other_or_not():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 5))
+    y = (x[:, 0] > 0).astype(int)
+    same, other = s.transfer(x[:400], y[:400], x[400:], y[400:]), s.transfer(x[:400], y[:400], x[400:, ::-1], y[400:])
+    assert min(same.inside, same.across, other.inside) > 0.9
+    assert other.across < 0.6
+    assert 0.5 <= same.chance < 0.6
+
+
+def test_how_often_rows_are_equal_by_chance():
+    coins = np.random.default_rng(0).integers(0, 2, (4000, 3))
+    assert s._equal_by_chance(coins) == pytest.approx(1 / 8, rel=0.01)
+    assert s._equal_by_chance(np.arange(50.0)[:, None]) == pytest.approx(1 / 50)
+    assert s._equal_by_chance(np.array(["a", "b"])) == 1

@@ -1,3 +1,4 @@
+from keras_course.diagnostics import trainings
 from tests.diagnostics.trained import X, Y, crossentropy, loop, mlp, watched
 
 import keras
@@ -99,3 +100,13 @@ def test_steps_of_an_optimizer_in_a_loop_are_told_by_its_name():
     seen = training.close()
     assert seen.optimizer.name == "Adam"
     assert seen.optimizer.rate == pytest.approx(0.003)
+
+
+def test_inputs_of_a_model_inside_of_a_model_are_none_of_its_own():
+    inner = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4)])
+    both = [keras.Input((5,)), keras.Input((5,))]
+    pair = keras.Model(both, keras.layers.Add()([inner(both[0]), inner(both[1])]))
+    for model, count in ((keras.Sequential([keras.Input((5,)), inner, keras.layers.Dense(3)]), 1), (pair, 2)):
+        kinds = [layer["class"] for layer in trainings._layers(model)]
+        assert kinds.count("InputLayer") == count
+        assert "Dense" in kinds

@@ -70,34 +70,43 @@ def small_capacity(seen: Observation) -> list[Finding]:
     Tables that are looked up are no layers: a bias for each user is a table one wide. Source: taxonomy row 41.
     """
     harm, e = harm_of(seen), seen.experiments
-    widths = [
-        v.shape[0] if "recurrent" in v.name else v.shape[-1]
-        for u in seen.units[:-1]
-        for v in seen.variables
-        if v.name in u.variables and len(v.shape) >= 2 and u.kind != "embedding"
-        if u.kind != "recurrent" or "recurrent" in v.name.rpartition("/")[2]
-    ]
-    narrow = widths and min(widths) <= 4
+    found = _widths(seen)
+    layer, width = min(found, key=lambda pair: pair[1], default=("", 0))
+    narrow = bool(found) and width <= 4
     stuck = "few_end" in e and e["few_end"] > 0.5 * e["few_start"]
-    tiny = narrow and min(widths) <= 2
+    tiny = narrow and width <= 2
     tried = [e.get(f"end_{name}", np.nan) for name in ("same", "tenth", "hundred")]
     dead = np.all(np.isfinite(tried)) and np.ptp(tried) <= 1e-6 * abs(tried[0])
     if dead or _would_gain(seen) or (not tiny and seen.steps is not None and seen.steps.count < 100):
         return []
     if (harm.still_falling and not tiny) or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
         return []
-    text = (
-        f"the narrowest hidden layer has {min(widths)} units"
-        if narrow
-        else "eight examples could not be learned by heart"
-    )
+    text = f"the narrowest hidden layer has {width} units" if narrow else "eight examples could not be learned by heart"
     return [
         Finding(
             cause="underfitting_capacity",
             confidence=0.92 if tiny else 0.4 if narrow else 0.25,
+            layer=layer if narrow else "",
             evidence=f"{text}, and {harm.sentence}",
         )
     ]
+
+
+def _widths(seen: Observation) -> list[tuple[str, int]]:
+    """Name and width of each hidden layer: of those whose outputs enter another one."""
+    shapes = {v.name: v.shape for v in seen.variables if len(v.shape) >= 2}
+    entering = [[shapes[name][-2] for name in unit.variables if name in shapes] for unit in seen.units]
+    found = []
+    for place, unit in enumerate(seen.units[:-1]):
+        for name in unit.variables:
+            inside = "recurrent" in name.rpartition("/")[2]
+            if name not in shapes or unit.kind == "embedding" or (unit.kind == "recurrent" and not inside):
+                continue
+            width = shapes[name][0] if inside else shapes[name][-1]
+            later = {size for sizes in entering[place + 1 :] for size in sizes}
+            if unit.kind != "dense" or width in later:  # the head of another output leads nowhere
+                found.append((unit.name, width))
+    return found
 
 
 RULES = {"overfitting": overfitting, "too_few_steps": too_few_steps, "underfitting_capacity": small_capacity}

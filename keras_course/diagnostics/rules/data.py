@@ -1,6 +1,6 @@
 """Rules on inputs and targets as they are: rows 8 to 15, 45 and 46 of the table of causes."""
 
-from keras_course.diagnostics.harm import baseline_of
+from keras_course.diagnostics.harm import baseline_of, scale_of
 from keras_course.diagnostics.observation import Finding, Observation, Probe
 from keras_course.diagnostics.seen import (
     BINARY,
@@ -8,6 +8,7 @@ from keras_course.diagnostics.seen import (
     DIFFERENCES,
     SPARSE,
     classes_seen,
+    collapsed,
     flat_rows,
     joined,
     looked_up,
@@ -193,7 +194,8 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
 
     Threshold: a spread above 20, or a centre further than 10 spreads and 10 from 0, for more than 20 % of the features;
     or spreads a hundredfold apart of which the largest is above 20; or examples that lie closer than 0.2 to their mean.
-    It is named when there is harm: with Adam and batch normalisation such a network often learns. Judged behind
+    It is named when there is harm: with Adam and batch normalisation such a network often learns; where the loss has no
+    constant to compare with, also when more than 90 % of the first units are flat from it. Judged behind
     Rescaling, Normalization and the like. Must stay silent: embeddings, codes of zeros and ones, bags of words, rows of
     length 1, constant features. Source: UMLAUT and TheDeepChecker ask for [-1, 1] or a spread of exactly 1, and alarm
     on half of the healthy runs of the base; hence the wide band.
@@ -221,22 +223,40 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
     if not text or (found.row < 0.2 and inputs_scaled_twice(seen)):
         return []
     sure = 0.6 + 0.1 * (spread.max() > 100) + 0.1 * (seen.optimizer.name == "SGD")
-    return [Finding(cause="inputs_not_scaled", confidence=sure, evidence=text, tag="inputs/spread")]
+    certain = large > 0.2 and baseline_of(seen) is None and _flat_behind(seen)
+    if certain:
+        text += f", and nearly all units of {seen.units[0].name} are flat"
+    return [Finding(cause="inputs_not_scaled", confidence=sure, certain=certain, evidence=text, tag="inputs/spread")]
+
+
+def _flat_behind(seen: Observation) -> bool:
+    """Whether more than 90 % of the first units are saturated or silent, in each of the last three looks."""
+    looks = [(p.saturated, p.dead) for p in seen.probes[-3:]]
+    if len(looks) < 3 or any(s is None or d is None or not len(s) for s, d in looks):
+        return False
+    return all(float(np.nanmax([0.0, s[0], d[0]])) > 0.9 for s, d in looks if s is not None and d is not None)
 
 
 def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     """Row 12: pixels that were divided by 255 twice.
 
-    Threshold: all inputs in [0, 1.01 / 255], with a spread above 0 within the examples. Must stay silent: blank images.
+    Threshold: all inputs in [0, 1.01 / 255], or as near to -1, with a spread above 0 within the examples; certain where
+    the largest of rows of at least 64 numbers is 1 / 255, within a hundredth of it. Must stay silent: blank images.
     Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
     """
     x = first_inputs(seen)
-    if x is None or x.min() < 0 or x.max() * 255 > 1.01 or x.max() <= 0:
+    if x is None:
+        return []
+    shifted, low = x, 0
+    if np.ptp(x) * 127 < 1.01 and abs(float(x.min()) + 1) < 1e-3:  # x / 127.5 - 1, the second time
+        shifted, low = (x + 1) / 2, -1
+    if shifted.min() < 0 or shifted.max() * 255 > 1.01 or shifted.max() <= 0:
         return []
     if np.median(x.reshape(len(x), -1).std(1)) <= 0:
         return []
-    text = f"inputs reach from 0 to {x.max():.2g}, which is 1 / {1 / x.max():.0f}: pixels divided by 255 reach 1"
-    return [Finding(cause="inputs_scaled_twice", confidence=0.9, evidence=text, tag="inputs/max")]
+    text = f"inputs reach from {low} to {x.max():.3g}: pixels divided by 255 once reach 1"
+    exact = abs(float(shifted.max()) * 255 - 1) < 0.01 and x[0].size >= 64  # and no small number by chance
+    return [Finding(cause="inputs_scaled_twice", confidence=0.9, certain=exact, evidence=text, tag="inputs/max")]
 
 
 def targets_not_scaled(seen: Observation) -> list[Finding]:
@@ -318,6 +338,9 @@ def _sound(seen: Observation, probe: Probe) -> bool:
     return bool(len(row) and np.isfinite(seen.steps.weight[row[0]]).all())
 
 
+FEW_CODES = 32  # columns
+
+
 def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     """Row 15: inputs and targets do not belong together.
 
@@ -327,8 +350,9 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     70 % of its first value or the validation loss never gets below 97 % of that of a constant. Both are named when
     there is harm: memorising is a task too. Texts are judged by their words; what hangs on their order is not seen,
     hence the lower confidence. The data set whose legs are shuffled apart is `labels_from_another_leg`. Must stay
-    silent: users and things that are looked up by number; targets that are sequences of words. Source: row 15; on 1,024
-    digits true pairs agree .96 (p .005), pairs shuffled apart .10 (p .31 to .58).
+    silent: users and things that are looked up by number; codes of a few zeros and ones, of which parity may be asked;
+    targets that are sequences of words; inputs that entered alike, which is row 30. Source: row 15; on 1,024 digits
+    true pairs agree .96 (p .005), pairs shuffled apart .10 (p .31 to .58).
     """
     if several_inputs(seen):
         return []
@@ -336,6 +360,8 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     if takes_turns(parts):
         return []  # at the end of adversarial training nothing tells one kind from the other
     repeats, conflicts, chance, different = _repeats(seen)
+    if collapsed(seen) > 0.3:
+        return []
     if (
         different > max(20, 0.05 * (repeats + different))
         and repeats >= 30
@@ -352,7 +378,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     x, y = quantities(seen, data.x), _judged_targets(data.y)
     if x.dtype.kind not in "iuf" or not np.isfinite(x).all() or y is None or not np.isfinite(y).all():
         return []
-    if np.all(y == y[:1]) or (not names and scales(x).sparse):
+    if np.all(y == y[:1]) or (not names and x[0].size <= FEW_CODES and scales(x).sparse):
         return []
     found = pairing(x, y)
     if found.p <= 0.05:
@@ -380,10 +406,13 @@ def _learned_by_heart(seen: Observation) -> bool:
 
 
 def _falls(seen: Observation) -> bool:
-    """Whether the loss has lost 30 % of its first value: something is learned."""
+    """Whether the loss has lost 30 % of its first value, or of that of a constant: something is learned."""
     losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
-    few = max(len(losses) // 20, 1)
-    return len(losses) > 0 and bool(np.mean(losses[-few:]) < 0.7 * np.mean(losses[:few]))
+    few, best = max(len(losses) // 20, 1), baseline_of(seen)
+    if not len(losses):
+        return False
+    first = min(float(np.mean(losses[:few])), best * scale_of(seen) if best is not None else np.inf)
+    return bool(np.mean(losses[-few:]) < 0.7 * first)
 
 
 def _apart(text: str, confidence: float) -> Finding:
@@ -437,9 +466,10 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     """Row 46: noise that the script adds to its inputs is larger than they are.
 
     Threshold: the noise seen in the graph has a spread of more than 1.8 times that of the inputs, a signal-to-noise
-    ratio below 0.3; or neighbouring pixels of what enters correlate below .2, where those of the stored images
-    correlate above .6. Only for classes: networks that remove noise are given more. Must stay silent: augmentation and
-    dropout on inputs, which keep the ratio above 1. Source: row 46 of the taxonomy.
+    ratio below 0.3; or neighbouring pixels of what enters correlate below .2 and a quarter of what those of the stored
+    images (of validation, where these are not known) do, which must be above .3. Only for classes: networks that remove
+    noise are given more. Must stay silent: augmentation and dropout on inputs, which keep the ratio above 1. Source:
+    row 46 of the taxonomy.
     """
     y = targets_of(seen)
     if y is None or classes_of(y) is None:
@@ -448,11 +478,12 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     if noise > 1.8:
         text = f"noise of {noise:.2g} times the spread of the inputs: signal to noise {noise**-2:.2g}, below 0.3"
     x = joined([probe.x for probe in seen.probes[:16]])
-    stored = seen.train.x if seen.train is not None else None
+    stored = seen.train.x if seen.train is not None else seen.validation.x if seen.validation is not None else None
     if not text and x is not None and stored is not None and x.ndim == 4 and x.shape[1:] == stored.shape[1:]:
         here, there = neighbour_correlation(x), neighbour_correlation(stored)
-        if here < 0.2 and there > 0.6:
-            text = f"neighbouring pixels correlate by {here:.2f} where they enter, and by {there:.2f} as stored"
+        if there > 0.3 and here < min(0.2, 0.25 * there):
+            kept = "as stored" if seen.train is not None else "in validation"
+            text = f"neighbouring pixels correlate by {here:.2f} where they enter, and by {there:.2f} {kept}"
     if not text:
         return []
     tag = "inputs/neighbour_correlation"

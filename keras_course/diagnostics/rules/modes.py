@@ -17,7 +17,8 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
     Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the
     momentum of 0.99, Keras's own, or above leaves more than half of the first values in the averages at the end, 0.5 <
     momentum^steps, which is arithmetic, and the validation loss is half as large again as that of training, and
-    no better than that of a constant.
+    no better than that of a constant; or more than nine tenths are left after 100 steps, and a moving mean is more than
+    three spreads from that of the batches (certain, for whoever predicts with it).
     Must not trigger: a frozen, pretrained trunk, whose layers are not trainable or whose averages are not 0 and 1.
     Source: taxonomy row 38; Ioffe and Szegedy (2015), section 3.1.
     """
@@ -57,6 +58,18 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
                 f"{seen.epochs[-1]['loss']:.3g}",
             )
         ]
+    if far := _never_arrive(seen, left):
+        variable, text = far
+        return [
+            Finding(
+                cause="batchnorm_mode",
+                confidence=0.85,
+                certain=True,
+                layer=variable.rpartition("/")[0],
+                evidence=f"a momentum of {momentum} leaves {left:.0%} of the first values in the moving averages after "
+                f"{seen.steps.count} steps: {text}",
+            )
+        ]
     size = seen.plan.batch_size or (
         len(seen.probes[0].output) if seen.probes and seen.probes[0].output is not None else 99
     )
@@ -64,6 +77,25 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
         text = f"batches of {size} examples are normalised by their own mean and spread"
         return [Finding(cause="batchnorm_mode", kind="note", confidence=0.4, layer=layers[0]["name"], evidence=text)]
     return []
+
+
+def _never_arrive(seen: Observation, left: float) -> tuple[str, str] | None:
+    """A moving mean that is still far from that of the batches, by its name and in words, when 90 % and more are left.
+
+    What was mixed in is known from what is there now: a mean that began at 0, a variance that began at 1.
+    """
+    if not 0.9 < left < 1 or seen.steps is None or seen.steps.count < 100:
+        return None
+    last = {v.name: v.final for v in seen.variables if v.final is not None}
+    for name, mean in last.items():
+        variance = last.get(name.replace("moving_mean", "moving_variance"))
+        if name.endswith("moving_mean") and variance is not None:
+            own, spread = mean / (1 - left), np.sqrt(np.maximum((variance - left) / (1 - left), 1e-12))
+            worst = int(np.argmax(np.abs(own - mean) / spread))
+            away = float(np.abs(own - mean)[worst] / spread[worst])
+            if away > 3 and np.all(spread > 1e-3):
+                return name, f"{name} is {mean[worst]:.3g} where batches have {own[worst]:.3g}, {away:.0f} spreads away"
+    return None
 
 
 def dropout_mode(seen: Observation) -> list[Finding]:
@@ -155,9 +187,25 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         return []
     return [
         Finding(
-            cause="regularisation_overwhelms", confidence=0.93 if penalised else 0.92, tag="loss", step=0, evidence=text
+            cause="regularisation_overwhelms",
+            confidence=0.93 if penalised else 0.92,
+            layer=penalised or _most_penalised(seen),
+            tag="loss",
+            step=0,
+            evidence=text,
         )
     ]
+
+
+def _most_penalised(seen: Observation) -> str:
+    """The layer with the strongest penalty on its weights; "" without one."""
+    found = []
+    for layer in seen.layers:
+        penalty = layer["config"].get("kernel_regularizer")
+        settings = penalty.get("config", {}) if isinstance(penalty, dict) else {}
+        strength = max(float(settings.get(kind) or 0) for kind in ("l1", "l2"))
+        found += [(strength, layer["name"])] if strength else []
+    return max(found, key=lambda pair: pair[0], default=(0.0, ""))[1]
 
 
 def _share(shares: np.ndarray | None, i: int) -> float:

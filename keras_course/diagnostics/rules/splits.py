@@ -1,6 +1,8 @@
 """Rules on training against validation: rows 19 to 22 of the table of causes."""
 
+from keras_course.diagnostics.harm import baseline_of
 from keras_course.diagnostics.observation import Data, Finding, Observation
+from keras_course.diagnostics.seen import looked_up
 from keras_course.diagnostics.statistics import (
     Shift,
     classes_of,
@@ -8,6 +10,7 @@ from keras_course.diagnostics.statistics import (
     shared_rows,
     shift,
     telling_feature,
+    transfer,
 )
 
 import numpy as np
@@ -57,14 +60,19 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     """Row 20: validation inputs are prepared otherwise than training inputs.
 
     Threshold: more than 20 % of the features with spreads threefold apart or means 3 spreads apart, each with p < 1e-6
-    of the Kolmogorov-Smirnov test. Rows drawn alike do not do that. Must stay silent: inputs that are looked up; series
-    that drift, seen by halves of the training rows that differ half as much. Source: row 20 of the taxonomy.
+    of the Kolmogorov-Smirnov test. Rows drawn alike do not do that. Or columns that mean something else: what a linear
+    model learns from training closes more than half of the way from chance to being right on rows of it that were left
+    out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant. Must stay
+    silent: inputs that are looked up; series that drift, seen by halves of the training rows that differ half as much.
+    Source: row 20 of the taxonomy.
     """
     both = _both(seen)
     if both is None or (seen.units and seen.units[0].kind == "embedding") or both[0].x[0].size > 20000:
         return []
     found = shift(both[0].x, both[1].x)
-    if found.share <= 0.2 or _drifts(both[0].x, found):
+    if found.share <= 0.2:
+        return _other_meaning(seen, *both)
+    if _drifts(both[0].x, found):
         return []
     return [
         Finding(
@@ -78,6 +86,26 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     ]
 
 
+def _other_meaning(seen: Observation, train: Data, validation: Data) -> list[Finding]:
+    """Validation on which nothing holds that was learned, though each of its columns looks as it should."""
+    values, best = [row["val_loss"] for row in seen.epochs if "val_loss" in row], baseline_of(seen)
+    if not values or best is None or values[-1] < 0.9 * best or train.x[0].size > 4096:
+        return []
+    a, b = (None if part.y is None else classes_of(part.y) for part in (train, validation))
+    if a is None or b is None or len(a) < 200 or len(b) < 50 or np.unique(a, return_counts=True)[1].min() < 3:
+        return []
+    found = transfer(train.x, a, validation.x, b)
+    gained = found.inside - found.chance
+    if gained < 0.5 * (1 - found.chance) or found.across - found.chance > 0.25 * gained:
+        return []
+    text = (
+        f"a linear model of the training rows is right on {found.inside:.0%} of those left out and on "
+        f"{found.across:.0%} of validation, where the most frequent class has {found.chance:.0%}"
+    )
+    cause = "train_val_preprocessing_mismatch"
+    return [Finding(cause=cause, confidence=0.8, evidence=text, tag="epoch/val_loss")]
+
+
 def _drifts(x: np.ndarray, found: Shift) -> bool:
     """Whether the rows of training differ among themselves, early from late, half as much."""
     half = len(x) // 2
@@ -89,7 +117,8 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     """Row 21: rows of validation stand in training too.
 
     Threshold: at least 5 rows, and by the lower exact 95 % bound more than 1 % and more than three times what repeats
-    inside the training rows let expect. At most 2,048 rows of training are looked at, so that fewer are found than
+    inside the training rows let expect; or more than 5 %, of rows of measurements that cannot be equal by chance: rows
+    were copied before the split. At most 2,048 rows of training are looked at, so that fewer are found than
     there are. Must stay silent: discrete data of few columns, which repeat by chance; inputs that are looked up.
     Source: deepchecks' duplicates of train and test, with a bound.
     """
@@ -104,7 +133,8 @@ def repeats(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
     if train.shape[1:] != validation.shape[1:]:
         return []
     found = shared_rows(train, validation)
-    if found.hits < 5 or found.low <= max(0.01, 3 * found.expected):
+    copied = found.low > 0.05 and found.chance < 1e-3
+    if found.hits < 5 or (found.low <= max(0.01, 3 * found.expected) and not copied):
         return []
     text = f"{found.hits} of {found.n} validation rows stand among the training rows (at least {found.low:.1%})"
     if len(train) == len(validation) and found.hits > 0.95 * found.n:  # on purpose, to see whether it can be learned
@@ -118,14 +148,20 @@ def leakage_feature(seen: Observation) -> list[Finding]:
 
     A note: some columns are known beforehand and really say it. Threshold: a tree on this column alone is right on more
     than 98 % of the rows it was not fitted on, by the lower exact 99 % bound, and leaves less than a tenth of the
-    errors of naming the most frequent class. Must stay silent: images, and tables of one column. Source: deepchecks'
-    single-feature check.
+    errors of naming the most frequent class. Certain where a column is the target itself, written otherwise: one value
+    for each class, or the same measurement up to scale and rounding. Must stay silent: images, and tables of one
+    column. Source: deepchecks' single-feature check.
     """
     data = seen.train
     if data is None or data.y is None or data.x.ndim != 2 or data.x.dtype.kind not in "iuf" or data.x.shape[1] < 2:
         return []
     y = classes_of(data.y)
-    if y is None or len(y) < 200 or not np.isfinite(data.x).all():
+    if len(data.y) < 200 or not np.isfinite(data.x).all() or looked_up(seen, data.x):
+        return []
+    if (copy := _copy_of(data.x, y, data.y)) >= 0:
+        text = f"column {copy} is the target itself in all of {len(data.y)} rows"
+        return [Finding(cause="leakage_feature", confidence=0.9, certain=True, evidence=text)]
+    if y is None:
         return []
     column, low = telling_feature(data.x, y)
     common = np.unique(y, return_counts=True)[1].max() / len(y)
@@ -133,6 +169,28 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         return []
     text = f"column {column} alone tells the class in more than {low:.1%} of the rows"
     return [Finding(cause="leakage_feature", kind="note", confidence=0.6, evidence=text)]
+
+
+def _copy_of(x: np.ndarray, classes: np.ndarray | None, targets: np.ndarray) -> int:
+    """The only column that is the target under another name; -1 when there is none, or, as in a ramp, several."""
+    wanted = classes if classes is not None else targets
+    if wanted.dtype.kind not in "iuf" or wanted.size != len(x) or x.shape[1] > 4096:
+        return -1
+    y = wanted.reshape(-1).astype("float64")
+    same = _same_classes if classes is not None else _same_measurement
+    found = [j for j, column in enumerate(x.T.astype("float64")) if same(column, y)]
+    return found[0] if len(found) == 1 else -1
+
+
+def _same_classes(column: np.ndarray, y: np.ndarray) -> bool:
+    names = np.unique(column)
+    return 2 <= len(names) == len(np.unique(y)) == len(np.unique(np.stack([column, y]), axis=1).T)
+
+
+def _same_measurement(column: np.ndarray, y: np.ndarray) -> bool:
+    """Whether a line leaves less than a ten-thousandth of the spread."""
+    spread = np.std(column) * np.std(y)
+    return spread > 0 and abs(np.mean((column - column.mean()) * (y - y.mean())) / spread) > 1 - 5e-9
 
 
 RULES = {

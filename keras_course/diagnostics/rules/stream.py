@@ -7,46 +7,12 @@ then says why they are not mixed: no shuffle, a short one, or one at the wrong p
 from collections.abc import Sequence
 
 from keras_course.diagnostics.observation import Finding, Observation, Stage
-from keras_course.diagnostics.seen import flat, joined, takes_turns
-from keras_course.diagnostics.statistics import Mixing, binned, classes_of, form_of, mixing, run_z
+from keras_course.diagnostics.seen import RATIO, badly_mixed, flat, joined
+from keras_course.diagnostics.statistics import Mixing, classes_of, run_z
 
 import numpy as np
 
-RATIO, Z = 0.8, -5.0  # of the entropy within a batch: the effect that harms, and the chance that is left
 SHORT = 0.5  # of the examples: a longer buffer mixes well enough
-
-
-def _labels(seen: Observation) -> tuple[list[np.ndarray], np.ndarray, bool] | None:
-    """Class numbers of each of the first batches, of the data, and whether they are classes or bins of real targets."""
-    batches = [np.asarray(batch) for batch in seen.stream if np.ndim(batch) and len(batch) > 1]
-    stored = seen.train.y if seen.train is not None else None
-    whole = joined([stored]) if stored is not None else joined([*batches, *(p.y for p in seen.probes)])
-    if len(batches) < 3 or whole is None or any(b.shape[1:] != batches[0].shape[1:] for b in batches):
-        return None
-    if whole.shape[1:] != batches[0].shape[1:]:
-        whole = joined([*batches, *(p.y for p in seen.probes)])
-    together = None if whole is None else joined([whole, *batches])
-    if together is None or whole is None or len(together) != len(whole) + sum(map(len, batches)):
-        return None
-    numbers, classes = classes_of(together), True
-    if numbers is None and form_of(together) in ("real", "ids") and together[0].size == 1:
-        numbers, classes = binned(together.reshape(-1).astype("float64")), False
-    if numbers is None or len(np.unique(numbers)) < 2:
-        return None
-    cuts = np.cumsum([len(whole), *map(len, batches)])[:-1]
-    first, *rest = np.split(numbers, cuts)
-    return list(rest), first, classes
-
-
-def _mixing(seen: Observation) -> tuple[Mixing, bool] | None:
-    """How well the first batches are mixed when they are not; None when they are, or when nobody knows."""
-    if (found := _labels(seen)) is None:
-        return None
-    batches, whole, classes = found
-    result = mixing(batches, whole)
-    if result.ratio >= RATIO or result.z >= Z or takes_turns(batches):
-        return None
-    return result, classes
 
 
 def _text(found: Mixing) -> str:
@@ -58,11 +24,12 @@ def data_sorted(seen: Observation) -> list[Finding]:
 
     Threshold: the entropy of the labels within the first batches is below 0.8 of that of batches drawn at random, and
     more than 5 standard deviations of chance below. On 1,797 sorted digits in batches of 32: no shuffle .04, a buffer
-    of 10 .06, of 100 .32, of 500 .75, of 900 .90, a full shuffle 1.01. A note for real targets unless they, or inputs
-    of one number, only rise or only fall: series in order are meant so. Must stay silent: batches of one kind in turn,
-    as adversarial training has them; `fit` on arrays, which shuffles. Source: row 16 of the taxonomy.
+    of 10 .06, of 100 .32, of 500 .75, of 900 .90, a full shuffle 1.01. The harm may show in the validation loss, or in
+    what the last weights make of the first batches. A note for real targets unless they, or inputs of one number, only
+    rise or only fall: series in order are meant so. Must stay silent: batches of one kind in turn, as adversarial
+    training has them; `fit` on arrays, which shuffles. Source: row 16 of the taxonomy.
     """
-    found = _mixing(seen)
+    found = badly_mixed(seen)
     if found is None or _shuffles(seen):
         return []
     result, classes = found
@@ -71,7 +38,7 @@ def data_sorted(seen: Observation) -> list[Finding]:
         Finding(
             cause="data_sorted",
             kind="named" if named else "note",
-            confidence=0.9 if classes else 0.5,
+            confidence=0.9 if classes or result.ratio < 0.5 else 0.5,
             evidence=_text(result) + ", and nothing shuffles them",
             tag="labels/entropy",
         )
@@ -112,7 +79,7 @@ def shuffle_buffer_too_small(seen: Observation) -> list[Finding]:
     if of is not None and stage["buffer"] >= SHORT * of:
         return []
     text = f"a buffer of {stage['buffer']} for {of if of else 'an unknown number of'} examples"
-    if (found := _mixing(seen)) is not None:
+    if (found := badly_mixed(seen)) is not None:
         return [_small(f"{text}: {_text(found[0])}", "named" if found[1] else "note", 0.95)]
     if of is None or stage["buffer"] >= 0.1 * of:
         return []
@@ -150,7 +117,7 @@ def pipeline_order(seen: Observation) -> list[Finding]:
     kinds = [stage.kind for stage in flat(seen.pipeline)]
     found = []
     if _batched_before(seen):
-        bad = _mixing(seen)
+        bad = badly_mixed(seen)
         text = "batch stands before shuffle: the same examples meet in every epoch"
         found.append(_order(f"{text}; {_text(bad[0])}" if bad else text, bool(bad), 0.95 if bad else 0.4))
     stages = flat(seen.pipeline)

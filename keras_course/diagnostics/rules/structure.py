@@ -1,8 +1,8 @@
 """Rules on how the network is put together and how its step is written: rows 23 to 30 of the taxonomy."""
 
-from keras_course.diagnostics.harm import impossible, spread_over_inputs, targets_of
+from keras_course.diagnostics.harm import accuracy_of_chance, impossible, spread_over_inputs, targets_of
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
-from keras_course.diagnostics.seen import looked_up
+from keras_course.diagnostics.seen import collapsed, looked_up
 
 import numpy as np
 
@@ -151,8 +151,8 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
 def frozen(seen: Observation) -> list[Finding]:
     """Weights without a gradient, or not trainable where they have to be.
 
-    Threshold: no gradient at all for any weight (certain) or for one in every kept step, or the head, or 99 % of all
-    weights, not trainable.
+    Threshold: no gradient at all for any weight (certain) or for one in every kept step (certain where an accuracy
+    stays at that of chance), or the head, or 99 % of all weights, not trainable.
     Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note): its weights are far from
     fresh ones, or an earlier training of the script changed them.
     Source: taxonomy row 26.
@@ -171,16 +171,17 @@ def frozen(seen: Observation) -> list[Finding]:
         trained = [v for v in seen.variables if v.trainable][: len(missing)]
         names = [v for v, none in zip(trained, missing, strict=False) if none and len(v.shape) >= 2]
         if names:
+            chance = accuracy_of_chance(seen)
             found.append(
                 Finding(
                     cause="frozen_or_disconnected",
                     confidence=0.9,
+                    certain=bool(chance),
                     layer=names[0].layer,
                     step=0,
                     tag=f"gradient_norm/{names[0].layer}",
-                    evidence=f"{names[0].name} got no gradient in any of {seen.steps.count} steps: no path "
-                    f"leads from it to "
-                    "the loss",
+                    evidence=f"{names[0].name} got no gradient in any of {seen.steps.count} steps: no path leads from "
+                    f"it to the loss" + f"; {chance}" * bool(chance),
                 )
             )
     found += _stuck(seen)
@@ -279,7 +280,8 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     Threshold: change and gradient point the same way, by a cosine above 0.5 in all of two steps or more; or in at least
     9 of 10 of the first 50 kept steps, at least 8 of them
     (binomial p < .02 for each variable, and all together must agree); momentum and Adam lag, hence the first steps and
-    the sum over variables.
+    the sum over variables. Certain: a loss that cannot be below 0 is; a score, by its name, equals the loss after every
+    epoch and falls with it.
     Must not trigger: a momentum that overshoots now and then.
     Source: taxonomy row 28.
     """
@@ -292,6 +294,9 @@ def sign_flipped(seen: Observation) -> list[Finding]:
         return [
             Finding(cause="gradient_sign_flipped", confidence=0.97, certain=True, step=0, tag="loss", evidence=text)
         ]
+    if score := _minimised_score(seen):
+        cause = "gradient_sign_flipped"
+        return [Finding(cause=cause, confidence=0.95, certain=True, tag="epoch/loss", evidence=score)]
     product = np.nansum(steps.aligned * steps.update * steps.gradient, axis=1)[:50]
     size = np.nansum(steps.update * steps.gradient, axis=1)[:50]
     use = np.isfinite(product) & (size > 0)
@@ -321,6 +326,24 @@ def _beyond_one(seen: Observation) -> bool:
     return targets is None or bool(targets.max() > 1 or targets.min() < 0)
 
 
+SCORES = ("acc", "dice", "iou", "jaccard", "f1", "auc", "precision", "recall", "r2")  # in names: more of it is better
+
+
+def _minimised_score(seen: Observation) -> str:
+    """In words, a score that equals the loss at the end of each epoch and falls with it; "" when there is none."""
+    rows = [row for row in seen.epochs if np.isfinite(row.get("loss", np.nan))]
+    for name in rows[0] if len(rows) >= 2 else ():
+        if any(word in name.lower() for word in SCORES) and "loss" not in name and not name.startswith("val_"):
+            values, losses = (np.array([row.get(key, np.nan) for row in rows]) for key in (name, "loss"))
+            equal = np.all(np.abs(values - losses) < 1e-3 + 0.02 * np.abs(losses))
+            if equal and values.min() >= 0 and values[-1] < values[0]:
+                return (
+                    f"{name}, of which more is better, is what is minimised: it falls from {values[0]:.3g} to "
+                    f"{values[-1]:.3g} and equals the loss"
+                )
+    return ""
+
+
 def loss_broadcast(seen: Observation) -> list[Finding]:
     """Predictions (n, 1) and targets (n,) were subtracted into n × n differences.
 
@@ -346,9 +369,10 @@ def input_ignored(seen: Observation) -> list[Finding]:
     """The prediction is the same whatever the input, or every input is the same.
 
     Threshold: the spread of the prediction over a batch is below 1e-6 of its size in the last three closer looks; or
-    what enters is exactly the same for every example of every look, which is certain to teach nothing; or more than 95
-    % of the words of texts have one number, that of unknown words (the most frequent letter or base has below 40 %).
-    Must not trigger: the first steps from a zero head; a network whose only input is noise that it makes itself.
+    what enters is exactly the same for every example of every look, which is certain to teach nothing; or more than 30
+    % of the rows of a batch, of at least 64 numbers, enter as another one does; or more than 95 % of the words of texts
+    have one number, that of unknown words (the most frequent letter or base has below 40 %).
+    Must not trigger: the first steps from a zero head; a network whose only input is noise that it makes itself; codes.
     Source: taxonomy row 30.
     """
     if share := _same_word(seen):
@@ -358,6 +382,10 @@ def input_ignored(seen: Observation) -> list[Finding]:
     entering = [
         p.x for p in seen.probes if p.x is not None and p.x.ndim >= 2 and p.x.dtype.kind == "f" and len(p.x) > 1
     ]
+    if (share := collapsed(seen)) > 0.3:
+        text = f"{share:.0%} of the examples of a batch enter as another one of it does (above 30 %)"
+        layer = seen.units[0].name if seen.units else ""
+        return [Finding(cause="input_ignored", confidence=0.93, layer=layer, tag="inputs/spread", evidence=text)]
     if len(entering) >= 3 and all(np.ptp(x, axis=0).max() == 0 for x in entering):
         value = float(entering[0].reshape(-1)[0])
         return [

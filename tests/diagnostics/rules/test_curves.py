@@ -38,7 +38,10 @@ def ended(losses, widths=(30,), **experiments):
     data = Data(x=np.zeros((4, 2)), y=REAL, n=4)
     names = "abc"[: len(widths) + 1]
     units = [Unit(name=n, kind="dense", variables=(n,)) for n in names]
-    variables = [Variable(name=n, shape=(5, w)) for n, w in zip(names, (*widths, 1), strict=True)]
+    variables = [
+        Variable(name=n, shape=shape)
+        for n, shape in zip(names, zip((5, *widths), (*widths, 1), strict=True), strict=True)
+    ]
     return Observation(name="m", loss=Loss(name=SQUARED), train=data, steps=steps(losses), units=units,
                        variables=variables, experiments=experiments)  # fmt: skip
 
@@ -86,3 +89,10 @@ def test_a_table_is_no_layer_and_a_recurrent_layer_is_as_wide_as_its_state():
 
 def test_an_empty_observation_is_judged_by_nothing():
     assert [f for rule in RULES.values() for f in rule(Observation(name="m"))] == []
+
+
+def test_the_head_of_another_output_is_no_hidden_layer():
+    seen = ended(FLAT, widths=(30, 1))
+    assert RULES["underfitting_capacity"](seen)[0].layer == "b"
+    seen.variables[2].shape = (30, 1)  # the last unit looks past the second, as two outputs of one trunk do
+    assert RULES["underfitting_capacity"](seen) == []

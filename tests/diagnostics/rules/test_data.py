@@ -124,12 +124,16 @@ def test_inputs_of_a_bearable_scale(x):
 
 def test_integers_that_are_looked_up_have_no_scale():
     x = RNG.integers(0, 9000, (1000, 12))
-    assert causes(training(x, RNG.integers(0, 2, 1000), classes=2, kind="embedding", stored=False))[0] == set()
+    seen = training(x, RNG.integers(0, 2, 1000), classes=2, kind="embedding", stored=False, losses=(0.7, 0.3, 0.1))
+    assert causes(seen)[0] == set()
 
 
 def test_pixels_divided_twice():
     found = only(training(DIGITS / 255, LABELS), "inputs_scaled_twice")
-    assert "1 / 255" in found.evidence
+    assert "0.00392" in found.evidence
+    assert found.certain
+    assert not data.inputs_scaled_twice(training(DIGITS / 300, LABELS))[0].certain
+    assert not data.inputs_scaled_twice(training(DIGITS[:, :30] / 255, LABELS))[0].certain
 
 
 def test_targets_far_away():
@@ -293,3 +297,42 @@ def test_pairs_of_inputs_are_not_judged_by_the_first_of_them():
     seen.layers = [{"class": "InputLayer", "name": name, "config": {}} for name in "ab"]
     assert data.labels_shuffled_apart(seen) == []
     assert data.label_noise(seen) == []
+
+
+def test_bags_of_words_shuffled_apart():
+    rng, y = np.random.default_rng(4), np.arange(500) % 4
+    topics = rng.dirichlet(np.full(200, 0.05), size=4)
+    counts = np.stack([rng.multinomial(30, 0.5 * topics[k] + 0.5 / 200) for k in y]).astype("float32")
+    for labels, expected in ((y, []), (rng.permutation(y), ["labels_shuffled_apart"])):
+        seen = training(counts, labels, classes=4, losses=STUCK)
+        assert [f.cause for f in data.labels_shuffled_apart(seen)] == expected
+    codes = rng.integers(0, 2, (500, 8)).astype("float32")
+    parity = codes.sum(1).astype("int64") % 2  # neither neighbours nor a line see it
+    assert data.labels_shuffled_apart(training(codes, parity, classes=2, losses=STUCK)) == []
+
+
+def test_what_falls_from_above_the_constant_alone_is_not_learned():
+    mixed = np.random.default_rng(2).permutation(LABELS)
+    assert data.labels_shuffled_apart(training(DIGITS, mixed, losses=(4.0, 2.4, 2.1))), "ln 10 is 2.30"
+    assert data.labels_shuffled_apart(training(DIGITS, mixed, losses=(4.0, 2.4, 1.5))) == []
+
+
+def test_noise_is_told_by_pictures_of_validation_where_those_of_training_are_not_stored():
+    noisy = (IMAGES + 4 * RNG.normal(size=IMAGES.shape)).astype("float32")
+    seen = training(noisy, LABELS, stored=False)
+    assert data.inputs_drowned_in_noise(seen) == []
+    seen.validation = Data(x=IMAGES[:300], y=LABELS[:300])
+    assert "in validation" in data.inputs_drowned_in_noise(seen)[0].evidence
+
+
+def test_pixels_brought_to_minus_one_twice():
+    assert "-0.992" in only(training(2 * DIGITS / 255 - 1, LABELS), "inputs_scaled_twice").evidence
+    assert data.inputs_scaled_twice(training(2 * DIGITS - 1, LABELS)) == []
+
+
+def test_inputs_that_flatten_the_first_units_are_certain_where_the_loss_has_no_constant():
+    for loss, flat, certain in (("", 1.0, True), ("", 0.5, False), (SPARSE, 1.0, False)):
+        seen = training(WINE.astype("float32") * 1000, CULTIVAR, classes=3, loss=loss)
+        for probe in seen.probes:
+            probe.saturated, probe.dead = np.array([flat, np.nan]), np.array([np.nan, 0.0])
+        assert [f.certain for f in data.inputs_not_scaled(seen)] == [certain]

@@ -246,3 +246,11 @@ def test_losses_that_swing_by_more_than_they_gain():
 
 def test_an_empty_observation_is_judged_by_nothing():
     assert [f for rule in RULES.values() for f in rule(Observation(name="m"))] == []
+
+
+@pytest.mark.parametrize(("factor", "ratio", "fires_"), [(0.23, 1e-9, True), (0.6, 1e-9, False), (0.3, 1e-3, False)])
+def test_gradients_that_fade_through_time(factor, ratio, fires_):
+    units = [Unit(name="rnn/cell", kind="recurrent"), Unit(name="head", kind="dense")]
+    seen = Observation(name="m", units=units, experiments={"time_factor": factor, "time_ratio": ratio})
+    found = RULES["vanishing_gradient"](seen)
+    assert [f.layer for f in found] == ["rnn"] * fires_

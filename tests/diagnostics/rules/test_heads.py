@@ -215,3 +215,11 @@ def test_a_low_loss_at_the_accuracy_of_one_class_is_inconsistent():
     for loss, accuracy in ((0.1, 0.97), (0.6, share)):
         seen.epochs = [{"loss": loss, "accuracy": accuracy}]
         assert causes(seen) == (set(), set())
+
+
+def test_several_ones_under_a_softmax_are_certain_where_each_output_has_a_loss_of_its_own():
+    tags = (RNG.random((1000, 10)) < 0.3).astype("float32")
+    seen = training(DIGITS[:1000], tags, loss=BINARY, head="softmax", logits=False, output=shares)
+    assert only(seen, "wrong_head_for_labels").certain
+    seen = training(DIGITS, np.eye(10)[LABELS], loss=BINARY, head="softmax", logits=False, output=shares)
+    assert causes(seen) == (set(), set())

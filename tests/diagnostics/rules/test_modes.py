@@ -117,3 +117,25 @@ def test_dropout_that_leaves_next_to_nothing():
 
 def test_an_empty_observation_is_judged_by_nothing():
     assert [f for rule in RULES.values() for f in rule(Observation(name="m"))] == []
+
+
+@pytest.mark.parametrize(
+    ("momentum", "count", "mean", "fires_"),
+    [(0.99999, 400, 300.0, True), (0.99999, 400, 1.0, False), (0.99, 400, 300.0, False), (0.99999, 50, 300.0, False)],
+)
+def test_averages_that_will_never_arrive(momentum, count, mean, fires_):
+    left = momentum**count
+    seen = normalised_net(momentum=momentum, count=count, left=(1 - left) * mean)
+    variance = np.full(4, left + (1 - left) * 25.0)  # of batches with a spread of 5
+    seen.variables.append(Variable(name="n/moving_variance", shape=(4,), trainable=False, final=variance))
+    assert [(f.certain, f.layer) for f in found("batchnorm_mode", seen)] == [(True, "n")] * fires_
+    if fires_:
+        assert "where batches have 300, 60 spreads away" in found("batchnorm_mode", seen)[0].evidence
+
+
+def test_the_layer_of_the_strongest_penalty():
+    seen = net(1, 1, steps=walked(), experiments={"penalty_start": 1.9})
+    for name, settings in (("a", {"l2": 0.1}), ("b", {"l1": 0.0, "l2": 3.0}), ("c", None)):
+        regularizer = settings and {"class_name": "L2", "config": settings}
+        seen.layers.append({"class": "Dense", "name": name, "config": {"kernel_regularizer": regularizer}})
+    assert found("regularisation_overwhelms", seen)[0].layer == "b"

@@ -1,6 +1,6 @@
 from keras_course.diagnostics.observation import Data, Plan
 from keras_course.diagnostics.rules import splits
-from tests.diagnostics.typed import RNG, SQUARED, named, training
+from tests.diagnostics.typed import BINARY, RNG, SQUARED, named, training
 
 import numpy as np
 import pytest
@@ -72,7 +72,8 @@ def test_pictures_are_compared_by_channel():
 
 def test_a_series_that_drifts_is_not_prepared_otherwise():
     x = (np.arange(1500) ** 2 / 1e5)[:, None] * np.ones(4) + RNG.normal(size=(1500, 4))
-    seen = divided(x.astype("float32"), x[:, 0].astype("float32"), np.arange(1000), np.arange(1000, 1500), loss=SQUARED)
+    y = x.mean(1).astype("float32")
+    seen = divided(x.astype("float32"), y, np.arange(1000), np.arange(1000, 1500), loss=SQUARED)
     assert named(splits.RULES, seen) == (set(), set())
 
 
@@ -101,3 +102,40 @@ def test_a_column_that_tells_the_class_is_a_note():
     found = splits.leakage_feature(divided(x, BENIGN, *halves(569)))
     assert [(f.kind, "column 5" in f.evidence) for f in found] == [("note", True)]
     assert splits.leakage_feature(divided(CELLS, BENIGN, *halves(569))) == []
+
+
+def test_columns_that_mean_something_else_in_validation():
+    train, validation = halves(900)
+    x = RNG.normal(size=(900, 6)).astype("float32")
+    y = np.where(x[:, 0] + x[:, 1] > 0, 1, 0)
+    seen = divided(x, y, train, validation, loss=BINARY, epochs=[{"loss": 0.1, "val_loss": 4.0}])
+    assert splits.train_val_preprocessing_mismatch(seen) == [], "what was learned holds there"
+    seen.validation.x = seen.validation.x[:, ::-1]
+    assert "of validation" in only(seen, "train_val_preprocessing_mismatch").evidence
+    seen.epochs = [{"loss": 0.1, "val_loss": 0.4}]
+    assert splits.train_val_preprocessing_mismatch(seen) == [], "whatever a line does, the network knows it"
+    seen = divided(x, RNG.permutation(y), train, validation, loss=BINARY, epochs=[{"loss": 0.1, "val_loss": 4.0}])
+    assert splits.train_val_preprocessing_mismatch(seen) == [], "there is nothing to be carried over"
+
+
+def test_rows_copied_before_the_split():
+    order = RNG.permutation(np.r_[np.arange(569), np.arange(569)])
+    seen = divided(CELLS, BENIGN, order[:700], order[700:])
+    assert only(seen, "leakage_duplicates").certain
+    coarse = np.round(CELLS[:, :2])  # which are equal by chance
+    assert splits.leakage_duplicates(divided(coarse, BENIGN, order[:700], order[700:])) == []
+
+
+def test_a_column_that_is_the_target_is_certain():
+    def told(column, y=BENIGN, **more):
+        found = splits.leakage_feature(divided(np.column_stack([CELLS[:, :3], column]), y, *halves(569), **more))
+        return [f.certain for f in found]
+
+    assert told(5 - 2 * BENIGN) == [True]
+    assert told(BENIGN + np.where(np.arange(569) == 0, 1, 0) * (1 - 2 * BENIGN))[:1] != [True], "wrong in one row"
+    size = CELLS[:, 7] * 30 + 4
+    assert told(0.1 * size, size.astype("float32"), loss=SQUARED) == [True]
+    assert told(size + RNG.normal(size=569), size.astype("float32"), loss=SQUARED) == []
+    assert told(BENIGN, kind="embedding") == []
+    ramp = np.arange(300.0)[:, None] + np.arange(4)
+    assert splits.leakage_feature(divided(ramp[:, :3], ramp[:, 3], np.arange(200), np.arange(200, 300))) == []

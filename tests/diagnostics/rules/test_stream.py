@@ -167,3 +167,10 @@ def test_real_and_made_examples_in_turn_are_not_sorted():
     seen.stream = [np.full(32, step % 2) for step in range(24)]
     seen.train.y = np.arange(1797) % 2
     assert stream.data_sorted(seen) == []
+
+
+def test_numbers_that_only_rise_are_surer_the_less_a_batch_mixes():
+    x = np.linspace(-3, 3, 1200).astype("float32")
+    seen = training(x[:, None], np.sin(x), shuffle=False, loss=SQUARED, classes=1, looks=32)
+    (finding,) = stream.data_sorted(seen)
+    assert finding.confidence == 0.9

@@ -239,3 +239,36 @@ def test_texts_of_unknown_words_alone():
 
 def test_an_empty_observation_is_judged_by_nothing():
     assert [f for rule in RULES.values() for f in rule(Observation(name="m"))] == []
+
+
+def test_weights_without_a_gradient_are_certain_where_the_accuracy_is_that_of_chance():
+    seen = net(1, 1, steps=walked(gradient=[np.nan, 1.0], update=[0.0, 0.1]), epochs=[{"acc": 0.26}])
+    assert not found("frozen_or_disconnected", seen)[0].certain
+    seen.train = Data(x=np.zeros((400, 2)), y=np.arange(400) % 4)
+    assert found("frozen_or_disconnected", seen)[0].certain
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "fires_"),
+    [
+        ("dice_coef", (0.5, 0.3, 0.1), True),
+        ("dice_coef", (-0.5, -0.7, -0.9), False),  # a score by name alone: its negative is logged
+        ("dice_loss", (0.5, 0.3, 0.1), False),
+        ("mae", (0.5, 0.3, 0.1), False),
+        ("val_dice_coef", (0.5, 0.3, 0.1), False),
+        ("dice_coef", (0.5, 0.5, 0.6), False),
+    ],
+)
+def test_a_score_that_is_minimised(name, values, fires_):
+    seen = net(1, 1, steps=walked(), epochs=[{"loss": v, name: v} for v in values])
+    assert bool(found("gradient_sign_flipped", seen)) == fires_
+    minus = net(1, 1, steps=walked(), epochs=[{"loss": -v, name: v} for v in values])
+    assert found("gradient_sign_flipped", minus) == []
+
+
+def test_rows_that_enter_alike():
+    rows = np.round(RNG.random((24, 100)) ** 400).astype("float32") * 7  # mostly zeros
+    seen = net(1, 1)
+    for number, (x, fires_) in enumerate(((rows, True), (RNG.random((24, 100)), False), (rows > 0, False))):
+        seen.probes = [Probe(step=i, x=np.asarray(x, "float32")) for i in range(4)]
+        assert ("input_ignored" in fires("input_ignored", seen)) == fires_, number
