@@ -52,6 +52,9 @@ def test_full_is_held_to_the_floors():
 
 def test_a_floor_from_more_examples_is_not_comparable():
     assert verdicts("full", train=50)[0] == "not comparable: 100 examples there"
+    found = metrics("full", accuracy=0.7)
+    found["data"].append(metrics("full", train=30)["data"][0])
+    assert report.verdict(EXAMPLE, found, "accuracy").startswith("not comparable"), "the smaller of two sets counts"
 
 
 def test_settings_that_are_no_preset_are_not_judged():
