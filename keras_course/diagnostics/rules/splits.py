@@ -117,8 +117,8 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     """Row 21: rows of validation stand in training too.
 
     Threshold: at least 5 rows, and by the lower exact 95 % bound more than 1 % and more than three times what repeats
-    inside the training rows let expect; or more than 5 %, of rows of measurements that cannot be equal by chance: rows
-    were copied before the split. At most 2,048 rows of training are looked at, so that fewer are found than
+    inside the training rows let expect; or more than 5 %, of rows of a table that cannot be equal by chance: rows were
+    copied before the split. At most 2,048 rows of training are looked at, so that fewer are found than
     there are. Must stay silent: discrete data of few columns, which repeat by chance; inputs that are looked up.
     Source: deepchecks' duplicates of train and test, with a bound.
     """
@@ -133,7 +133,7 @@ def repeats(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
     if train.shape[1:] != validation.shape[1:]:
         return []
     found = shared_rows(train, validation)
-    copied = found.low > 0.05 and found.chance < 1e-3
+    copied = found.low > 0.05 and found.chance < 1e-3 and train.ndim == 2  # windows of a series that repeats are alike
     if found.hits < 5 or (found.low <= max(0.01, 3 * found.expected) and not copied):
         return []
     text = f"{found.hits} of {found.n} validation rows stand among the training rows (at least {found.low:.1%})"

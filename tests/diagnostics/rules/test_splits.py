@@ -122,6 +122,8 @@ def test_rows_copied_before_the_split():
     order = RNG.permutation(np.r_[np.arange(569), np.arange(569)])
     seen = divided(CELLS, BENIGN, order[:700], order[700:])
     assert only(seen, "leakage_duplicates").certain
+    seen.train.x, seen.validation.x = seen.train.x[..., None], seen.validation.x[..., None]
+    assert splits.leakage_duplicates(seen) == [], "windows of a series that repeats"
     coarse = np.round(CELLS[:, :2])  # which are equal by chance
     assert splits.leakage_duplicates(divided(coarse, BENIGN, order[:700], order[700:])) == []
 
