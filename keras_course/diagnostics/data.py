@@ -14,6 +14,7 @@ from keras_course.diagnostics.observation import Data, Finding, Loss, Observatio
 from keras_course.diagnostics.rules import data as rules
 from keras_course.diagnostics.rules import splits as pairs
 from keras_course.diagnostics.rules import stream
+from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
 from keras_course.diagnostics.seen import DIFFERENCES, SPARSE
 from keras_course.diagnostics.statistics import classes_of, label_drift, mislabelled, pairing, run_z, share_interval
 
@@ -168,7 +169,7 @@ def _alone(name: str, part: Data, classes: int) -> list[Finding]:
     notes = [*rules.inputs_not_scaled(seen), *rules.inputs_scaled_twice(seen), *rules.targets_not_scaled(seen)]
     notes += pairs.leakage_feature(seen)
     found += [dataclasses.replace(finding, kind="note") for finding in notes]
-    return [*found, *rules.labels_shuffled_apart(seen), *_imbalance(part), *_constant_columns(part)]
+    return [*found, *labels_shuffled_apart(seen), *_imbalance(part), *_constant_columns(part)]
 
 
 def _imbalance(part: Data) -> list[Finding]:

@@ -142,7 +142,8 @@ def late_rates(replay: Replay, seen: Observation, training: Training) -> dict[st
 def through_time(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
     """By what factor the gradient shrinks from each place of a sequence to the one before it, at the first weights.
 
-    By what enters the first recurrent layer, from the last quarter of the places to the first.
+    By what enters the first recurrent layer, from the last quarter of the places to the first. Nothing of sequences of
+    fewer than 8 places. Source: Bengio et al. (1994), section 3.
     """
     entering = [f.entering for f in replay.forward.found if f.unit.kind == "recurrent"]
     if not entering or entering[0].op.type != "TensorListFromTensor":
@@ -151,8 +152,7 @@ def through_time(replay: Replay, seen: Observation, training: Training) -> dict[
     copy = replay_of(training, also=lambda it: it.graph.get_tensor_by_name(sequence))
     if copy is None or copy.also is None:
         return {}
-    copy.put(copy.start)
-    gradient = copy.session.run(copy.also, copy._feed(copy.batches[0])).astype("float64")
+    gradient = copy.gradient(copy.start, copy.batches[0]).astype("float64")
     copy.close()
     if gradient.ndim != 3 or len(gradient) < 8 or not np.isfinite(gradient).all():
         return {}

@@ -180,7 +180,7 @@ def baseline_of(seen: Observation) -> float | None:
         return _weighted(y, name, seen.plan.class_weight)
     if name == "sparse_categorical_crossentropy":
         return _entropy(np.unique(y.astype("int64"), return_counts=True)[1])
-    if name == "categorical_crossentropy" and y.ndim >= 2:
+    if name == "categorical_crossentropy" and y.ndim >= 2 and y.min() >= 0:  # advantages are no shares
         rows = y.reshape(-1, y.shape[-1]).astype("float64")  # that may hold several ones
         return float(rows.sum(1).mean()) * _entropy(rows.sum(0))
     if name == "binary_crossentropy" and y.min() >= 0 and y.max() <= 1:

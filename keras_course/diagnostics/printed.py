@@ -11,9 +11,8 @@ FIELDS = ("cause", "kind", "confidence", "confirmed", "layer", "step", "evidence
 
 
 def plain(finding: Finding) -> dict[str, Any]:
-    """A finding with the fields that JSON shows; empty ones are null."""
-    values = dataclasses.asdict(finding)
-    values["evidence"] = finding.said
+    """A finding with the fields that JSON shows; empty ones are null, and a line without a file is none."""
+    values = dataclasses.asdict(finding) | {"evidence": finding.said, "line": finding.line or None}
     return {name: None if values[name] == "" else values[name] for name in FIELDS}
 
 

@@ -155,6 +155,11 @@ class Replay:
         self.put(weights)
         return self.session.run(self.output, self._feed(batch))
 
+    def gradient(self, weights: dict[str, np.ndarray], batch: Batch) -> np.ndarray:
+        """Of the loss by the tensor that `also` found."""
+        self.put(weights)
+        return self.session.run(self.also, self._feed(batch))
+
     def train(
         self,
         optimizer: optimizers.Optimizer,

@@ -63,15 +63,24 @@ def rows_of(seen: Observation) -> Data | None:
     return None if x is None or y is None or len(x) != len(y) else Data(x=x, y=y)
 
 
-def collapsed(seen: Observation) -> float:
-    """The share of examples that enter as another one of their batch does, though rows of 64 numbers seldom repeat.
+ALIKE = 0.3  # of the examples of a batch
 
-    0 for codes of zeros and ones, and for what is looked up.
+
+def collapsed(seen: Observation) -> float:
+    """The share of examples that enter as another one of their batch does, where it is above `ALIKE`; 0 otherwise.
+
+    Rows of 64 numbers seldom repeat; codes of zeros and ones do, and what is looked up.
     """
     looks = [p.x for p in seen.probes[:16] if p.x is not None and p.x.ndim >= 2 and p.x.dtype.kind == "f"]
     if not looks or looks[0][0].size < 64 or looked_up(seen, looks[0]) or np.isin(looks[0], (0.0, 1.0)).all():
         return 0.0
-    return float(np.mean([1 - len(np.unique(keys(x))) / len(x) for x in looks]))
+    share = float(np.mean([1 - len(np.unique(keys(x))) / len(x) for x in looks]))
+    return share if share > ALIKE else 0.0
+
+
+def several_inputs(seen: Observation) -> bool:
+    """Whether a label belongs to several inputs together, of which the data here hold the first."""
+    return sum(layer["class"] == "InputLayer" for layer in seen.layers) > 1
 
 
 WORDS = 1000  # the most frequent ones

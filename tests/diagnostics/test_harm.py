@@ -38,7 +38,14 @@ def test_the_best_constant_by_its_closed_form(loss, y, expected):
 
 @pytest.mark.parametrize(
     ("loss", "y"),
-    [("", LABELS), ("triplet", REAL), (BINARY, 2 * REAL), (SQUARED, np.array([1.0, np.nan])), (CROSS, LABELS)],
+    [
+        ("", LABELS),
+        ("triplet", REAL),
+        (BINARY, 2 * REAL),
+        (SQUARED, np.array([1.0, np.nan])),
+        (CROSS, LABELS),
+        (CROSS, np.array([[0.0, 1.5], [-0.7, 0.0]])),
+    ],
 )
 def test_no_constant_is_compared_with_where_it_is_not_known(loss, y):
     assert baseline_of(made(loss, y)) is None

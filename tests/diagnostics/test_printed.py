@@ -1,9 +1,10 @@
+import dataclasses
 import json
 
 from keras_course.diagnostics.doctor import Report
 from keras_course.diagnostics.harm import Harm
 from keras_course.diagnostics.observation import Finding
-from keras_course.diagnostics.printed import as_dict, as_text
+from keras_course.diagnostics.printed import as_dict, as_text, plain
 from tests.diagnostics.made import FINDING, observation
 
 import pytest
@@ -23,6 +24,7 @@ def test_json_has_the_fields_that_were_promised_and_null_for_what_is_not_known()
     first, second = content["findings"]
     assert list(first) == fields
     assert (first["layer"], first["step"], first["line"]) == ("dense", 3, 12)
+    assert plain(dataclasses.replace(FINDING, file="", line=0))["line"] is None
     assert (second["kind"], second["layer"], second["file"], second["confirmed"]) == ("note", None, None, None)
     assert content["runs"][0] | {"findings": []} == {
         "name": "train", "healthy": False, "harm": 1.0, "steps": 5, "findings": [], "not_watched": [],

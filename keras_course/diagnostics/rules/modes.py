@@ -58,18 +58,8 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
                 f"{seen.epochs[-1]['loss']:.3g}",
             )
         ]
-    if far := _never_arrive(seen, left):
-        variable, text = far
-        return [
-            Finding(
-                cause="batchnorm_mode",
-                confidence=0.85,
-                certain=True,
-                layer=variable.rpartition("/")[0],
-                evidence=f"a momentum of {momentum} leaves {left:.0%} of the first values in the moving averages after "
-                f"{seen.steps.count} steps: {text}",
-            )
-        ]
+    if far := [found for layer in layers if (found := _never_arrives(seen, layer))]:
+        return far[:1]
     size = seen.plan.batch_size or (
         len(seen.probes[0].output) if seen.probes and seen.probes[0].output is not None else 99
     )
@@ -79,23 +69,34 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
     return []
 
 
-def _never_arrive(seen: Observation, left: float) -> tuple[str, str] | None:
-    """A moving mean that is still far from that of the batches, by its name and in words, when 90 % and more are left.
+def _never_arrives(seen: Observation, layer: dict) -> Finding | None:
+    """A moving mean that is still far from that of the batches, when 90 % and more of its first value are left.
 
-    What was mixed in is known from what is there now: a mean that began at 0, a variance that began at 1.
+    What was mixed in is known from what was there at first, the part of it that is left, and what is there now.
     """
-    if not 0.9 < left < 1 or seen.steps is None or seen.steps.count < 100:
+    momentum, count = float(layer["config"].get("momentum", 0.99)), seen.steps.count if seen.steps is not None else 0
+    left = momentum**count
+    averages = {v.name.rpartition("/")[2]: v for v in seen.variables if v.name.split("/")[-2:-1] == [layer["name"]]}
+    pair = [averages.get(f"moving_{kind}") for kind in ("mean", "variance")]
+    known = [(v.initial, v.final) for v in pair if v is not None and v.initial is not None and v.final is not None]
+    if not 0.9 < left < 1 or count < 100 or len(known) < 2:
         return None
-    last = {v.name: v.final for v in seen.variables if v.final is not None}
-    for name, mean in last.items():
-        variance = last.get(name.replace("moving_mean", "moving_variance"))
-        if name.endswith("moving_mean") and variance is not None:
-            own, spread = mean / (1 - left), np.sqrt(np.maximum((variance - left) / (1 - left), 1e-12))
-            worst = int(np.argmax(np.abs(own - mean) / spread))
-            away = float(np.abs(own - mean)[worst] / spread[worst])
-            if away > 3 and np.all(spread > 1e-3):
-                return name, f"{name} is {mean[worst]:.3g} where batches have {own[worst]:.3g}, {away:.0f} spreads away"
-    return None
+    mean, variance = ((last - left * first) / (1 - left) for first, last in known)
+    now, spread = known[0][1], np.sqrt(np.maximum(variance, 0))
+    if np.any(spread < 1e-3):
+        return None
+    worst = int(np.argmax(np.abs(mean - now) / spread))
+    away = float(np.abs(mean - now)[worst] / spread[worst])
+    if away <= 3:
+        return None
+    return Finding(
+        cause="batchnorm_mode",
+        confidence=0.85,
+        certain=True,
+        layer=layer["name"],
+        evidence=f"a momentum of {momentum} leaves {left:.0%} of the first values in the moving averages after {count} "
+        f"steps: the mean is {now[worst]:.3g} where batches have {mean[worst]:.3g}, {away:.0f} spreads away",
+    )
 
 
 def dropout_mode(seen: Observation) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.harm import accuracy_of_chance, impossible, spread_over_inputs, targets_of
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
-from keras_course.diagnostics.seen import collapsed, looked_up
+from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up
 
 import numpy as np
 
@@ -382,8 +382,8 @@ def input_ignored(seen: Observation) -> list[Finding]:
     entering = [
         p.x for p in seen.probes if p.x is not None and p.x.ndim >= 2 and p.x.dtype.kind == "f" and len(p.x) > 1
     ]
-    if (share := collapsed(seen)) > 0.3:
-        text = f"{share:.0%} of the examples of a batch enter as another one of it does (above 30 %)"
+    if share := collapsed(seen):
+        text = f"{share:.0%} of the examples of a batch enter as another one of it does (above {ALIKE:.0%})"
         layer = seen.units[0].name if seen.units else ""
         return [Finding(cause="input_ignored", confidence=0.93, layer=layer, tag="inputs/spread", evidence=text)]
     if len(entering) >= 3 and all(np.ptp(x, axis=0).max() == 0 for x in entering):

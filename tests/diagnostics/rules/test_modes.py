@@ -127,10 +127,27 @@ def test_averages_that_will_never_arrive(momentum, count, mean, fires_):
     left = momentum**count
     seen = normalised_net(momentum=momentum, count=count, left=(1 - left) * mean)
     variance = np.full(4, left + (1 - left) * 25.0)  # of batches with a spread of 5
-    seen.variables.append(Variable(name="n/moving_variance", shape=(4,), trainable=False, final=variance))
+    seen.variables.append(
+        Variable(name="n/moving_variance", shape=(4,), trainable=False, initial=np.ones(4), final=variance)
+    )
     assert [(f.certain, f.layer) for f in found("batchnorm_mode", seen)] == [(True, "n")] * fires_
     if fires_:
         assert "where batches have 300, 60 spreads away" in found("batchnorm_mode", seen)[0].evidence
+
+
+def test_averages_that_were_there_before_or_have_a_momentum_of_their_own_are_not_far():
+    """Of a trunk that is trained on, as MobileNetV2 with its 0.999, and of a layer beside one that never arrives."""
+    batches = {"moving_mean": np.full(4, 300.0), "moving_variance": np.full(4, 25.0)}
+    for momentum, beside in ((0.999, 0.999), (0.9, 0.99999)):
+        seen = normalised_net(momentum=beside, count=100)
+        config = {"class": "BatchNormalization", "name": "m", "trainable": True, "config": {"momentum": momentum}}
+        seen.layers.append(config)
+        for kind, value in batches.items():
+            first = value if momentum == beside else value * 0
+            seen.variables.append(
+                Variable(name=f"trunk/m/{kind}", shape=(4,), trainable=False, initial=first, final=value)
+            )
+        assert found("batchnorm_mode", seen) == [], momentum
 
 
 def test_the_layer_of_the_strongest_penalty():

@@ -1,0 +1,107 @@
+"""The rule on whether inputs and targets belong together: row 15 of the table of causes."""
+
+from keras_course.diagnostics.harm import baseline_of, scale_of
+from keras_course.diagnostics.observation import Finding, Observation
+from keras_course.diagnostics.seen import collapsed, looked_up, quantities, rows_of, several_inputs, takes_turns
+from keras_course.diagnostics.statistics import classes_of, form_of, keys, pairing, scales, share_interval
+
+import numpy as np
+
+FEW_CODES = 32  # columns
+
+
+def labels_shuffled_apart(seen: Observation) -> list[Finding]:
+    """Row 15: inputs and targets do not belong together.
+
+    (b) Inputs that come again with another label: at least 30 repeats, and by the lower exact 95 % bound half of the
+    conflicts that dealing out the labels would give. (c) Neighbours agree on their target no more than under 200
+    permutations of it (p > 0.05) on at least 200 rows, and no linear model does either, while the loss keeps at least
+    70 % of its first value or the validation loss never gets below 97 % of that of a constant. Both are named when
+    there is harm: memorising is a task too. Texts are judged by their words; what hangs on their order is not seen,
+    hence the lower confidence. The data set whose legs are shuffled apart is `labels_from_another_leg`. Must stay
+    silent: users and things that are looked up by number; codes of a few zeros and ones, of which parity may be asked;
+    targets that are sequences of words; inputs that entered alike, which is row 30. Source: row 15; on 1,024 digits
+    true pairs agree .96 (p .005), pairs shuffled apart .10 (p .31 to .58).
+    """
+    if several_inputs(seen):
+        return []
+    parts = [np.ravel(batch) for batch in seen.stream if np.ndim(batch) == 1 or np.shape(batch)[1:] == (1,)]
+    if takes_turns(parts):
+        return []  # at the end of adversarial training nothing tells one kind from the other
+    repeats, conflicts, chance, different = _repeats(seen)
+    if collapsed(seen):
+        return []
+    if (
+        different > max(20, 0.05 * (repeats + different))
+        and repeats >= 30
+        and share_interval(conflicts, repeats)[0] > 0.5 * chance > 0.1
+    ):
+        text = f"of {repeats} inputs that came again {conflicts} had another label"
+        return [_apart(text, 0.85)]
+    data = None if _falls(seen) and not _learned_by_heart(seen) else rows_of(seen)
+    if data is None or data.y is None or len(data.x) < 200 or data.x[0].size > 4096 or data.x.dtype.kind == "O":
+        return []
+    names = looked_up(seen, data.x)
+    if (names and data.x[0].size < 3 and data.x.dtype.kind in "iuf") or data.y.dtype.kind not in "iufb":
+        return []
+    x, y = quantities(seen, data.x), _judged_targets(data.y)
+    if x.dtype.kind not in "iuf" or not np.isfinite(x).all() or y is None or not np.isfinite(y).all():
+        return []
+    if np.all(y == y[:1]) or (not names and x[0].size <= FEW_CODES and scales(x).sparse):
+        return []
+    found = pairing(x, y)
+    if found.p <= 0.05:
+        return []
+    text = f"neighbours agree on the target by {found.agreement:.2f}, by chance {found.chance:.2f} (p = {found.p:.2f})"
+    return [_apart(text, 0.5 if names else 0.6)]
+
+
+def _judged_targets(y: np.ndarray) -> np.ndarray | None:
+    """Classes (n,), or numbers (n, k) of which some columns are enough; None for rows of word numbers."""
+    classes = classes_of(y)
+    if classes is not None:
+        return classes
+    rows = y.reshape(len(y), -1).astype("float64")
+    if form_of(y) == "ids" and rows.shape[1] > 1 and rows.max() > 1:
+        return None
+    rows = rows[:, :: max(rows.shape[1] // 32, 1)]
+    return rows[:, 0] if rows.shape[1] == 1 else rows
+
+
+def _learned_by_heart(seen: Observation) -> bool:
+    """Whether the validation loss, where there is one, never comes below 97 % of the loss of a constant."""
+    values, best = [row["val_loss"] for row in seen.epochs if "val_loss" in row], baseline_of(seen)
+    return bool(values) and best is not None and min(values) > 0.97 * best
+
+
+def _falls(seen: Observation) -> bool:
+    """Whether the loss has lost 30 % of its first value, or of that of a constant: something is learned."""
+    losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
+    few, best = max(len(losses) // 20, 1), baseline_of(seen)
+    if not len(losses):
+        return False
+    first = min(float(np.mean(losses[:few])), best * scale_of(seen) if best is not None else np.inf)
+    return bool(np.mean(losses[-few:]) < 0.7 * first)
+
+
+def _apart(text: str, confidence: float) -> Finding:
+    return Finding(cause="labels_shuffled_apart", confidence=confidence, evidence=text, tag="inputs/images")
+
+
+def _repeats(seen: Observation) -> tuple[int, int, float, int]:
+    """How many inputs of the looks had come before, how many of these with another class, how many by chance; and how
+    many different inputs there are: where these are few, the inputs have lost what they were to say."""
+    known: dict[int, int] = {}
+    repeats = conflicts = 0
+    for probe in seen.probes:
+        y = None if probe.y is None or not np.ndim(probe.y) else classes_of(np.asarray(probe.y))
+        if probe.x is None or y is None or probe.x.dtype.kind != "f" or len(y) < len(probe.x) or probe.x[0].size < 4:
+            continue
+        for key, label in zip(keys(probe.x).tolist(), y.tolist(), strict=False):
+            repeats += key in known
+            conflicts += known.setdefault(key, label) != label
+    counts = np.unique(list(known.values()), return_counts=True)[1] if known else np.ones(1)
+    return repeats, conflicts, float(1 - np.sum((counts / counts.sum()) ** 2)), len(known)
+
+
+RULES = {"labels_shuffled_apart": labels_shuffled_apart}

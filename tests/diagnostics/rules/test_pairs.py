@@ -1,0 +1,117 @@
+from keras_course.diagnostics.rules import pairs
+from keras_course.diagnostics.rules.data import label_noise
+from tests.diagnostics.typed import BINARY, RNG, SQUARED, named, training
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_digits
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS = (DIGITS / 16).astype("float32")
+PATIENTS, PROGRESS = load_diabetes(return_X_y=True)
+STUCK = (2.3, 2.31, 2.3)
+
+
+def only(seen, cause):
+    found = [f for rule in pairs.RULES.values() for f in rule(seen) if f.kind == "named"]
+    assert [f.cause for f in found] == [cause]
+    return found[0]
+
+
+def causes(seen):
+    return named(pairs.RULES, seen)
+
+
+def one(rows):
+    return RNG.normal(size=(len(rows), 1)).astype("float32")
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("stored", [True, False])
+def test_pairs_shuffled_apart(seed, stored):
+    y = np.random.default_rng(seed).permutation(LABELS)
+    found = only(training(DIGITS, y, losses=STUCK, stored=stored), "labels_shuffled_apart")
+    assert not found.certain
+    assert causes(training(DIGITS, LABELS, losses=STUCK, stored=stored))[0] == set()
+
+
+def test_targets_of_a_regression_shuffled_apart():
+    y = ((PROGRESS - 152) / 77).astype("float32")
+    x = (PATIENTS / PATIENTS.std(0)).astype("float32")
+    for seed in range(3):
+        mixed = np.random.default_rng(seed).permutation(y)
+        seen = training(x, mixed, loss=SQUARED, classes=1, output=one, losses=STUCK)
+        assert only(seen, "labels_shuffled_apart").confidence < 0.8
+    assert causes(training(x, y, loss=SQUARED, classes=1, output=one, losses=STUCK)) == (set(), set())
+
+
+def test_labels_of_texts_shuffled_apart():
+    rng, y = np.random.default_rng(3), np.arange(400) % 2
+    words = rng.integers(10, 60, (400, 12))
+    words[np.arange(400), rng.integers(0, 12, 400)] = 2 + y  # one word says it
+    mixed = rng.permutation(y)
+    for labels, expected in ((y, []), (mixed, ["labels_shuffled_apart"])):
+        seen = training(words, labels, loss=BINARY, classes=1, output=one, losses=STUCK, kind="embedding")
+        assert [f.cause for f in pairs.labels_shuffled_apart(seen)] == expected
+    numbers = training(words[:, :1], mixed, loss=BINARY, classes=1, output=one, losses=STUCK, kind="embedding")
+    assert pairs.labels_shuffled_apart(numbers) == [], "users that are looked up"
+
+
+def test_several_labels_each_shuffled_apart():
+    tags = (DIGITS[:, 20:24] > DIGITS[:, 20:24].mean(0)).astype("float32")
+    for y, expected in ((tags, []), (np.random.default_rng(2).permutation(tags), ["labels_shuffled_apart"])):
+        seen = training(DIGITS, y, loss=BINARY, classes=4, losses=STUCK)
+        assert [f.cause for f in pairs.labels_shuffled_apart(seen)] == expected
+
+
+def test_labels_learned_by_heart_are_told_by_validation():
+    y = np.random.default_rng(0).permutation(LABELS)
+    seen = training(DIGITS, y, losses=(2.3, 1.0, 0.1))
+    assert pairs.labels_shuffled_apart(seen) == []
+    seen.epochs = [{"loss": 1.0, "val_loss": 2.31}, {"loss": 0.1, "val_loss": 5.0}]
+    assert len(pairs.labels_shuffled_apart(seen)) == 1
+    seen.epochs[0]["val_loss"] = 1.5
+    assert pairs.labels_shuffled_apart(seen) == []
+
+
+def test_inputs_that_are_nearly_all_alike_are_not_called_shuffled():
+    flat = np.zeros_like(DIGITS)
+    flat[::2, 0] = 1e-3  # of 1,797 inputs two are different
+    seen = training(flat, LABELS, losses=STUCK, stored=False, looks=40)
+    assert "came again" not in " ".join(f.evidence for f in pairs.labels_shuffled_apart(seen))
+
+
+def test_inputs_that_come_again_with_another_label():
+    seen = training(DIGITS[:200], LABELS[:200], looks=40, stored=False)
+    assert causes(seen)[0] == set()
+    for probe in seen.probes:
+        probe.y = RNG.permutation(probe.y)
+    found = pairs.labels_shuffled_apart(seen)[0]
+    assert "came again" in found.evidence
+
+
+def test_pairs_of_inputs_are_not_judged_by_the_first_of_them():
+    y = RNG.integers(0, 2, len(DIGITS))  # whatever the first input says
+    seen = training(DIGITS, y, classes=2, losses=(0.7, 0.7, 0.7))
+    assert pairs.labels_shuffled_apart(seen)
+    seen.layers = [{"class": "InputLayer", "name": name, "config": {}} for name in "ab"]
+    assert pairs.labels_shuffled_apart(seen) == []
+    assert label_noise(seen) == []
+
+
+def test_bags_of_words_shuffled_apart():
+    rng, y = np.random.default_rng(4), np.arange(500) % 4
+    topics = rng.dirichlet(np.full(200, 0.05), size=4)
+    counts = np.stack([rng.multinomial(30, 0.5 * topics[k] + 0.5 / 200) for k in y]).astype("float32")
+    for labels, expected in ((y, []), (rng.permutation(y), ["labels_shuffled_apart"])):
+        seen = training(counts, labels, classes=4, losses=STUCK)
+        assert [f.cause for f in pairs.labels_shuffled_apart(seen)] == expected
+    codes = rng.integers(0, 2, (500, 8)).astype("float32")
+    parity = codes.sum(1).astype("int64") % 2  # neither neighbours nor a line see it
+    assert pairs.labels_shuffled_apart(training(codes, parity, classes=2, losses=STUCK)) == []
+
+
+def test_what_falls_from_above_the_constant_alone_is_not_learned():
+    mixed = np.random.default_rng(2).permutation(LABELS)
+    assert pairs.labels_shuffled_apart(training(DIGITS, mixed, losses=(4.0, 2.4, 2.1))), "ln 10 is 2.30"
+    assert pairs.labels_shuffled_apart(training(DIGITS, mixed, losses=(4.0, 2.4, 1.5))) == []
