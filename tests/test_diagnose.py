@@ -45,7 +45,7 @@ def test_the_command_keeps_output_and_status_and_writes_the_verdict(tmp_path):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["nothing.py"], r"`script` must be a Python file. Received: 'nothing.py'"),
+        (["nothing.py"], r"`script` must be a Python file that exists. Received: 'nothing.py'"),
         (["--max-steps", "0", "here.py"], "`max-steps` must be at least 1"),
         (["--max-stps", "3", "here.py"], "No flag '--max-stps'"),
         ([], "required"),

@@ -51,7 +51,7 @@ def diagnose(
         InputError: `path` is no file of Python; `max_steps` is below 1.
     """
     file = Path(path).resolve()
-    require(file.is_file() and file.suffix == ".py", "script", "a Python file", str(path))
+    require(file.is_file() and file.suffix == ".py", "script", "a Python file that exists", str(path))
     require(max_steps is None or max_steps >= 1, "max-steps", "at least 1", max_steps)
     session = Session(max_steps=max_steps, stop_early=stop_early, folder=folder)
     with session:
