@@ -7,6 +7,7 @@ counts. Its output, its exit status and its results stay what they are.
 import _thread
 import importlib.abc
 import importlib.util
+import itertools
 import os
 import runpy
 import signal
@@ -25,11 +26,20 @@ LOOK = 5.0  # seconds between two writes for TensorBoard
 EVERY = 0.2  # seconds between two looks at how far the script is
 
 
+class Seconds(NamedTuple):
+    """What the script took while it was watched, what the verdict took behind it, and the trials of repairs."""
+
+    script: float
+    verdict: float
+    trials: float
+
+
 class Outcome(NamedTuple):
     """reports: a verdict for each training. status: the exit status of the script. stopped: why it was ended early."""
 
     reports: list[Any]
     status: int
+    seconds: Seconds
     stopped: str = ""
 
 
@@ -54,15 +64,20 @@ def diagnose(
     require(file.is_file() and file.suffix == ".py", "script", "a Python file that exists", str(path))
     require(max_steps is None or max_steps >= 1, "max-steps", "at least 1", max_steps)
     session = Session(max_steps=max_steps, stop_early=stop_early, folder=folder)
+    times = [time.perf_counter()]
     with session:
         status = _run(file, arguments, session)
+    times.append(time.perf_counter())
     if session.seen is not None:
         session.seen.judge()
-        if verify:
-            from keras_course.diagnostics import intervene
+    times.append(time.perf_counter())
+    if session.seen is not None and verify:
+        from keras_course.diagnostics import intervene
 
-            session.seen.reports = intervene.verified(session.seen.trainings, session.seen.reports)
-    return Outcome(session.seen.reports if session.seen else [], status, session.stopped)
+        session.seen.reports = intervene.verified(session.seen.trainings, session.seen.reports)
+    times.append(time.perf_counter())
+    seconds = Seconds(*(after - before for before, after in itertools.pairwise(times)))
+    return Outcome(session.seen.reports if session.seen else [], status, seconds, session.stopped)
 
 
 def summary(outcome: Outcome) -> str:

@@ -6,7 +6,7 @@ KNOWN = [c for c in cases("development") if c.program.name in ("deep_wine", "odd
 
 
 def answers(named, healthy=False, steps=200):
-    return {"healthy": healthy, "named": [[n, 0.9, "", True, 3] for n in named], "steps": steps, "seconds": 1.0}
+    return {"healthy": healthy, "named": [[n, 0.9, "", True, 3] for n in named], "steps": steps, "seconds": [2.0, 1.0, 3.0]}
 
 
 def test_a_perfect_doctor_and_a_blind_one():
@@ -45,3 +45,11 @@ def test_the_table_lists_what_was_wrong():
     text = judge.markdown("development", KNOWN, {c.name: answers([], healthy=True) for c in KNOWN})
     assert "`deep_wine/dead_units`: nothing" in text
     assert "| dead_units | 1 | 0 | 0 | 0 |" in text
+
+
+def test_costs_are_shares_of_the_time_of_each_script():
+    rows = {"a": [2.0, 1.0, 3.0], "b": [10.0, 1.0, 0.0], "c": [1.0, 2.0, 1.0]}
+    found = judge.costs({name: {"seconds": row} for name, row in rows.items()} | {"d": {"error": "it took too long"}})
+    assert found["the verdict, in times of the script"] == "0.50 (nine of ten below 1.70)"
+    assert found["the trials of --verify, in times of the script"] == "1.00 (nine of ten below 1.40)"
+    assert judge.costs({}) == {}
