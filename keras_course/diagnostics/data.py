@@ -262,7 +262,7 @@ def _moved(one: Data, two: Data, second: str) -> list[Finding]:
     """Inputs that tell which split they are from.
 
     Two-sample test by a classifier (Lopez-Paz, Oquab 2017): neighbours are of one split more often than chance has it,
-    by a tenth, at p < .02 of 200 permutations.
+    by a tenth, at p < .02 of 500 permutations.
     """
     same = one.x.shape[1:] == two.x.shape[1:] and _is_numeric(one) and _is_numeric(two) and one.x[0].size <= 20000
     n = min(len(one.x), len(two.x), 512)

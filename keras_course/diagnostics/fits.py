@@ -139,13 +139,14 @@ def validation_of(given: Any) -> Data | None:
 
 def noise_of(dataset: Any) -> float | None:
     """The spread of what the maps of a pipeline draw anew for the same rows, against that of the rows; None without."""
-    if not isinstance(dataset, tf.data.Dataset):
+    from keras_course.diagnostics import pipeline
+
+    found = pipeline.source_rows(dataset, times=2)  # a second pipeline would draw the same, where seeds are set
+    if found is None or found.x.dtype.kind != "f":
         return None
-    once, again = _source(dataset), _source(dataset)
-    if once is None or again is None or once.x.shape != again.x.shape or once.x.dtype.kind != "f":
-        return None
-    difference = float(np.std(once.x - again.x)) / np.sqrt(2)
-    signal = float(np.sqrt(max(np.var((once.x + again.x) / 2) - difference**2 / 2, 0.0)))
+    once, again = np.split(found.x, 2)
+    difference = float(np.std(once - again)) / np.sqrt(2)
+    signal = float(np.sqrt(max(np.var((once + again) / 2) - difference**2 / 2, 0.0)))
     return difference / max(signal, 1e-12) if difference > 0 else None
 
 

@@ -5,6 +5,7 @@ attributes of the objects (TensorFlow 2.21), the rows from the arrays at its sou
 maps where these neither write to a variable nor call Python nor read a file.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -150,16 +151,20 @@ class _Rows:
         self.leaves, self.spec, self.n, self.batch = leaves, spec, n, batch
 
 
-def source_rows(dataset: Any, limit: int = Data.ROWS) -> Data | None:
+Choice = Callable[[int, int], np.ndarray]  # the elements to take of those from the first on and before the second
+
+
+def source_rows(dataset: Any, limit: int = Data.ROWS, *, times: int = 1) -> Data | None:
     """Up to `limit` examples, evenly spread over the source of `dataset`, in its order and as its maps leave them.
 
+    times: how often they go through the maps, one whole pass after the other; what a map draws, it draws anew.
     None when they cannot be had without drawing from the pipeline: generators, files, windows, maps with a state.
     """
     if not isinstance(dataset, tf.data.Dataset):
         return None
     try:
         with tf.init_scope(), tf.device("CPU:0"):
-            rows = _rows(dataset, 0, None, limit)
+            rows = _rows(dataset, 0, None, functools.partial(_spread, limit, times))
     except (tf.errors.OpError, ValueError, TypeError, AttributeError, NotImplementedError):
         return None  # a pipeline that fails will say so itself, when the script draws from it
     if rows is None or not rows.leaves or not len(rows.leaves[0]):
@@ -170,38 +175,42 @@ def source_rows(dataset: Any, limit: int = Data.ROWS) -> Data | None:
     return Data(x=first[0], y=first[1] if len(first) > 1 else None, n=rows.n)
 
 
-def _rows(dataset: Any, start: int, stop: int | None, limit: int) -> _Rows | None:
+def _spread(limit: int, times: int, start: int, stop: int) -> np.ndarray:
+    return np.tile(np.unique(np.linspace(start, stop - 1, min(stop - start, limit)).astype(int)), times)
+
+
+def _rows(dataset: Any, start: int, stop: int | None, choose: Choice) -> _Rows | None:
     """Rows of the elements `start` to `stop` of `dataset`."""
     kind, inputs = _kind(dataset), dataset._inputs()
     if kind == "source":
-        return _source(dataset, start, stop, limit)
+        return _source(dataset, start, stop, choose)
     if kind in LETTING_THROUGH:
         unknown = kind == "shuffle" and (start, stop) != (0, None)  # which examples a part of a shuffle has
-        return None if unknown else _rows(inputs[0], start, stop, limit)
+        return None if unknown else _rows(inputs[0], start, stop, choose)
     if kind in ("take", "skip"):
         count = _number(dataset, "_count") or 0
         if kind == "skip":
-            return _rows(inputs[0], start + count, None if stop is None else stop + count, limit)
+            return _rows(inputs[0], start + count, None if stop is None else stop + count, choose)
         end = count if stop is None else min(stop, count)
-        return _rows(inputs[0], start, end if count >= 0 else stop, limit)
+        return _rows(inputs[0], start, end if count >= 0 else stop, choose)
     if kind == "zip":
-        return _zipped([_rows(leg, start, stop, limit) for leg in inputs], dataset.element_spec)
+        return _zipped([_rows(leg, start, stop, choose) for leg in inputs], dataset.element_spec)
     if _class(dataset) == "Batch":
-        return _batched(dataset, start, stop, limit)
+        return _batched(dataset, start, stop, choose)
     if kind == "map":
-        rows = _rows(inputs[0], start, stop, limit)
+        rows = _rows(inputs[0], start, stop, choose)
         return None if rows is None else _mapped(dataset, rows)
     return None
 
 
-def _source(dataset: Any, start: int, stop: int | None, limit: int) -> _Rows | None:
+def _source(dataset: Any, start: int, stop: int | None, choose: Choice) -> _Rows | None:
     n = _count(dataset)
     if _class(dataset) not in ("TensorSlice", "Range") or n is None:
         return None
     stop = n if stop is None else min(stop, n)
     if stop <= start:
         return None
-    chosen = np.unique(np.linspace(start, stop - 1, min(stop - start, limit)).astype(int))
+    chosen = choose(start, stop)
     if _class(dataset) == "Range":
         first, step = _number(dataset, "_start") or 0, _number(dataset, "_step") or 1
         return _Rows([first + step * chosen.astype("int64")], dataset.element_spec, stop - start)
@@ -216,9 +225,9 @@ def _zipped(legs: list[_Rows | None], spec: Any) -> _Rows | None:
     return _Rows([leaf for leg in found for leaf in leg.leaves], spec, found[0].n, found[0].batch)
 
 
-def _batched(dataset: Any, start: int, stop: int | None, limit: int) -> _Rows | None:
+def _batched(dataset: Any, start: int, stop: int | None, choose: Choice) -> _Rows | None:
     size = _number(dataset, "_batch_size") or 1
-    rows = _rows(dataset._inputs()[0], start * size, None if stop is None else stop * size, limit)
+    rows = _rows(dataset._inputs()[0], start * size, None if stop is None else stop * size, choose)
     if rows is None or rows.batch is not None:
         return None  # batches of batches
     return _Rows(rows.leaves, dataset.element_spec, rows.n, size)

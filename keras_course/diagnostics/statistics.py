@@ -277,7 +277,7 @@ class Pairing(NamedTuple):
     p: float
 
 
-def pairing(x: np.ndarray, y: np.ndarray, *, rows: int = 1024, permutations: int = 200) -> Pairing:
+def pairing(x: np.ndarray, y: np.ndarray, *, rows: int = 1024, permutations: int = 500) -> Pairing:
     """Whether inputs say anything of the targets; null: the targets were dealt out at random.
 
     y: (n,) class numbers or real, or (n, k) columns of numbers. Two statistics, each against the same permutations: the
