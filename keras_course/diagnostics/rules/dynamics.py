@@ -98,7 +98,7 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     Threshold: over 20 steps on copies, by the loss of a fixed batch. Measured 24 of 24 too-low runs, 0 of 24 healthy.
     From the last weights, too, longer steps must still gain a twentieth of the loss, or at each factor of ten five
     times as much as before, up to a thousand: who has arrived, or is stuck for another reason, does not. Or no weight
-    matrix has moved: see `_barely_moved`.
+    matrix has moved, or no weight can have: see `_barely_moved`, `_cannot_get_far`.
     Must not trigger: a fine-tuning that starts near its optimum; a schedule that starts low (its peak is tried).
     Source: taxonomy row 32.
     """
@@ -111,7 +111,7 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     hundred = e["probe_start"] - e["probe_hundred"]
     floor = 1e-5 * abs(e["probe_start"])
     if not _would_go_on(e):
-        return _barely_moved(seen)
+        return _barely_moved(seen) or _cannot_get_far(seen)
     linear = ten > 5 * max(same, 0.0) and hundred > 5 * ten > 0  # far below where steps begin to bend
     if linear and hundred > floor:
         return [_too_low(seen, same, ten, hundred)]
@@ -147,6 +147,28 @@ def _barely_moved(seen: Observation) -> list[Finding]:
         text += f" (below 0.002), and Adam takes the loss of eight examples from {e['few_start']:.3g} to "
         text += f"{e['few_end']:.3g}"
     return [Finding(cause="learning_rate_too_low", confidence=0.85, step=0, tag="update_ratio", evidence=text)]
+
+
+BY_ITS_SIGN = ("Adam", "AdamW", "Nadam", "Adamax", "Lion")  # a step moves a weight by about the rate, or less
+
+
+def _cannot_get_far(seen: Observation) -> list[Finding]:
+    """By rate times steps no weight has gone 0.02, in 100 steps or more, the network learns eight examples by heart,
+    and from the last weights the loss is the lower the higher the rate, up to a thousand times of it.
+
+    As of embeddings, of which each row is seen in few of twenty steps. Fine-tuning at 2e-5 gets there in 1,000 steps.
+    """
+    e, rate, count = seen.experiments, seen.optimizer.rate, seen.steps.count if seen.steps is not None else 0
+    far = count * rate if rate and seen.optimizer.name in BY_ITS_SIGN else np.inf
+    late = [e.get(f"late_{name}", np.nan) for name in ("same", "ten", "hundred", "thousand")]
+    learns = e.get("few_end", np.inf) < 0.1 * e.get("few_start", 0.0)
+    if not (count >= 100 and far < 0.02 and learns and np.all(np.diff(late) < 0)):
+        return []
+    text = (
+        f"{count} steps of {seen.optimizer.name} at a rate of {rate:.3g} move no weight by more than about {far:.2g} "
+        f"(below 0.02), and twenty further steps at a thousand times it end at {late[3]:.4g} against {late[0]:.4g}"
+    )
+    return [Finding(cause="learning_rate_too_low", confidence=0.7, step=0, tag="update_ratio", evidence=text)]
 
 
 GAIN = 0.05  # of the loss, by twenty longer steps from the last weights on

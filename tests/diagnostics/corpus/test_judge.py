@@ -6,7 +6,12 @@ KNOWN = [c for c in cases("development") if c.program.name in ("deep_wine", "odd
 
 
 def answers(named, healthy=False, steps=200):
-    return {"healthy": healthy, "named": [[n, 0.9, "", True, 3] for n in named], "steps": steps, "seconds": [2.0, 1.0, 3.0]}
+    return {
+        "healthy": healthy,
+        "named": [[n, 0.9, "", True, 3] for n in named],
+        "steps": steps,
+        "seconds": [2.0, 1.0, 3.0],
+    }
 
 
 def test_a_perfect_doctor_and_a_blind_one():

@@ -142,6 +142,25 @@ def test_a_rate_is_too_low_when_no_weight_moves_and_longer_steps_gain(moved, cou
     assert bool(fires(LOW, seen)) == (fires_ or (moved < 0.002 and count >= 20))
 
 
+@pytest.mark.parametrize(
+    ("name", "rate", "count", "late", "few_end", "fires_"),
+    [
+        ("Adam", 2e-5, 632, (0.102, 0.1019, 0.1018, 0.1017), 0.01, True),
+        ("Adam", 2e-5, 2000, (0.102, 0.1019, 0.1018, 0.1017), 0.01, False),  # a weight can have gone 0.04
+        ("Adam", 2e-5, 50, (0.102, 0.1019, 0.1018, 0.1017), 0.01, False),  # too few steps, at any rate
+        ("Adam", 2e-5, 632, (0.102, 0.1019, 0.1018, 0.1018), 0.01, False),
+        ("Adam", 2e-5, 632, (0.102, 0.1019, 0.1018, 0.1017), 0.5, False),  # it cannot learn eight examples either
+        ("SGD", 2e-5, 632, (0.102, 0.1019, 0.1018, 0.1017), 0.01, False),  # whose steps have the gradient's length
+        ("Adam", None, 632, (0.102, 0.1019, 0.1018, 0.1017), 0.01, False),
+    ],
+)
+def test_a_rate_is_too_low_when_no_weight_can_get_far(name, rate, count, late, few_end, fires_):
+    numbers = dict(zip(("late_same", "late_ten", "late_hundred", "late_thousand"), late, strict=True))
+    seen = tried(**SLOW | numbers | {"few_start": 0.7, "few_end": few_end})
+    seen.optimizer, seen.steps = Optimizer(name=name, rate=rate), steps(np.full(count, 0.1))
+    assert bool(fires(LOW, seen)) == fires_
+
+
 T = np.arange(100)
 
 
