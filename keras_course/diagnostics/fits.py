@@ -60,7 +60,8 @@ def _plan(model: keras.Model, given: dict[str, Any], callbacks: Any, split: floa
     elif _is_array(x):
         size = size or 32
         steps = steps or -(-int(len(_first(x)) * (1 - split)) // size)
-    watched = [getattr(c, "monitor", "") for c in callbacks] if isinstance(callbacks, list) else []
+    known = callbacks if isinstance(callbacks, list) else callbacks.callbacks
+    keeping = ("restore_best_weights", "save_best_only")
     return Plan(
         epochs=given.get("epochs", 1),
         steps_per_epoch=steps,
@@ -69,7 +70,8 @@ def _plan(model: keras.Model, given: dict[str, Any], callbacks: Any, split: floa
         validation_split=split,
         class_weight=given.get("class_weight"),
         metrics=tuple(_metric_names(model)),
-        monitored=tuple(name for name in watched if name),
+        monitored=tuple(name for c in known if (name := getattr(c, "monitor", ""))),
+        keeps_best=any(getattr(c, name, False) for c in known for name in keeping),
     )
 
 

@@ -114,6 +114,7 @@ class Plan:
     class_weight: dict[int, float] | None = None
     metrics: tuple[str, ...] = ()
     monitored: tuple[str, ...] = ()  # by callbacks such as EarlyStopping
+    keeps_best: bool = False  # a callback restores or saves the weights of the best epoch
 
 
 @dataclasses.dataclass(kw_only=True)

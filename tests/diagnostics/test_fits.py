@@ -110,6 +110,20 @@ def test_noise_that_a_pipeline_draws_is_measured_against_its_rows(seed, batched)
     assert 1.5 < fits.noise_of(noisy) < 3  # four standard errors about 2
 
 
+@pytest.mark.parametrize(
+    ("callback", "keeps"),
+    [
+        (keras.callbacks.EarlyStopping(restore_best_weights=True), True),
+        (keras.callbacks.EarlyStopping(), False),
+        (keras.callbacks.ModelCheckpoint("best.keras", save_best_only=True), True),
+        (keras.callbacks.ModelCheckpoint("last.keras"), False),
+    ],
+)
+def test_a_callback_that_keeps_the_best_weights_is_noted(callback, keeps):
+    for given in ([callback], keras.callbacks.CallbackList([callback])):
+        assert facts(x=X, y=Y, callbacks=given)["plan"].keeps_best == keeps
+
+
 def test_of_several_inputs_the_first_stands_for_all():
     assert fits.rows_of({"a": X, "b": X}, Y).n == 60
 

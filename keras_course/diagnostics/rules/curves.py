@@ -1,7 +1,8 @@
 """Rules on whole curves: rows 40 to 42 of the taxonomy. They come last, when nothing else explains the harm."""
 
-from keras_course.diagnostics.harm import harm_of
+from keras_course.diagnostics.harm import baseline_of, harm_of
 from keras_course.diagnostics.observation import Finding, Observation
+from keras_course.diagnostics.seen import DIFFERENCES
 
 import numpy as np
 
@@ -11,8 +12,10 @@ def overfitting(seen: Observation) -> list[Finding]:
 
     Threshold: the mean of its last three epochs lies above its best by more than three robust standard deviations of
     its own changes and by at least a quarter of it, at least three epochs after it, with a training loss below half of
-    it.
-    Must not trigger: a validation loss that wiggles about its floor. Source: taxonomy row 40; Prechelt (1998).
+    it. Certain where it has doubled. Of 20 to 99 rows of validation, of which one can move the mean, only where a
+    squared or absolute error climbs above that of a constant: the last weights are worth nothing.
+    Must not trigger: a validation loss that wiggles about its floor; a callback that keeps the weights of the best
+    epoch. Source: taxonomy row 40; Prechelt (1998).
     """
     rows = [(r["loss"], r["val_loss"]) for r in seen.epochs if "loss" in r and "val_loss" in r]
     if len(rows) < 8 or not np.all(np.isfinite(rows)):
@@ -22,8 +25,11 @@ def overfitting(seen: Observation) -> list[Finding]:
     changes = np.diff(val[: best + 1]) if best > 3 else np.diff(val)
     robust = 1.4826 * float(np.median(np.abs(changes - np.median(changes)))) + 1e-12
     climbed = end - val[best]
-    few = seen.validation is not None and (seen.validation.n or 100) < 100  # rows; one of them can move the mean
-    if few or climbed < 3 * robust or climbed < 0.25 * val[best] or len(val) - best < 4 or train[-1] > 0.5 * end:
+    n, constant = (seen.validation.n if seen.validation is not None else None) or 100, baseline_of(seen)
+    useless = seen.loss.name in DIFFERENCES and constant is not None and end > constant > 1.25 * val[best]
+    if seen.plan.keeps_best or n < 20 or (n < 100 and not useless):
+        return []
+    if climbed < 3 * robust or climbed < 0.25 * val[best] or len(val) - best < 4 or train[-1] > 0.5 * end:
         return []
     return [
         Finding(
@@ -31,7 +37,7 @@ def overfitting(seen: Observation) -> list[Finding]:
             confidence=0.7,
             step=best,
             tag="epoch/val_loss",
-            certain=climbed > val[best] and train[-1] < 0.2 * end,
+            certain=(climbed > val[best] or useless) and train[-1] < 0.2 * end,
             evidence=f"the validation loss is lowest in epoch {best + 1} with {val[best]:.3g} and ends at "
             f"{end:.3g}, while the "
             f"training loss falls to {train[-1]:.3g}",

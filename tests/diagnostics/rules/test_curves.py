@@ -1,6 +1,6 @@
 import dataclasses
 
-from keras_course.diagnostics.observation import Data, Loss, Observation, Unit, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Unit, Variable
 from keras_course.diagnostics.rules.curves import RULES
 from tests.diagnostics.typed import SQUARED, steps
 
@@ -32,6 +32,24 @@ def test_what_is_no_overfitting():
     assert RULES["overfitting"](curves(0.8 ** E[:7], TURNS[-7:])) == [], "too few epochs"
     late = np.append(0.9 ** E[:-2], [3.0, 3.0])
     assert RULES["overfitting"](curves(0.8**E, late)) == [], "two epochs after the best are too few"
+
+
+def small(rows, val, constant_of=REAL, keeps_best=False):
+    """`rows` rows of validation, which squared errors are judged by."""
+    data = [Data(x=np.zeros((4, 2)), y=constant_of, n=n) for n in (4, rows)]
+    seen = dataclasses.replace(curves(8 * 0.8**E, val), loss=Loss(name=SQUARED), train=data[0], validation=data[1])
+    seen.plan = Plan(keeps_best=keeps_best)
+    return RULES["overfitting"](seen)
+
+
+def test_few_rows_of_validation_tell_when_the_end_is_worse_than_a_constant():
+    climbing = 9 * TURNS  # from 3.6 to 17.6, where a constant leaves 9.5
+    (finding,) = small(60, climbing)
+    assert finding.certain
+    assert small(10, climbing) == []
+    assert small(60, climbing / 2) == [], "it ends at 8.8"
+    assert small(200, climbing / 2)
+    assert small(60, climbing, keeps_best=True) == [] == small(200, climbing, keeps_best=True)
 
 
 def ended(losses, widths=(30,), **experiments):
