@@ -28,7 +28,7 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
     callbacks = given.get("callbacks")
     ours = Epochs(epochs)
     if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.append(ours)
+        callbacks.callbacks.append(ours)
     else:
         callbacks = [*(callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []), ours]
     split = float(given.get("validation_split") or 0.0)
