@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.harm import baseline_of, harm_of
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.seen import DIFFERENCES
+from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES
 
 import numpy as np
 
@@ -72,8 +72,9 @@ def small_capacity(seen: Observation) -> list[Finding]:
 
     Threshold: the loss stands still above what a simple model reaches, for want of no more steps (100 were made, and
     twenty further ones gain nothing), and a hidden layer has at most four units or the network cannot learn eight
-    examples by heart in 100 steps of Adam. Where no rate changes anything the network is dead, not narrow. Named last.
-    Tables that are looked up are no layers: a bias for each user is a table one wide. Source: taxonomy row 41.
+    examples by heart in 100 steps of Adam; certain for classes, where one or two units let such steps keep 40 % of the
+    loss. Where no rate changes anything the network is dead, not narrow. Named last. Tables that are looked up are no
+    layers: a bias for each user is a table one wide. Source: taxonomy row 41.
     """
     harm, e = harm_of(seen), seen.experiments
     found = _widths(seen)
@@ -87,11 +88,14 @@ def small_capacity(seen: Observation) -> list[Finding]:
         return []
     if (harm.still_falling and not tiny) or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
         return []
+    proven = tiny and seen.loss.name in CATEGORICAL and e.get("few_end", 0.0) > 0.4 * e.get("few_start", np.inf)
     text = f"the narrowest hidden layer has {width} units" if narrow else "eight examples could not be learned by heart"
+    text += f", which hold eight examples by no more than {1 - e['few_end'] / e['few_start']:.0%}" if proven else ""
     return [
         Finding(
             cause="underfitting_capacity",
             confidence=0.92 if tiny else 0.4 if narrow else 0.25,
+            certain=proven,
             layer=layer if narrow else "",
             evidence=f"{text}, and {harm.sentence}",
         )

@@ -117,9 +117,10 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     """Row 21: rows of validation stand in training too.
 
     Threshold: at least 5 rows, and by the lower exact 95 % bound more than 1 % and more than three times what repeats
-    inside the training rows let expect; or more than 5 %, of rows of a table that cannot be equal by chance: rows were
-    copied before the split. At most 2,048 rows of training are looked at, so that fewer are found than
-    there are. Must stay silent: discrete data of few columns, which repeat by chance; inputs that are looked up.
+    inside the training rows let expect; or more than 5 %, of rows of a table that cannot be equal by chance, or of
+    sequences and images of which each has numbers of its own: rows were copied before the split. At most 2,048 rows of
+    training are looked at, so that fewer are found than there are. Must stay silent: discrete data of few columns,
+    which repeat by chance; windows of a series that repeats; inputs that are looked up.
     Source: deepchecks' duplicates of train and test, with a bound.
     """
     both = _both(seen)
@@ -133,7 +134,7 @@ def repeats(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
     if train.shape[1:] != validation.shape[1:]:
         return []
     found = shared_rows(train, validation)
-    copied = found.low > 0.05 and found.chance < 1e-3 and train.ndim == 2  # windows of a series that repeats are alike
+    copied = found.low > 0.05 and found.chance < 1e-3 and (train.ndim == 2 or _new_numbers(train))
     if found.hits < 5 or (found.low <= max(0.01, 3 * found.expected) and not copied):
         return []
     text = f"{found.hits} of {found.n} validation rows stand among the training rows (at least {found.low:.1%})"
@@ -141,6 +142,13 @@ def repeats(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
         text = "validation is the training data"
         return [Finding(cause="leakage_duplicates", kind="note", confidence=0.5, evidence=text, tag="epoch/val_loss")]
     return [Finding(cause="leakage_duplicates", confidence=0.95, certain=True, evidence=text, tag="epoch/val_loss")]
+
+
+def _new_numbers(x: np.ndarray) -> bool:
+    """Whether each example brings numbers of its own, more than four in its first channel: windows of a series bring
+    one, or as many as their distance, and equal ones are of a series that repeats; grey levels are few."""
+    first = x[..., 0]
+    return x.dtype.kind == "f" and len(np.unique(first)) > 4 * len(x) and first.ndim > 1
 
 
 def leakage_feature(seen: Observation) -> list[Finding]:

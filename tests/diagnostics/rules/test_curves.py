@@ -5,6 +5,7 @@ from keras_course.diagnostics.rules.curves import RULES
 from tests.diagnostics.typed import SQUARED, steps
 
 import numpy as np
+import pytest
 
 REAL = np.array([1.0, 2.0, 4.0, 9.0])  # the best constant leaves 9.5
 
@@ -92,6 +93,18 @@ def test_networks_that_are_too_small():
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(3,))) == [], "it still falls"
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(2,))), "two units are too few whatever it does"
     assert RULES["underfitting_capacity"](ended(LEARNED, widths=(3,))) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "few_end", "certain"), [(2, 0.5, True), (2, 0.3, False), (3, 0.5, False), (2, None, False)]
+)
+def test_two_units_that_cannot_hold_eight_examples_are_certain(width, few_end, certain):
+    few = {"few_start": 1.1, "few_end": few_end} if few_end else {}
+    seen = ended(np.full(120, 0.7), widths=(width,), **few)
+    seen.loss, seen.train.y = Loss(name="sparse_categorical_crossentropy"), np.array([0, 1, 2, 0])
+    assert RULES["underfitting_capacity"](seen)[0].certain is certain
+    seen.loss, seen.train.y = Loss(name=SQUARED), REAL / 9  # an image may be too much to hold
+    assert not any(f.certain for f in RULES["underfitting_capacity"](seen))
 
 
 def test_a_table_is_no_layer_and_a_recurrent_layer_is_as_wide_as_its_state():

@@ -123,7 +123,13 @@ def test_rows_copied_before_the_split():
     seen = divided(CELLS, BENIGN, order[:700], order[700:])
     assert only(seen, "leakage_duplicates").certain
     seen.train.x, seen.validation.x = seen.train.x[..., None], seen.validation.x[..., None]
-    assert splits.leakage_duplicates(seen) == [], "windows of a series that repeats"
+    assert only(seen, "leakage_duplicates").certain, "sequences of 30 numbers of their own"
+    seen.train.x, seen.validation.x = (np.round(4 * part) for part in (seen.train.x, seen.validation.x))
+    assert splits.leakage_duplicates(seen) == [], "of few levels, as pictures have them"
+    for step in (1, 3):  # windows of a series that repeats
+        level = np.tile(RNG.normal(size=569 * step), 2)
+        windows = np.lib.stride_tricks.sliding_window_view(level, 20)[::step, :, None]
+        assert splits.leakage_duplicates(divided(windows, np.arange(len(windows)), order[:700], order[700:1100])) == []
     coarse = np.round(CELLS[:, :2])  # which are equal by chance
     assert splits.leakage_duplicates(divided(coarse, BENIGN, order[:700], order[700:])) == []
 
