@@ -25,7 +25,7 @@ def rate_too_high(seen: Observation) -> list[Finding]:
     word, lower = min(slower.items(), key=lambda item: item[1])
     better = lower < 0.9 * same or (np.isinf(same) and np.isfinite(lower))
     if not (worst > 1.3 * start and better):
-        return _thrown_away(seen)
+        return _thrown_away(seen) or _killed(seen)
     return [
         Finding(
             cause="learning_rate_too_high",
@@ -76,6 +76,22 @@ def _thrown_away(seen: Observation) -> list[Finding]:
         "first steps (above 300 %), and in the end all predictions are the same"
     )
     return [Finding(cause="learning_rate_too_high", confidence=0.96, step=0, tag="update_ratio", evidence=text)]
+
+
+def _killed(seen: Observation) -> list[Finding]:
+    """A layer most of whose units fired at first and of which nine tenths are dead in the end, where twenty steps at a
+    tenth of the rate end at least 5 % lower: the steps have pushed them there."""
+    late, e = _late(seen, "dead"), seen.experiments
+    if late is None or late[1] < 0.9 or not e.get("end_tenth", np.inf) < 0.95 * e["end_same"]:
+        return []
+    first = seen.probes[0].dead[late[0]] if seen.probes[0].dead is not None else 1.0
+    if not first < 0.5:
+        return []
+    text = (
+        f"at a rate of {e['rate']:.3g} the silent units of {seen.units[late[0]].name} went from {first:.0%} to "
+        f"{late[1]:.0%}; at a tenth of it twenty steps end at {e['end_tenth']:.3g} against {e['end_same']:.3g}"
+    )
+    return [Finding(cause="learning_rate_too_high", confidence=0.92, step=0, tag="loss", evidence=text)]
 
 
 def _largest_change(seen: Observation) -> float:

@@ -74,6 +74,23 @@ def test_a_rate_that_throws_the_first_weights_away_is_too_high(rate, ratio, blin
 
 
 @pytest.mark.parametrize(
+    ("first", "last", "tenth", "fires_"),
+    [
+        ((0.1, 0.2), (0.1, 1.0), 0.9, True),
+        ((0.1, 0.7), (0.1, 1.0), 0.9, False),  # silent from the start
+        ((0.1, 0.2), (0.1, 0.8), 0.9, False),
+        ((0.1, 0.2), (0.1, 1.0), 0.96, False),  # a tenth of the rate does no better
+        ((0.1, 0.2), (np.nan, np.nan), 0.9, False),
+    ],
+)
+def test_a_rate_that_kills_units_is_too_high(first, last, tenth, fires_):
+    seen = tried(end_same=1.0, end_tenth=tenth)
+    seen.units = [Unit(name=name, kind="dense", activation="relu") for name in "ab"]
+    seen.probes = [Probe(step=i, dead=np.array(last if i > 4 else first)) for i in range(9)]
+    assert bool(fires(HIGH, seen)) == fires_
+
+
+@pytest.mark.parametrize(
     ("name", "rate", "ratio", "fires_"),
     [
         ("Adam", 5.0, 30.0, True),
