@@ -177,11 +177,15 @@ def _stages(dataset: Any) -> Any:
     return pipeline.stages(dataset) if isinstance(dataset, tf.data.Dataset) else None
 
 
-def schedule_of(optimizer: Any, plan: Plan) -> np.ndarray | None:
-    """The learning rate at each planned step, at most 2,000 of them evenly spread; None without a schedule."""
+def schedule_of(optimizer: Any, plan: Plan, made: int = 0) -> tuple[np.ndarray | None, float]:
+    """The learning rate at each planned step, at most 2,000 of them evenly spread, and the highest one behind them.
+
+    made: the steps of a loop, whose plan nobody knows. (None, 0) without a schedule.
+    """
     schedule = getattr(optimizer, "_learning_rate", None)
     if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return None
-    steps = (plan.epochs or 1) * (plan.steps_per_epoch or 0) or 1000
+        return None, 0.0
+    steps = (plan.epochs or 1) * (plan.steps_per_epoch or 0) or made or 1000
     at = np.unique(np.linspace(0, steps - 1, min(steps, 2000)).astype(int))
-    return np.array([float(schedule(int(step))) for step in at])
+    later = max(float(schedule(steps * factor)) for factor in (2, 5, 10, 100, 1000))
+    return np.array([float(schedule(int(step))) for step in at]), later

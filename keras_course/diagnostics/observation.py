@@ -66,6 +66,7 @@ class Optimizer:
     name: str = ""  # "SGD", "Adam", ...; "" for updates by hand
     rate: float | None = None  # at the first step
     schedule: np.ndarray | None = None  # the rate at each planned step
+    later: float = 0.0  # the highest rate that the schedule has behind them
     momentum: float = 0.0
     clipped: bool = False
 

@@ -301,11 +301,13 @@ class Training:
         optimizer = self.optimizer
         if optimizer is None:
             return Optimizer()
+        schedule, later = schedule_of(optimizer, plan, self.count)
         clipped = any(getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm"))
         return Optimizer(
             name=type(optimizer).__name__,
             rate=self.rate,
-            schedule=schedule_of(optimizer, plan),
+            schedule=schedule,
+            later=later,
             momentum=float(getattr(optimizer, "momentum", 0.0) or 0.0),
             clipped=bool(clipped),
         )

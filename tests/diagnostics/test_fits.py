@@ -1,4 +1,5 @@
 from keras_course.diagnostics import fits
+from keras_course.diagnostics.observation import Plan
 from tests.diagnostics.trained import X, Y, mlp
 
 import keras
@@ -90,9 +91,17 @@ def test_names_of_losses(loss, name):
 def test_a_schedule_over_the_planned_steps():
     decay = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)
     plan = facts(x=X, y=Y, epochs=3, batch_size=20)["plan"]
-    rates = fits.schedule_of(keras.optimizers.SGD(decay), plan)
+    rates, later = fits.schedule_of(keras.optimizers.SGD(decay), plan)
     np.testing.assert_allclose(rates, 0.1 * 0.5 ** (np.arange(9) / 10), rtol=1e-5)
-    assert fits.schedule_of(keras.optimizers.SGD(0.1), plan) is None
+    assert later == pytest.approx(0.1 * 0.5**1.8, rel=1e-5)
+    assert fits.schedule_of(keras.optimizers.SGD(0.1), plan) == (None, 0.0)
+
+
+def test_a_warm_up_that_goes_on_behind_the_last_step():
+    rise = keras.optimizers.schedules.CosineDecay(1e-4, 500, warmup_target=0.02, warmup_steps=3000)
+    rates, later = fits.schedule_of(keras.optimizers.SGD(rise), Plan(), 30)
+    assert len(rates) == 30, "the steps of a loop are those that it made"
+    assert rates[-1] < 3e-4 < 0.01 < later
 
 
 @pytest.mark.parametrize("batched", [False, True])

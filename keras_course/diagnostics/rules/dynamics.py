@@ -238,7 +238,7 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     """The schedule is over before training is, or warms up for all of it.
 
     Threshold: below 1 % of its peak before half of the planned steps (certain before a quarter), or its peak at the
-    very last one: arithmetic.
+    very last one; or it only rises, and reaches five times as much behind the last step: arithmetic.
     Must not trigger: a decay that is low in the last part. Source: taxonomy row 33.
     """
     rates = seen.optimizer.schedule
@@ -254,6 +254,11 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
         text = "the learning rate still warms up at the last planned step"
     elif int(np.argmax(rates)) >= len(rates) - 1 and rates[0] < 0.01 * rates[-1] and np.all(np.diff(rates) >= 0):
         text = f"the warm-up takes all {len(rates)} planned steps"
+    elif rates[-1] > rates[0] and np.all(np.diff(rates) >= 0) and seen.optimizer.later > 5 * rates[-1]:
+        text = (
+            f"the learning rate rises to {rates[-1]:.3g} at the last planned step, on its way to "
+            f"{seen.optimizer.later:.3g}"
+        )
     else:
         return []
     early = half < len(rates) / 4  # as of a schedule that counts epochs where steps are meant

@@ -200,6 +200,20 @@ def test_schedules(rates, fires_):
     assert bool(fires("lr_schedule_wrong", logged)) == fires_
 
 
+@pytest.mark.parametrize(
+    ("rates", "later", "fires_"),
+    [
+        (0.001 + 1e-6 * T, 0.02, True),
+        (0.001 + 1e-6 * T, 0.004, False),
+        (np.full(100, 0.001), 0.02, False),  # a step up that is yet to come, as in a cycle
+        (0.001 + 1e-6 * T * (T != 50), 0.02, False),
+    ],
+)
+def test_a_warm_up_that_is_longer_than_the_training(rates, later, fires_):
+    seen = Observation(name="m", optimizer=Optimizer(schedule=rates, later=later))
+    assert bool(fires("lr_schedule_wrong", seen)) == fires_
+
+
 def with_gradients(gradient, losses=None):
     made = steps(np.ones(len(gradient)) if losses is None else losses)
     made.gradient = np.asarray(gradient, "float32")[:, None]
