@@ -26,6 +26,7 @@ from keras_course.diagnostics.statistics import (
 import numpy as np
 
 LARGE, FAR, APART = 20.0, 10.0, 100.0  # spread of a feature; its centre in spreads; largest spread against smallest
+STATISTICS = ("mean", "variance", "count", "moving_mean", "moving_variance")  # of normalisation: nobody trains them
 IGNORED = (-1, -100, 255)  # class numbers that by custom mark places without a label
 
 
@@ -74,7 +75,8 @@ def constant_labels(seen: Observation) -> list[Finding]:
     """
     y = seen.train.y if seen.train is not None and seen.train.y is not None else targets_of(seen)
     several = seen.interface == "loop" or (seen.plan.epochs or 1) > 1
-    alone = (seen.alone or seen.interface != "loop") and several and all(v.trainable for v in seen.variables)
+    free = all(v.trainable for v in seen.variables if v.name.rpartition("/")[2] not in STATISTICS)
+    alone = (seen.alone or seen.interface != "loop") and several and free
     if y is None or y.dtype.kind not in "iufb" or len(y) < (20 if alone and seen.train is not None else 200):
         return []
     if seen.loss.name not in CATEGORICAL + BINARY + DIFFERENCES or np.any(y != y[:1]):
@@ -123,15 +125,20 @@ def missing_class(seen: Observation) -> list[Finding]:
 def class_imbalance(seen: Observation) -> list[Finding]:
     """Row 10: a rare class, and a network that does not name it.
 
-    Threshold: a share below 0.1 / K; of the last looks, at least 5 rows of it with an upper exact 95 % bound of its
-    recall below half of the mean recall of the others, while the most frequent class is named more often than it
-    occurs. Must stay silent: imbalanced data whose rare class is found. Source: cleanlab's 0.1 / K for the share.
+    Threshold: a share below 0.1 / K; of the looks at the second half of the steps, at least 5 rows of it with an upper
+    exact 95 % bound of its recall below half of the mean recall of the others, while the most frequent class is named
+    more often than it occurs. Or weights of classes by which the rarest one, below a fifth of the rows, counts less
+    than a third of the most frequent one. Must stay silent: imbalanced data whose rare class is found. Source:
+    cleanlab's 0.1 / K for the share.
     """
     labels = classes_seen(seen)
-    looks = [(p.y, p.output) for p in seen.probes[-32:] if p.y is not None and p.output is not None]
+    late = seen.steps.count / 2 if seen.steps is not None else 0
+    looks = [(p.y, p.output) for p in seen.probes if p.y is not None and p.output is not None and p.step >= late]
     if labels is None or seen.loss.name not in CATEGORICAL + BINARY or not looks:
         return []
     names, counts = np.unique(labels, return_counts=True)
+    if len(names) >= 2 and (found := _weights_reversed(seen, names, counts)):
+        return found
     if len(names) < 2 or counts.min() / counts.sum() >= 0.1 / len(names):
         return []
     true, said = _decisions(looks, seen)
@@ -148,6 +155,16 @@ def class_imbalance(seen: Observation) -> list[Finding]:
         f"found (of the other classes {np.mean(others):.0%})"
     )
     return [Finding(cause="class_imbalance", confidence=0.6, evidence=text, tag="labels/entropy")]
+
+
+def _weights_reversed(seen: Observation, names: np.ndarray, counts: np.ndarray) -> list[Finding]:
+    given = seen.plan.class_weight or {}
+    rare, common = int(names[counts.argmin()]), int(names[counts.argmax()])
+    share, weights = counts.min() / counts.sum(), [float(given.get(name, 1.0)) for name in (rare, common)]
+    if not given or share >= 0.2 or weights[0] >= weights[1] / 3:
+        return []
+    text = f"class {rare}, {share:.1%} of the labels, counts {weights[0]:g} and class {common} {weights[1]:g}"
+    return [Finding(cause="class_imbalance", confidence=0.9, certain=True, evidence=text, tag="labels/entropy")]
 
 
 def _decisions(looks: list, seen: Observation) -> tuple[np.ndarray, np.ndarray]:

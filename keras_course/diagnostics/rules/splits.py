@@ -94,6 +94,8 @@ def _other_meaning(seen: Observation, train: Data, validation: Data) -> list[Fin
     a, b = (None if part.y is None else classes_of(part.y) for part in (train, validation))
     if a is None or b is None or len(a) < 200 or len(b) < 50 or np.unique(a, return_counts=True)[1].min() < 3:
         return []
+    if len(np.unique(a)) < 2:
+        return []  # nothing can be learned of a single class
     found = transfer(train.x, a, validation.x, b)
     gained = found.inside - found.chance
     if gained < 0.5 * (1 - found.chance) or found.across - found.chance > 0.25 * gained:

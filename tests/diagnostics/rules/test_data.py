@@ -66,6 +66,8 @@ def test_constant_labels_are_named_where_fit_trains_a_whole_model_on_them():
     y = np.ones(len(DIGITS), "int64")
     seen = training(DIGITS, y, loss=BINARY, classes=1, output=one)
     assert only(seen, "constant_labels").certain
+    seen.variables = [Variable(name="normalization/mean", shape=(1, 64), trainable=False)]
+    assert only(seen, "constant_labels").certain
     seen.variables = [Variable(name="critic/kernel", shape=(3, 1), trainable=False)]  # a generator in front of it
     assert causes(seen) == (set(), {"constant_labels"})
 
@@ -97,6 +99,27 @@ def test_a_rare_class_that_is_never_named():
     sees = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - one expression
     seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=sees, looks=60)
     assert causes(seen) == (set(), set())
+
+
+def test_a_rare_class_is_judged_by_the_second_half_of_the_steps():
+    rare = np.flatnonzero((LABELS != 3) | (np.arange(len(LABELS)) % 8 == 0))
+    x, y = DIGITS[rare], (LABELS[rare] == 3).astype("int64")
+    seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, looks=120, losses=np.ones(120))
+    for probe in seen.probes:  # at first every second row is said to be of it, then none
+        early = (np.arange(len(probe.y)) % 2)[:, None] * 1.0
+        probe.output = early if probe.step < 60 else np.full((len(probe.y), 1), 0.05)
+    only(seen, "class_imbalance")
+
+
+@pytest.mark.parametrize(
+    ("weights", "fires"), [({0: 16.0, 1: 0.5}, True), ({0: 0.5, 1: 16.0}, False), ({0: 2.0}, False), (None, False)]
+)
+def test_weights_of_classes_that_make_the_rare_one_rarer(weights, fires):
+    y = (LABELS == 3).astype("int64")
+    sees = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - one expression
+    seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=sees)
+    seen.plan = Plan(class_weight=weights)
+    assert [f.certain for f in data.class_imbalance(seen)] == [True] * fires
 
 
 @pytest.mark.parametrize(

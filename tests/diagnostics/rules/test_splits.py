@@ -116,6 +116,8 @@ def test_columns_that_mean_something_else_in_validation():
     assert splits.train_val_preprocessing_mismatch(seen) == [], "whatever a line does, the network knows it"
     seen = divided(x, RNG.permutation(y), train, validation, loss=BINARY, epochs=[{"loss": 0.1, "val_loss": 4.0}])
     assert splits.train_val_preprocessing_mismatch(seen) == [], "there is nothing to be carried over"
+    seen.train.y = np.zeros_like(seen.train.y)
+    assert splits.train_val_preprocessing_mismatch(seen) == [], "of a single class no line can be learned"
 
 
 def test_rows_copied_before_the_split():
