@@ -144,6 +144,8 @@ print("val MSE %.3f, variance %.3f" % (np.mean((y_val - y_hat) ** 2), y_val.var(
         Fault(cause="targets_not_scaled", old="    y = values[past + future - 1:-1, 0]\n", new="    y = (values * std + mean)[past + future - 1:-1, 0]\n"),
         Fault(cause="inputs_not_scaled", old="norm = (data - mean) / std", new="norm = np.concatenate([(data[:, :1] - mean[0]) / std[0], data[:, 1:]], axis=1)",
               layer=("lstm",), accept=("saturated_units",)),
+        Fault(cause="inputs_drowned_in_noise", old='hidden = keras.layers.LSTM(24, name="lstm")(inputs)', new='hidden = keras.layers.LSTM(24, name="lstm")(keras.layers.GaussianNoise(12.)(inputs))',
+              beside=("inputs_not_scaled", "train_val_preprocessing_mismatch")),
         Fault(cause="lr_schedule_wrong", old="learning_rate=0.01, clipnorm", new="learning_rate=keras.optimizers.schedules.ExponentialDecay(0.01, 1, 0.5), clipnorm",
               beside=("learning_rate_too_low",)),
         Fault(cause="output_range_cannot_reach_targets", old='keras.layers.Dense(1, name="forecast")', new='keras.layers.Dense(1, activation="relu", name="forecast")',
@@ -251,8 +253,8 @@ print('solved:', final)
         Fault(cause="loss_broadcast", old="advantage = returns - tf.reduce_sum(returns * weight) / tf.reduce_sum(weight)",
               new="advantage = (returns - tf.reduce_sum(returns * weight) / tf.reduce_sum(weight))[:, None]"),
         Fault(cause="learning_rate_too_low", old="keras.optimizers.Adam(0.01)", new="keras.optimizers.SGD(1e-4)", accept=("too_few_steps",)),
-        Fault(cause="frozen_or_disconnected", old="        logits = policy(obs)\n", new="        logits = tf.stop_gradient(policy(obs)) + 0 * policy(obs)\n",
-              layer=("pi_hidden", "pi_logits"), accept=("vanishing_gradient",), beside=("optimiser_not_applied",)),
+        Fault(cause="symmetric_or_zero_init", old="Dense(32, activation='relu', name='pi_hidden')", new="Dense(32, activation='relu', kernel_initializer='zeros', name='pi_hidden')",
+              layer=("pi_hidden",), beside=("init_scale", "frozen_or_disconnected")),
     ),
 )  # fmt: skip
 

@@ -302,9 +302,8 @@ print("C-index", c_index)
     seeds=3,
     faults=(
         Fault(cause="gradient_sign_flipped", old="return -tf.reduce_sum(event * (risk - log_risk_set))", new="return tf.reduce_sum(event * (risk - log_risk_set))"),
-        Fault(cause="frozen_or_disconnected", old="        loss = partial_likelihood(risk, t, e)\n    grads = tape.gradient(loss, net.trainable_variables)\n",
-              new="        loss = partial_likelihood(tf.round(risk), t, e)\n    grads = [tf.zeros_like(v) if g is None else g for g, v in zip(tape.gradient(loss, net.trainable_variables), net.trainable_variables)]\n",
-              layer=("trunk_a", "trunk_b", "risk"), accept=("optimiser_not_applied",)),
+        Fault(cause="learning_rate_too_high", old='"--lr", type=float, default=0.003', new='"--lr", type=float, default=3'),
+        Fault(cause="dropout_mode", old="risk = net(x, training=True)[:, 0]", new="risk = net(x, training=False)[:, 0]", certain=True),
         Fault(cause="leakage_feature", old="covariates = np.column_stack([covariates, np.log(marker)])", new="covariates = np.column_stack([covariates, np.log(marker), event_time])", certain=True,
               beside=("inputs_not_scaled",)),
         Fault(cause="inputs_not_scaled", old="covariates = ((covariates - loc) / scale).astype(\"float32\")", new="covariates = covariates.astype(\"float32\")"),
