@@ -203,7 +203,7 @@ print("test accuracy", test_accuracy)
     faults=(
         Fault(cause="lr_schedule_wrong", old="PEAK * min(iteration / WARMUP, (WARMUP / iteration) ** 0.5)", new="PEAK * 0.5 ** iteration", beside=("learning_rate_too_low",)),
         Fault(cause="learning_rate_too_high", old="BATCH, EPOCHS, WARMUP, PEAK = 50, 12, 60, 4e-3", new="BATCH, EPOCHS, WARMUP, PEAK = 50, 12, 60, 0.4"),
-        Fault(cause="probabilities_to_logits_loss", old="layers.Dense(N_VALUES, name='answer')", new="layers.Dense(N_VALUES, activation='softmax', name='answer')", layer=("answer",)),
+        Fault(cause="probabilities_to_logits_loss", old="return self.head(self.norm(x[:, -1]))", new="return tf.nn.softmax(self.head(self.norm(x[:, -1])))", layer=("answer",)),
         Fault(cause="underfitting_capacity", old="def __init__(self, dim=32, depth=2):", new="def __init__(self, dim=2, depth=1):"),
         Fault(cause="label_noise", old="        answers[row] = values[asked]\n", new="        answers[row] = values[rng.integers(m)]\n", accept=("labels_shuffled_apart",)),
         Fault(cause="optimiser_not_applied", old="    optimizer.apply_gradients(zip(grads, model.trainable_weights))\n", new=""),
