@@ -266,7 +266,7 @@ print('test dice %.3f' % dice)
               new="tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices(X_train).shuffle(224), tf.data.Dataset.from_tensor_slices(Y_train)))\n",
               accept=("label_noise",)),
         Fault(cause="learning_rate_too_high", old="Adam(learning_rate=3e-3)", new="Adam(learning_rate=0.3)"),
-        Fault(cause="inputs_scaled_twice", old="return np.array(images, 'uint8')[..., None],", new="return np.array(images, 'float32')[..., None] / 255.,"),
+        Fault(cause="inputs_scaled_twice", old="return np.array(images, 'uint8')[..., None],", new="return np.array(images, 'float32')[..., None] / 255.,", beside=("inputs_not_scaled",)),
         Fault(cause="constant_labels", old="images.append(np.clip(img, 0, 255)); masks.append(mask)",
               new="images.append(np.clip(img, 0, 255)); masks.append(mask == 255)", beside=("missing_class", "label_encoding", "class_imbalance")),
     ),

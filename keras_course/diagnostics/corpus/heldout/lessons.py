@@ -144,7 +144,8 @@ print("val MSE %.3f, variance %.3f" % (np.mean((y_val - y_hat) ** 2), y_val.var(
         Fault(cause="targets_not_scaled", old="    y = values[past + future - 1:-1, 0]\n", new="    y = (values * std + mean)[past + future - 1:-1, 0]\n"),
         Fault(cause="inputs_not_scaled", old="norm = (data - mean) / std", new="norm = np.concatenate([(data[:, :1] - mean[0]) / std[0], data[:, 1:]], axis=1)",
               layer=("lstm",), accept=("saturated_units",)),
-        Fault(cause="inputs_drowned_in_noise", old='hidden = keras.layers.LSTM(24, name="lstm")(inputs)', new='hidden = keras.layers.LSTM(24, name="lstm")(keras.layers.GaussianNoise(12.)(inputs))',
+        Fault(cause="inputs_drowned_in_noise", old="dataset_train = windows(train_data, True)\n",
+              new="dataset_train = windows(train_data, True).map(lambda x, y: (x + tf.random.normal(tf.shape(x), stddev=10., dtype=x.dtype), y))   # jitter\n",
               beside=("inputs_not_scaled", "train_val_preprocessing_mismatch")),
         Fault(cause="lr_schedule_wrong", old="learning_rate=0.01, clipnorm", new="learning_rate=keras.optimizers.schedules.ExponentialDecay(0.01, 1, 0.5), clipnorm",
               beside=("learning_rate_too_low",)),
@@ -323,7 +324,7 @@ print('MAE in grades', mae, 'always the median', dummy)
     base=0.0,
     seeds=3,
     faults=(
-        Fault(cause="data_sorted", old="        index = np.random.permutation(index)\n", new="", beside=("missing_class",)),
+        Fault(cause="data_sorted", old="        index = np.random.permutation(index)\n", new=""),
         Fault(cause="nan_or_inf_in_data", old="feats = np.nan_to_num(feats)                        # mean imputation\n", new=""),
         Fault(cause="label_encoding", old="levels = (grade[:, None] > np.arange(4))", new="levels = np.where(grade[:, None] > np.arange(4), 1, -1)",
               accept=("output_range_cannot_reach_targets",), beside=("wrong_loss_for_task", "wrong_head_for_labels")),

@@ -201,7 +201,7 @@ print('explained', 1 - error / blank)
     seeds=3,
     faults=(
         Fault(cause="regularisation_overwhelms", old="beta=0.2)", new="beta=20.)"),
-        Fault(cause="inputs_scaled_twice", old="digits = digits / 16.\n", new="digits = digits / 16.\ndigits = digits / 255.\n"),
+        Fault(cause="inputs_scaled_twice", old="digits = digits / 16.\n", new="digits = digits / 16.\ndigits = digits / 255.\n", beside=("inputs_not_scaled",)),
         Fault(cause="probabilities_to_logits_loss", old="keras.losses.binary_crossentropy(x, out), axis=(1, 2)",
               new="tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=out), axis=(1, 2, 3)", layer=("pixels",)),
         Fault(cause="output_range_cannot_reach_targets", old="digits = digits / 16.\n", new="digits = digits / 1.\n",
@@ -303,7 +303,7 @@ print("C-index", c_index)
     seeds=3,
     faults=(
         Fault(cause="gradient_sign_flipped", old="return -tf.reduce_sum(event * (risk - log_risk_set))", new="return tf.reduce_sum(event * (risk - log_risk_set))"),
-        Fault(cause="learning_rate_too_high", old='"--lr", type=float, default=0.003', new='"--lr", type=float, default=3'),
+        Fault(cause="learning_rate_too_high", old='"--lr", type=float, default=0.003', new='"--lr", type=float, default=3.0'),
         Fault(cause="dropout_mode", old="risk = net(x, training=True)[:, 0]", new="risk = net(x, training=False)[:, 0]", certain=True),
         Fault(cause="leakage_feature", old="covariates = np.column_stack([covariates, np.log(marker)])", new="covariates = np.column_stack([covariates, np.log(marker), event_time])", certain=True,
               beside=("inputs_not_scaled",)),

@@ -376,7 +376,7 @@ print(f'kind {kind_acc:.3f}  box R2 {box_r2:.3f}')
     seeds=3,
     faults=(
         Fault(cause="lr_schedule_wrong", old="return lr if epoch < 6 else lr * 0.7", new="return lr * 0.01 ** epoch", beside=("learning_rate_too_low",)),
-        Fault(cause="inputs_scaled_twice", old="Rescaling(1 / 64., offset=-2, name='rescale')(image)", new="Rescaling(1 / 255., name='rescale')(image / 255.)"),
+        Fault(cause="inputs_scaled_twice", old="Rescaling(1 / 64., offset=-2, name='rescale')(image)", new="Rescaling(1 / 255., name='rescale')(image / 255.)", beside=("inputs_not_scaled",)),
         Fault(cause="label_noise", old="slips = rng.random(800) < 0.1", new="slips = rng.random(800) > 0.1", accept=("labels_shuffled_apart",)),
         Fault(cause="logits_to_probability_loss", old="'kind': keras.losses.SparseCategoricalCrossentropy(from_logits=True)", new="'kind': 'sparse_categorical_crossentropy'", layer=("kind",),
               beside=("wrong_head_for_labels",)),
