@@ -335,4 +335,80 @@ print('MAE in grades', mae, 'always the median', dummy)
     pairs=(("nan_or_inf_in_data", "data_sorted"),),
 )  # fmt: skip
 
-PROGRAMS = (BY_HAND, WEATHER, GRID, GRADES)
+DIABETES = Program(
+    name="progression_accumulated_patience",
+    odd="few rows and much noise: it stops by itself while the training loss still falls; two small batches make a step",
+    source="""
+# Exercise sheet 6, task 2: regression with a hand-written loop, gradient accumulation and early stopping
+import numpy as np, keras
+import tensorflow as tf
+from sklearn import datasets
+
+keras.utils.set_random_seed(SEED)
+data, target = datasets.load_diabetes(return_X_y=True)
+data = data / data.std(axis=0)
+target = (target - 152.) / 77.
+order = np.random.RandomState(3 + SEED).permutation(len(target))
+data, target = data[order].astype('float32'), target[order].astype('float32')[:, None]
+a, b = 260, 340
+x_fit, y_fit = data[:a], target[:a]
+x_stop, y_stop = data[a:b], target[a:b]
+x_eval, y_eval = data[b:], target[b:]
+
+net = keras.Sequential([
+    keras.layers.Input(shape=(10,)),
+    keras.layers.Dense(128, activation='swish', name='h1'),
+    keras.layers.Dense(128, activation='swish', name='h2'),
+    keras.layers.Dense(1, name='y'),
+])
+opt = keras.optimizers.Adam(3e-3)
+ACCUMULATE, MICRO, PATIENCE = 2, 20, 8
+
+
+def error(x, y, training=False):
+    return tf.reduce_mean((net(x, training=training) - y) ** 2)
+
+
+@tf.function
+def gradients(x, y):
+    with tf.GradientTape() as tape:
+        value = error(x, y, training=True) / ACCUMULATE
+    return value, tape.gradient(value, net.trainable_variables)
+
+
+best, wait, kept = np.inf, 0, net.get_weights()
+for epoch in range(100):
+    p = np.random.permutation(a)
+    total = [tf.zeros_like(v) for v in net.trainable_variables]
+    for j, s in enumerate(range(0, a, MICRO), start=1):
+        value, g = gradients(tf.constant(x_fit[p[s:s + MICRO]]), tf.constant(y_fit[p[s:s + MICRO]]))
+        total = [t + gi for t, gi in zip(total, g)]
+        if j % ACCUMULATE == 0:
+            opt.apply_gradients(zip(total, net.trainable_variables))
+            total = [tf.zeros_like(v) for v in net.trainable_variables]
+    stop_error = float(error(x_stop, y_stop))
+    if stop_error < best - 1e-4:
+        best, wait, kept = stop_error, 0, net.get_weights()
+    else:
+        wait += 1
+    if wait >= PATIENCE:
+        print('stopped in epoch', epoch)
+        break
+net.set_weights(kept)
+
+r2 = 1 - float(error(x_eval, y_eval)) / np.var(y_eval)
+print('R2 = %.3f' % r2)
+""",
+    score="r2",
+    bar=0.33,
+    base=0.0,
+    seeds=3,
+    faults=(
+        Fault(cause="overfitting", old="    if wait >= PATIENCE:\n        print('stopped in epoch', epoch)\n        break\nnet.set_weights(kept)\n", new=""),
+        Fault(cause="loss_broadcast", old="target[order].astype('float32')[:, None]", new="target[order].astype('float32')"),
+        Fault(cause="optimiser_not_applied", old="        if j % ACCUMULATE == 0:\n            opt", new="        if j % a == 0:\n            opt"),
+        Fault(cause="learning_rate_too_high", old="keras.optimizers.Adam(3e-3)", new="keras.optimizers.SGD(3.0)"),
+    ),
+)  # fmt: skip
+
+PROGRAMS = (BY_HAND, WEATHER, GRID, GRADES, DIABETES)

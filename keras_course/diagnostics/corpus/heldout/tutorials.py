@@ -384,4 +384,83 @@ print(f'kind {kind_acc:.3f}  box R2 {box_r2:.3f}')
     ),
 )  # fmt: skip
 
-PROGRAMS = (CLICKS, LOOKUP, GESTURES, BOXES)
+SPECTRA = Program(
+    name="mineral_spectra_batchnorm",
+    odd="files are read mineral by mineral, and normalised twice: each spectrum by itself, then by batches",
+    source="""
+from tensorflow.keras.layers import *
+from tensorflow.keras.models import Sequential
+from tensorflow.keras.optimizers import SGD
+import tensorflow as tf
+import numpy as np
+
+tf.keras.utils.set_random_seed(SEED)
+minerals = ["quartz", "calcite", "gypsum", "albite", "barite", "pyrite"]
+bins = 96
+rng = np.random.default_rng(2024)
+where = rng.uniform(6, bins - 6, 5)             # one multiplet, in other proportions
+lines = {m: (where, rng.uniform(.2, 1., 5)) for m in minerals}
+
+
+def read_folder(mineral, n, rng):
+    where, height = lines[mineral]
+    axis = np.arange(bins)
+    spectra = []
+    for _ in range(n):
+        shift, width = rng.normal(0, .8), rng.uniform(1.2, 2.2)
+        s = sum(h * rng.uniform(.8, 1.) * np.exp(-(axis - w - shift) ** 2 / (2 * width ** 2)) for w, h in zip(where, height))
+        s = s + rng.uniform(0, 1.5) + rng.uniform(-.01, .01) * axis + .12 * rng.normal(size=bins)
+        spectra.append(s * rng.uniform(500, 3000))       # counts
+    return np.array(spectra)
+
+
+def load(n, seed):
+    rng = np.random.default_rng(seed)
+    X, y = [], []
+    for label, mineral in enumerate(minerals):
+        X.append(read_folder(mineral, n, rng))
+        y += [label] * n
+    return np.concatenate(X), np.array(y)
+
+
+def snv(X):
+    # standard normal variate: every spectrum by itself
+    return (X - X.mean(1, keepdims=True)) / X.std(1, keepdims=True)
+
+
+X_train, y_train = load(160, SEED + 1)
+X_val, y_val = load(50, SEED + 1001)
+X_train, X_val = snv(X_train)[..., None], snv(X_val)[..., None]
+
+ds = tf.data.Dataset.from_tensor_slices((X_train, y_train))
+ds = ds.shuffle(len(y_train), reshuffle_each_iteration=True).batch(32).prefetch(1)
+val = tf.data.Dataset.from_tensor_slices((X_val, y_val)).batch(100)
+
+cnn = Sequential([
+    Input(shape=(bins, 1)),
+    Conv1D(16, 7, strides=2, use_bias=False), BatchNormalization(momentum=.9), ReLU(),
+    Conv1D(32, 5, strides=2, use_bias=False), BatchNormalization(momentum=.9), ReLU(),
+    Flatten(),
+    Dropout(.3),
+    Dense(len(minerals), activation="softmax", name="mineral"),
+])
+cnn.compile(SGD(.03, momentum=.9), "sparse_categorical_crossentropy", metrics=["acc"])
+cnn.fit(ds, validation_data=val, epochs=12, verbose=0)
+val_acc = cnn.evaluate(val, verbose=0, return_dict=True)["acc"]
+print(f"val_acc={val_acc:.3f}")
+""",
+    score="val_acc",
+    bar=0.9,
+    base=1 / 6,
+    seeds=3,
+    faults=(
+        Fault(cause="pipeline_order", old="ds.shuffle(len(y_train), reshuffle_each_iteration=True).batch(32)", new="ds.batch(32).shuffle(4)",
+              accept=("data_sorted", "shuffle_buffer_too_small"), beside=("batchnorm_mode",)),
+        Fault(cause="data_sorted", old="ds.shuffle(len(y_train), reshuffle_each_iteration=True).batch(32)", new="ds.batch(32)", beside=("batchnorm_mode",)),
+        Fault(cause="train_val_preprocessing_mismatch", old="snv(X_train)[..., None], snv(X_val)[..., None]", new="snv(X_train)[..., None], X_val[..., None]"),
+        Fault(cause="labels_shuffled_apart", old="ds = tf.data.Dataset.from_tensor_slices((X_train, y_train))\n",
+              new="np.random.shuffle(X_train)\nnp.random.shuffle(y_train)\nds = tf.data.Dataset.from_tensor_slices((X_train, y_train))\n", accept=("label_noise",)),
+    ),
+)  # fmt: skip
+
+PROGRAMS = (CLICKS, LOOKUP, GESTURES, BOXES, SPECTRA)
