@@ -75,7 +75,8 @@ def harm_of(seen: Observation) -> Harm:
     least = scale * least_of(seen)
     # A loss that is below 0, and not impossible, is not the one of its name.
     odd = float(np.min(losses)) < -1e-3 and seen.loss.name in CROSS
-    if best is not None and scale * best - least > 1e-3 and not odd:
+    summed = _summed(seen, start)
+    if best is not None and scale * best - least > 1e-3 and not odd and not summed:
         best *= scale
         # of examples that all count alike, and whose targets are not made by the program
         reference = None if seen.plan.class_weight or made else reference_of(seen)
@@ -106,18 +107,30 @@ def harm_of(seen: Observation) -> Harm:
             still_falling=falling,
             elsewhere=max(((loss - low) / (best - low) for loss in other), default=0.0),
         )
-    # Without a known target only progress can be judged: none at all, or uphill, is harm.
+    # Without a known target only progress can be judged: none at all, or uphill, is harm; of a sum also a constant.
+    behind = bool(summed) and best is not None and end > summed * best
     moved = (start - end) / max(abs(start), 1e-12)
     grew = end > start + 3 * error and moved < -0.2
     blind, chance = blind_at_the_end(seen), accuracy_of_chance(seen)
     words = f"the loss goes from {start:.3g} to {end:.3g}" + ", and the prediction is constant" * blind
     return Harm(
-        degree=1.0 if grew or abs(moved) < 0.01 or blind or chance else 0.0,
+        degree=1.0 if grew or abs(moved) < 0.01 or blind or chance or behind else 0.0,
         sentence=f"{words}, {chance}" if chance else words,
         diverged=grew and end > 10 * abs(start),
         end=end,
         still_falling=falling,
     )
+
+
+def _summed(seen: Observation, start: float) -> int:
+    """How many pixels a cross-entropy adds up that starts at about ln 2 for each of them; 0 for a mean.
+
+    With what is added to it, a divergence often, it must be below that of a constant, and how far nobody knows.
+    """
+    y = targets_of(seen)
+    size = 0 if y is None else int(np.prod(y.shape[1:]))
+    found = seen.loss.name == "binary_crossentropy" and size >= 8 and 0.5 <= start / (size * np.log(2)) <= 2
+    return size if found else 0
 
 
 def impossible(seen: Observation) -> bool:

@@ -337,3 +337,23 @@ def test_the_harm_elsewhere_is_that_of_validation_or_of_the_first_batches():
         ({"epochs": [{"val_loss": 1.9}], "experiments": {"forgotten": 0.95}}, 0.2),
     ):
         assert harm_of(made(SQUARED, REAL, [0.1] * 40, **more)).elsewhere == pytest.approx(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "degree"),
+    [
+        (64 * np.log(2), 30.0, 0),
+        (64 * np.log(2), 64 * np.log(2), 1),  # no progress is harm, whatever the scale
+        (64 * np.log(2), 43.0, 1),  # 64 times the loss of a constant are 41
+        (3.0, 2.5, 5),  # a mean that is far too large, against .64
+    ],
+)
+def test_a_sum_over_pixels_is_not_compared_with_a_mean(first, last, degree):
+    """As of a variational autoencoder, whose loss has a divergence in it too."""
+    pixels = RNG.random((400, 8, 8)) ** 2
+    found = harm_of(made(BINARY, pixels, np.linspace(first, last, 60), x=pixels))
+    assert found.degree == pytest.approx(degree, abs=0.5 if degree == 5 else 0)
+
+
+def test_where_a_constant_is_perfect_only_progress_is_judged():
+    assert harm_of(made(SPARSE, np.zeros(6, int), np.linspace(0.5, 0.2, 60))).degree == 0
