@@ -83,6 +83,17 @@ def several_inputs(seen: Observation) -> bool:
     return sum(layer["class"] == "InputLayer" for layer in seen.layers) > 1
 
 
+def worst_unit(seen: Observation, name: str) -> tuple[int, float] | None:
+    """The unit with the largest share in the last three closer looks, and that share: the least of the three."""
+    rows = [getattr(p, name) for p in seen.probes[-3:]]
+    if len(rows) < 3 or any(r is None or not len(r) for r in rows):
+        return None
+    with np.errstate(invalid="ignore"):
+        least = np.min(np.stack(rows), axis=0)
+    least = np.where(np.isfinite(least), least, -1.0)
+    return int(np.argmax(least)), float(np.max(least))
+
+
 WORDS = 1000  # the most frequent ones
 
 

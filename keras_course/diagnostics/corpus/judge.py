@@ -89,14 +89,19 @@ def counts(known: Sequence[Case], found: Mapping[str, Mapping[str, Any]]) -> dic
     }
 
 
-def costs(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """What the verdict and the trials take of the time of the watched script: median, and nine of ten lie below."""
-    shares = np.array([[part / s[0] for part in s[1:]] for row in found.values() if (s := row.get("seconds"))])
-    if not len(shares):
-        return {}
-    middle, most = np.quantile(shares, [0.5, 0.9], axis=0)
-    names = ("the verdict, in times of the script", "the trials of --verify, in times of the script")
-    return {name: f"{m:.2f} (nine of ten below {n:.2f})" for name, m, n in zip(names, middle, most, strict=True)}
+def costs(known: Sequence[Case], found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The time of the verdict, and of the trials where there were any, against that of the watched script."""
+    rows = [(case.healthy, *found[case.name]["seconds"]) for case in known if "seconds" in found[case.name]]
+    asked = {
+        "the verdict on a healthy script, in times of the script": [v / s for well, s, v, _ in rows if well and s],
+        "the verdict on a script with a fault": [v / s for well, s, v, _ in rows if not well and s],
+        "the trials of --verify, where a repair was tried": [t / s for _, s, _, t in rows if t and s],
+    }
+    return {
+        name: f"{np.median(shares):.2f} (nine of ten below {np.quantile(shares, 0.9):.2f})"
+        for name, shares in asked.items()
+        if shares
+    }
 
 
 def markdown(part: str, known: Sequence[Case], found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -113,7 +118,7 @@ def markdown(part: str, known: Sequence[Case], found: Mapping[str, Mapping[str, 
         "| question | answer |",
         "| --- | --- |",
         *(f"| {name} | {share(*pair)} |" for name, pair in counts(known, found).items()),
-        *(f"| {name} | {text} |" for name, text in costs(found).items()),
+        *(f"| {name} | {text} |" for name, text in costs(known, found).items()),
         "",
         "| planted | scripts | detected | rank 1 | first 3 |",
         "| --- | --- | --- | --- | --- |",

@@ -158,6 +158,7 @@ def class_imbalance(seen: Observation) -> list[Finding]:
 
 
 def _weights_reversed(seen: Observation, names: np.ndarray, counts: np.ndarray) -> list[Finding]:
+    """Weights of `fit` that make a rare class rarer. names, counts: of the classes."""
     given = seen.plan.class_weight or {}
     rare, common = int(names[counts.argmin()]), int(names[counts.argmax()])
     share, weights = counts.min() / counts.sum(), [float(given.get(name, 1.0)) for name in (rare, common)]

@@ -53,8 +53,11 @@ def test_the_table_lists_what_was_wrong():
 
 
 def test_costs_are_shares_of_the_time_of_each_script():
-    rows = {"a": [2.0, 1.0, 3.0], "b": [10.0, 1.0, 0.0], "c": [1.0, 2.0, 1.0]}
-    found = judge.costs({name: {"seconds": row} for name, row in rows.items()} | {"d": {"error": "it took too long"}})
-    assert found["the verdict, in times of the script"] == "0.50 (nine of ten below 1.70)"
-    assert found["the trials of --verify, in times of the script"] == "1.00 (nine of ten below 1.40)"
-    assert judge.costs({}) == {}
+    well, sick = (next(c for c in KNOWN if c.healthy == healthy) for healthy in (True, False))
+    once = [c for c in KNOWN if not c.healthy][1]
+    found = judge.costs([well, sick, once], {
+        well.name: {"seconds": [2.0, 1.0, 0.0]}, sick.name: {"seconds": [10.0, 20.0, 30.0]},
+        once.name: {"seconds": [0.0, 1.0, 1.0]},  # it failed at once
+    })  # fmt: skip
+    assert list(found.values()) == [f"{n:.2f} (nine of ten below {n:.2f})" for n in (0.5, 2, 3)]
+    assert judge.costs([well], {well.name: {"error": "it took too long"}}) == {}

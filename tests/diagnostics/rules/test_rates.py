@@ -1,0 +1,228 @@
+from keras_course.diagnostics.observation import Observation, Optimizer, Probe, Unit, Variable
+from keras_course.diagnostics.rules.rates import RULES
+from tests.diagnostics.typed import steps
+
+import numpy as np
+import pytest
+
+RNG = np.random.default_rng(8)
+INF = float("inf")
+
+
+def fires(rule, seen):
+    return [(f.cause, f.kind) for f in RULES[rule](seen)]
+
+
+def tried(**numbers):
+    """What experiments said; by default 20 steps halve the loss at the rate, and ten times it diverges."""
+    usual = {"rate": 0.1, "probe_start": 2.0, "probe_worst": 2.1, "probe_same": 1.0, "probe_ten": INF,
+             "probe_hundred": INF, "end_same": 1.0, "end_tenth": 1.8, "end_ten": INF, "end_hundred": INF}  # fmt: skip
+    return Observation(name="m", experiments=usual | numbers, file="train.py", line=3)
+
+
+HIGH, LOW = "learning_rate_too_high", "learning_rate_too_low"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fires_"),
+    [
+        ({}, False),
+        ({"probe_worst": 8.0, "end_same": 5.0, "end_tenth": 1.0}, True),
+        ({"probe_worst": INF, "end_same": INF, "end_tenth": 1.0}, True),
+        ({"probe_worst": INF, "end_same": INF, "end_tenth": INF, "end_hundredth": 1.0}, True),
+        ({"probe_worst": 8.0, "end_same": 1.0, "end_tenth": 0.95}, False),  # a wiggle: a tenth does no better
+        ({"probe_worst": 2.5, "end_same": 5.0, "end_tenth": 1.0}, False),  # it never passed 1.3 times its start
+        ({"probe_worst": INF, "end_same": INF, "end_tenth": INF}, False),  # no rate helps
+    ],
+)
+def test_a_rate_is_too_high_when_steps_make_things_worse_and_smaller_ones_do_not(numbers, fires_):
+    assert bool(fires(HIGH, tried(**numbers))) == fires_
+
+
+def test_a_rate_too_high_says_where_and_how_much():
+    (finding,) = RULES[HIGH](tried(probe_worst=8.0, end_same=5.0, end_tenth=1.0))
+    assert (finding.file, finding.line, finding.step) == ("train.py", 3, 0)
+    assert "from 2 to 8" in finding.evidence
+    (weaker,) = RULES[HIGH](tried(probe_worst=3.0, end_same=5.0, end_tenth=1.0))
+    assert weaker.confidence < finding.confidence
+
+
+@pytest.mark.parametrize(
+    ("ratio", "losses", "fires_"),
+    [(0.5, [1, 2, 3, 4, 5], True), (0.2, [1, 2, 3, 4, 5], False), (0.5, [5, 4, 3, 2, 1], False)],
+)
+def test_where_steps_cannot_be_tried_again_their_length_and_the_loss_count(ratio, losses, fires_):
+    seen = Observation(name="m", steps=steps(losses), variables=[Variable(name="k", shape=(3, 4))])
+    seen.steps.update = seen.steps.weight * ratio
+    assert bool(fires(HIGH, seen)) == fires_
+    seen.variables[0].shape = (4,)
+    assert fires(HIGH, seen) == [], "biases begin at 0"
+
+
+@pytest.mark.parametrize(
+    ("rate", "ratio", "blind", "fires_"),
+    [(1.0, 5.0, True, True), (0.001, 5.0, True, False), (1.0, 2.0, True, False), (1.0, 5.0, False, False)],
+)
+def test_a_rate_that_throws_the_first_weights_away_is_too_high(rate, ratio, blind, fires_):
+    seen = Observation(name="m", steps=steps([2, 1.9, 1.8, 1.7, 1.6]), variables=[Variable(name="k", shape=(3, 4))])
+    seen.steps.update, seen.optimizer = seen.steps.weight * ratio, Optimizer(name="Adam", rate=rate)
+    x = np.arange(12.0).reshape(6, 2)
+    seen.probes = [Probe(step=i, x=x, output=np.ones((6, 3)) if blind else x) for i in range(3)]
+    assert bool(fires(HIGH, seen)) == fires_
+    seen.experiments = tried(probe_worst=2.5, end_same=5.0, end_tenth=5.0).experiments
+    assert bool(fires(HIGH, seen)) == fires_, "with steps that were tried again, too"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "tenth", "fires_"),
+    [
+        ((0.1, 0.2), (0.1, 1.0), 0.9, True),
+        ((0.1, 0.7), (0.1, 1.0), 0.9, False),  # silent from the start
+        ((0.1, 0.2), (0.1, 0.8), 0.9, False),
+        ((0.1, 0.2), (0.1, 1.0), 0.96, False),  # a tenth of the rate does no better
+        ((0.1, 0.2), (np.nan, np.nan), 0.9, False),
+    ],
+)
+def test_a_rate_that_kills_units_is_too_high(first, last, tenth, fires_):
+    seen = tried(end_same=1.0, end_tenth=tenth)
+    seen.units = [Unit(name=name, kind="dense", activation="relu") for name in "ab"]
+    seen.probes = [Probe(step=i, dead=np.array(last if i > 4 else first)) for i in range(9)]
+    assert bool(fires(HIGH, seen)) == fires_
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "ratio", "fires_"),
+    [
+        ("Adam", 5.0, 30.0, True),
+        ("Adam", 0.5, 30.0, False),
+        ("Adam", 5.0, 2.0, False),
+        ("SGD", 5.0, 30.0, False),
+        ("Adadelta", 5.0, 30.0, False),
+    ],
+)
+def test_a_rate_beyond_reason_is_certain_without_a_name_of_the_loss(name, rate, ratio, fires_):
+    seen = Observation(name="m", steps=steps([2, 1.9, 1.8, 1.7, 1.6]), variables=[Variable(name="k", shape=(3, 4))])
+    seen.steps.update, seen.optimizer = seen.steps.weight * ratio, Optimizer(name=name, rate=rate)
+    assert [f.certain for f in RULES[HIGH](seen)] == [True] * fires_
+
+
+def test_a_schedule_that_is_over_at_once_is_certain():
+    for over, certain in ((10, True), (40, False)):
+        seen = Observation(name="m", optimizer=Optimizer(schedule=np.where(np.arange(100) < over, 0.1, 1e-5)))
+        (finding,) = RULES["lr_schedule_wrong"](seen)
+        assert finding.certain == certain
+
+
+SLOW = {"probe_same": 1.999, "probe_ten": 1.99, "probe_hundred": 1.9}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fires_"),
+    [
+        ({}, False),
+        (SLOW, True),
+        (SLOW | {"probe_same": 1.996}, False),  # ten times the rate does not do five times as much
+        (SLOW | {"probe_hundred": 1.99}, False),  # a hundred times does no more
+        (SLOW | {"probe_ten": INF, "probe_hundred": INF}, False),
+        (SLOW | {"late_same": 0.5, "late_ten": 0.49, "late_hundred": 0.48, "late_thousand": INF}, False),  # arrived
+        (
+            SLOW | {"late_same": 2.0, "late_ten": 1.9995, "late_hundred": 1.995, "late_thousand": 1.94},
+            True,
+        ),  # far away
+        (SLOW | {"late_same": 2.0, "late_ten": 1.9995, "late_hundred": 1.995, "late_thousand": 1.98}, False),
+        (SLOW | {"late_same": 1.9, "late_ten": 1.8, "late_hundred": 1.0, "late_thousand": INF}, True),
+    ],
+)
+def test_a_rate_is_too_low_when_longer_steps_do_more(numbers, fires_):
+    assert bool(fires(LOW, tried(**numbers))) == fires_
+
+
+@pytest.mark.parametrize(
+    ("moved", "count", "late", "fires_"),
+    [
+        (0.001, 100, (0.7, 0.69, 0.65), True),
+        (0.02, 100, (0.7, 0.69, 0.65), False),  # it has moved
+        (0.001, 10, (0.7, 0.69, 0.65), False),  # after few steps
+        (0.001, 100, (0.7, 0.69, 0.685), False),  # and longer steps gain next to nothing
+        (0.001, 100, (0.7, 0.71, 0.65), False),
+        (0.0, 100, (0.7, 0.7, 0.7), False),  # no gradient
+    ],
+)
+def test_a_rate_is_too_low_when_no_weight_moves_and_longer_steps_gain(moved, count, late, fires_):
+    numbers = dict(zip(("late_same", "late_hundred", "late_thousand"), late, strict=True))
+    seen = tried(**SLOW | {"probe_hundred": 2.1, "late_ten": late[0]} | numbers)
+    first = RNG.normal(size=(5, 3))
+    seen.variables = [Variable(name="k", shape=(5, 3), initial=first, final=first * (1 + moved))]
+    seen.steps = steps(np.full(count, 0.7))
+    assert bool(fires(LOW, seen)) == fires_
+    seen.experiments |= {"few_start": 0.7, "few_end": 0.01}  # it can learn by heart
+    assert bool(fires(LOW, seen)) == (fires_ or (moved < 0.002 and count >= 20))
+
+
+@pytest.mark.parametrize(
+    ("changed", "fires_"),
+    [
+        ({}, True),
+        ({"count": 2000}, False),  # a weight can have gone 0.04
+        ({"count": 50}, False),  # too few steps, at any rate
+        ({"late_thousand": 0.1018}, False),
+        ({"few_end": 0.5}, False),  # it cannot learn eight examples either
+        ({"name": "SGD"}, False),  # whose steps have the gradient's length
+        ({"rate": 0.0}, False),
+        ({"gone": 0.05}, False),  # a loop that assigns its rate step by step
+    ],
+)
+def test_a_rate_is_too_low_when_no_weight_can_get_far(changed, fires_):
+    usual = {"late_same": 0.102, "late_ten": 0.1019, "late_hundred": 0.1018, "late_thousand": 0.1017,
+             "few_start": 0.7, "few_end": 0.01, "rate": 2e-5, "count": 632, "name": "Adam", "gone": 0.01}  # fmt: skip
+    numbers = usual | changed
+    count, name, gone = (numbers.pop(key) for key in ("count", "name", "gone"))
+    seen = tried(**SLOW | numbers)
+    seen.optimizer, seen.steps = Optimizer(name=name), steps(np.full(count, 0.1))
+    first = RNG.normal(size=(5, 3)) / 10
+    seen.variables = [Variable(name="k", shape=(5, 3), initial=first, final=first + gone * np.eye(5, 3))]
+    assert bool(fires(LOW, seen)) == fires_
+
+
+T = np.arange(100)
+
+
+@pytest.mark.parametrize(
+    ("rates", "fires_"),
+    [
+        (np.full(100, 0.1), False),
+        (0.1 * 0.9**T, True),  # below 1 % from step 44 on
+        (0.05 * (1 + np.cos(np.pi * T / 99)), False),
+        (np.minimum(T / 10, 1) * 0.1, False),
+        (T / 99 * 0.1, True),
+        (np.where(T < 60, 0.1, 0.0001), False),
+        (np.where(T < 40, 0.1, 0.0001), True),
+    ],
+    ids=["constant", "gone", "cosine", "warm-up", "all warm-up", "low late", "low early"],
+)
+def test_schedules(rates, fires_):
+    assert bool(fires("lr_schedule_wrong", Observation(name="m", optimizer=Optimizer(schedule=rates)))) == fires_
+    logged = Observation(name="m", epochs=[{"learning_rate": float(r)} for r in rates])
+    assert bool(fires("lr_schedule_wrong", logged)) == fires_
+
+
+@pytest.mark.parametrize(
+    ("rates", "later", "fires_"),
+    [
+        (0.001 + 1e-6 * T, 0.02, True),
+        (0.001 + 1e-6 * T, 0.004, False),
+        (np.full(100, 0.001), 0.02, False),  # a step up that is yet to come, as in a cycle
+        (0.001 + 1e-6 * T * (T != 50), 0.02, False),
+    ],
+)
+def test_a_warm_up_that_is_longer_than_the_training(rates, later, fires_):
+    seen = Observation(name="m", optimizer=Optimizer(schedule=rates, later=later))
+    assert bool(fires("lr_schedule_wrong", seen)) == fires_
+    seen.finished = False
+    assert fires("lr_schedule_wrong", seen) == [], "a loop that still runs"
+    seen.interface = "fit"
+    assert bool(fires("lr_schedule_wrong", seen)) == fires_
+
+
+def test_an_empty_observation_is_judged_by_nothing():
+    assert [f for rule in RULES.values() for f in rule(Observation(name="m"))] == []
