@@ -75,8 +75,7 @@ def harm_of(seen: Observation) -> Harm:
     least = scale * least_of(seen)
     # A loss that is below 0, and not impossible, is not the one of its name.
     odd = float(np.min(losses)) < -1e-3 and seen.loss.name in CROSS
-    summed = _summed(seen, start)
-    if best is not None and scale * best - least > 1e-3 and not odd and not summed:
+    if best is not None and scale * best - least > 1e-3 and not odd:
         best *= scale
         # of examples that all count alike, and whose targets are not made by the program
         reference = None if seen.plan.class_weight or made else reference_of(seen)
@@ -86,7 +85,8 @@ def harm_of(seen: Observation) -> Harm:
         values = [row["val_loss"] for row in seen.epochs if np.isfinite(row.get("val_loss", np.nan))]
         # dropout makes the training loss the larger one; so do weights of classes, which validation does not have
         drawn = seen.experiments.get("draws") and not seen.plan.class_weight
-        judged_by = [end, *values[-1:]] if drawn else [end]
+        own = [] if scale == 1 else [scale * float(np.mean(np.array(_losses(seen))[-5:, 0]))]  # without what is added
+        judged_by = [end, *own, *(values[-1:] if drawn else [])]
         degree = (min(judged_by) - low) / (best - low)
         judged = values[-1] if values else 2 * end
         if reference is not None and reference > 0.95 * best and judged > 0.95 * best:
@@ -107,30 +107,18 @@ def harm_of(seen: Observation) -> Harm:
             still_falling=falling,
             elsewhere=max(((loss - low) / (best - low) for loss in other), default=0.0),
         )
-    # Without a known target only progress can be judged: none at all, or uphill, is harm; of a sum also a constant.
-    behind = bool(summed) and best is not None and end > summed * best
+    # Without a known target only progress can be judged: none at all, or uphill, is harm.
     moved = (start - end) / max(abs(start), 1e-12)
     grew = end > start + 3 * error and moved < -0.2
     blind, chance = blind_at_the_end(seen), accuracy_of_chance(seen)
     words = f"the loss goes from {start:.3g} to {end:.3g}" + ", and the prediction is constant" * blind
     return Harm(
-        degree=1.0 if grew or abs(moved) < 0.01 or blind or chance or behind else 0.0,
+        degree=1.0 if grew or abs(moved) < 0.01 or blind or chance else 0.0,
         sentence=f"{words}, {chance}" if chance else words,
         diverged=grew and end > 10 * abs(start),
         end=end,
         still_falling=falling,
     )
-
-
-def _summed(seen: Observation, start: float) -> int:
-    """How many pixels a cross-entropy adds up that starts at about ln 2 for each of them; 0 for a mean.
-
-    With what is added to it, a divergence often, it must be below that of a constant, and how far nobody knows.
-    """
-    y = targets_of(seen)
-    size = 0 if y is None else int(np.prod(y.shape[1:]))
-    found = seen.loss.name == "binary_crossentropy" and size >= 8 and 0.5 <= start / (size * np.log(2)) <= 2
-    return size if found else 0
 
 
 def impossible(seen: Observation) -> bool:
@@ -322,6 +310,9 @@ def _data_loss(seen: Observation, y: np.ndarray | None, output: np.ndarray | Non
     if name == "binary_crossentropy" and o.size == t.size and not logits and o.min() >= 0 and o.max() <= 1:
         p = np.clip(o.reshape(-1), 1e-7, 1 - 1e-7)
         return float(np.mean(-t.reshape(-1) * np.log(p) - (1 - t.reshape(-1)) * np.log(1 - p)))
+    if name == "binary_crossentropy" and o.size == t.size and logits:
+        z, hit = o.reshape(-1), t.reshape(-1)
+        return float(np.mean(np.maximum(z, 0) - z * hit + np.log1p(np.exp(-np.abs(z)))))
     if name == "categorical_crossentropy" and o.ndim == 2 and t.shape == o.shape and not logits and o.min() >= 0:
         return float(np.mean(-np.sum(t * np.log(np.clip(o / np.maximum(o.sum(1), 1e-7)[:, None], 1e-7, 1)), axis=1)))
     if name == "sparse_categorical_crossentropy" and o.ndim == 2 and t.size == len(o):
