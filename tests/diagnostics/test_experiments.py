@@ -29,6 +29,11 @@ def test_the_rate_of_steps_by_hand_is_read_off_them():
     assert tried([layers.Dense(3)], rate=1e-6)[0]["rate"] == pytest.approx(1e-6, rel=0.5), "below the rounding"
 
 
+def test_no_experiment_is_begun_when_the_time_is_over(monkeypatch):
+    monkeypatch.setattr(experiments, "SECONDS", -1.0)
+    assert tried([layers.Dense(3)])[0] == {}
+
+
 def test_a_rate_that_is_too_high_is_better_at_a_tenth_and_one_too_low_at_ten_times():
     high, *_ = tried([layers.Dense(8, "relu"), layers.Dense(3)], rate=30.0)
     assert high["probe_worst"] > 1.3 * high["probe_start"]

@@ -167,7 +167,12 @@ model.fit(rows(), steps_per_epoch=20, epochs=1, verbose=0)
 
 
 def test_verify_says_whether_the_repair_helped(write):
-    (report,) = script.diagnose(write(HEAD.replace("assign_sub", "assign_add")), verify=True).reports
+    outcome = script.diagnose(
+        write(HEAD.replace("assign_sub", "assign_add") + "import time\ntime.sleep(0.3)"), verify=True
+    )
+    (report,) = outcome.reports
+    assert outcome.seconds.script >= 0.3
+    assert min(outcome.seconds) > 0
     assert report.named[0].confirmed is True
     assert "with the repair" in report.named[0].evidence
 

@@ -1,5 +1,6 @@
 from keras_course.diagnostics.rules import pairs
 from keras_course.diagnostics.rules.data import label_noise
+from keras_course.diagnostics.statistics import Pairing
 from tests.diagnostics.typed import BINARY, RNG, SQUARED, named, training
 
 import numpy as np
@@ -33,6 +34,13 @@ def test_pairs_shuffled_apart(seed, stored):
     found = only(training(DIGITS, y, losses=STUCK, stored=stored), "labels_shuffled_apart")
     assert not found.certain
     assert causes(training(DIGITS, LABELS, losses=STUCK, stored=stored))[0] == set()
+
+
+@pytest.mark.parametrize(("p", "fires"), [(0.03, True), (0.012, True), (0.008, False), (0.004, False)])
+def test_one_shuffle_in_a_hundred_is_let_go(monkeypatch, p, fires):
+    monkeypatch.setattr(pairs, "pairing", lambda x, y: Pairing(0.12, 0.1, p))
+    seen = training(DIGITS, RNG.permutation(LABELS), losses=STUCK)
+    assert bool(pairs.labels_shuffled_apart(seen)) is fires
 
 
 def test_targets_of_a_regression_shuffled_apart():
