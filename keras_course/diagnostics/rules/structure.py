@@ -330,16 +330,18 @@ SCORES = ("acc", "dice", "iou", "jaccard", "f1", "auc", "precision", "recall", "
 
 
 def _minimised_score(seen: Observation) -> str:
-    """In words, a score that equals the loss at the end of each epoch and falls with it; "" when there is none."""
+    """In words, a score that is the loss, up to a constant, at the end of each epoch and falls with it; "" without."""
     rows = [row for row in seen.epochs if np.isfinite(row.get("loss", np.nan))]
     for name in rows[0] if len(rows) >= 2 else ():
         if any(word in name.lower() for word in SCORES) and "loss" not in name and not name.startswith("val_"):
             values, losses = (np.array([row.get(key, np.nan) for row in rows]) for key in (name, "loss"))
+            apart, fall = float(np.median(losses - values)), values[0] - values[-1]
             equal = np.all(np.abs(values - losses) < 1e-3 + 0.02 * np.abs(losses))
-            if equal and values.min() >= 0 and values[-1] < values[0]:
+            moves = fall > 0.05 and np.all(np.abs(losses - values - apart) < 0.02 * fall)
+            if (equal or moves) and values.min() >= 0 and fall > 0:
                 return (
                     f"{name}, of which more is better, is what is minimised: it falls from {values[0]:.3g} to "
-                    f"{values[-1]:.3g} and equals the loss"
+                    f"{values[-1]:.3g} and " + ("equals the loss" if equal else f"is the loss less {apart:.3g}")
                 )
     return ""
 

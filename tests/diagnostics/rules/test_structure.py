@@ -262,8 +262,11 @@ def test_weights_without_a_gradient_are_certain_where_the_accuracy_is_that_of_ch
 def test_a_score_that_is_minimised(name, values, fires_):
     seen = net(1, 1, steps=walked(), epochs=[{"loss": v, name: v} for v in values])
     assert bool(found("gradient_sign_flipped", seen)) == fires_
-    minus = net(1, 1, steps=walked(), epochs=[{"loss": -v, name: v} for v in values])
-    assert found("gradient_sign_flipped", minus) == []
+    more = net(1, 1, steps=walked(), epochs=[{"loss": 1 + v, name: v} for v in values])
+    assert bool(found("gradient_sign_flipped", more)) == fires_
+    for other in (-1.0, 0.5, 1.1):
+        minus = net(1, 1, steps=walked(), epochs=[{"loss": 2 + other * v, name: v} for v in values])
+        assert found("gradient_sign_flipped", minus) == []
 
 
 def test_rows_that_enter_alike():
