@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras_course.diagnostics.observation import Data, Plan
+from keras_course.diagnostics.observation import Data, Plan, Steps
 
 import keras
 import numpy as np
@@ -175,6 +175,16 @@ def _stages(dataset: Any) -> Any:
     from keras_course.diagnostics import pipeline
 
     return pipeline.stages(dataset) if isinstance(dataset, tf.data.Dataset) else None
+
+
+def assigned(steps: Steps) -> np.ndarray | None:
+    """The learning rate at each step made, at most 2,000 of them evenly spread; None where it stayed the same."""
+    seen = np.isfinite(steps.rate) if steps.rate is not None else np.zeros(0, bool)
+    if not seen.any() or np.ptp(steps.rate[seen]) <= 1e-6 * np.max(np.abs(steps.rate[seen])):
+        return None
+    at = np.unique(np.linspace(0, steps.count - 1, min(steps.count, 2000)).astype(int))
+    places = np.searchsorted(steps.index[seen], at, side="right") - 1
+    return steps.rate[seen][np.maximum(places, 0)].astype("float64")
 
 
 def schedule_of(optimizer: Any, plan: Plan, made: int = 0) -> tuple[np.ndarray | None, float]:

@@ -260,7 +260,7 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
         return []
     half = int(np.argmax(rates < 0.01 * np.max(rates))) if np.any(rates < 0.01 * np.max(rates)) else len(rates)
     if half < len(rates) / 2 and int(np.argmax(rates)) < half:
-        text = f"the learning rate is below 1 % of its peak from {half / len(rates):.0%} of the planned steps on"
+        text = f"the learning rate is below 1 % of its peak from {half / len(rates):.0%} of the steps on"
     elif int(np.argmax(rates)) >= len(rates) - 1 and rates[-1] > 5 * max(np.median(rates), 1e-30):
         text = "the learning rate still warms up at the last planned step"
     elif int(np.argmax(rates)) >= len(rates) - 1 and rates[0] < 0.01 * rates[-1] and np.all(np.diff(rates) >= 0):
