@@ -132,7 +132,7 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     linear = ten > 5 * max(same, 0.0) and hundred > 5 * ten > 0  # far below where steps begin to bend
     if linear and hundred > floor:
         return [_too_low(seen, same, ten, hundred)]
-    if still := _barely_moved(seen):
+    if still := _barely_moved(seen) or _cannot_get_far(seen):
         return still
     if hundred < 1e-3 * abs(e["probe_start"]) or ten < floor or ten < 5 * max(same, 0.0) or hundred < 1.5 * ten:
         return []
@@ -171,7 +171,8 @@ BY_ITS_SIGN = ("Adam", "AdamW", "Nadam", "Adamax", "Lion")  # a step moves a wei
 
 def _cannot_get_far(seen: Observation) -> list[Finding]:
     """By rate times steps no weight can have gone 0.02, nor has one, in 100 steps or more; the network learns eight
-    examples by heart; and from the last weights the loss is the lower the higher the rate, up to a thousand times it.
+    examples by heart; and from the last weights the loss is the lower the higher the rate, up to a thousand times it,
+    unless no weight can have gone 0.002.
 
     As of embeddings, of which each row is seen in few of twenty steps. Fine-tuning at 2e-5 gets there in 1000 steps.
     Where a weight has gone further a loop has changed the rate, and the one that was seen says nothing.
@@ -186,7 +187,8 @@ def _cannot_get_far(seen: Observation) -> list[Finding]:
     ]
     late = [e.get(f"late_{name}", np.nan) for name in ("same", "ten", "hundred", "thousand")]
     learns = e.get("few_end", np.inf) < 0.1 * e.get("few_start", 0.0)
-    if not (count >= 100 and max(far, *gone, 0.0) < 0.02 and learns and np.all(np.diff(late) < 0)):
+    furthest = max(far, *gone, 0.0)
+    if not (count >= 100 and furthest < 0.02 and learns and (np.all(np.diff(late) < 0) or furthest < 0.002)):
         return []
     text = (
         f"{count} steps of {seen.optimizer.name} at a rate of {rate:.3g} move no weight by more than about {far:.2g} "
@@ -252,9 +254,8 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     """
     if seen.interface == "loop" and not seen.finished:
         return []
-    rates = seen.optimizer.schedule
+    rates, logged = seen.optimizer.schedule, [row["learning_rate"] for row in seen.epochs if "learning_rate" in row]
     if rates is None:
-        logged = [row["learning_rate"] for row in seen.epochs if "learning_rate" in row]
         rates = np.array(logged) if len(logged) >= 4 else None
     if rates is None or len(rates) < 4 or np.max(rates) <= 0:
         return []
@@ -273,9 +274,9 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     else:
         return []
     early = half < len(rates) / 4  # as of a schedule that counts epochs where steps are meant
-    return [
-        Finding(cause="lr_schedule_wrong", confidence=0.95, certain=early, tag="epoch/learning_rate", evidence=text)
-    ]
+    recorded = seen.steps is not None and seen.steps.rate is not None and np.isfinite(seen.steps.rate).any()
+    tag = "learning_rate" if recorded else "epoch/learning_rate" if logged else "update_ratio"
+    return [Finding(cause="lr_schedule_wrong", confidence=0.95, certain=early, tag=tag, evidence=text)]
 
 
 RULES = {

@@ -170,6 +170,7 @@ def test_a_rate_is_too_low_when_no_weight_moves_and_longer_steps_gain(moved, cou
         ({"name": "SGD"}, False),  # whose steps have the gradient's length
         ({"rate": 0.0}, False),
         ({"gone": 0.05}, False),  # a loop that assigns its rate step by step
+        ({"late_thousand": 0.1019, "rate": 1e-6, "gone": 0.0006}, True),  # nor a tenth of that
     ],
 )
 def test_a_rate_is_too_low_when_no_weight_can_get_far(changed, fires_):
