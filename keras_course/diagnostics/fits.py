@@ -179,12 +179,13 @@ def _stages(dataset: Any) -> Any:
 
 def assigned(steps: Steps) -> np.ndarray | None:
     """The learning rate at each step made, at most 2,000 of them evenly spread; None where it stayed the same."""
-    seen = np.isfinite(steps.rate) if steps.rate is not None else np.zeros(0, bool)
-    if not seen.any() or np.ptp(steps.rate[seen]) <= 1e-6 * np.max(np.abs(steps.rate[seen])):
+    if steps.rate is None:
+        return None
+    index, rates = (values[np.isfinite(steps.rate)] for values in (steps.index, steps.rate.astype("float64")))
+    if not len(rates) or np.ptp(rates) <= 1e-6 * np.max(np.abs(rates)):
         return None
     at = np.unique(np.linspace(0, steps.count - 1, min(steps.count, 2000)).astype(int))
-    places = np.searchsorted(steps.index[seen], at, side="right") - 1
-    return steps.rate[seen][np.maximum(places, 0)].astype("float64")
+    return rates[np.maximum(np.searchsorted(index, at, side="right") - 1, 0)]
 
 
 def schedule_of(optimizer: Any, plan: Plan, made: int = 0) -> tuple[np.ndarray | None, float]:

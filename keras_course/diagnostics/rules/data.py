@@ -79,8 +79,7 @@ def constant_labels(seen: Observation) -> list[Finding]:
     alone = (seen.alone or seen.interface != "loop") and several and free
     if y is None or y.dtype.kind not in "iufb" or len(y) < (20 if alone and seen.train is not None else 200):
         return []
-    blank = seen.loss.name == "" and y.ndim > 2 and np.ptp(y) == 0
-    known = seen.loss.name in CATEGORICAL + BINARY + DIFFERENCES
+    known, blank = seen.loss.name in CATEGORICAL + BINARY + DIFFERENCES, y.ndim > 2 and np.ptp(y) == 0
     if not (known or blank) or np.any(y != y[:1]):
         return []
     alone = alone or (seen.loss.name in CATEGORICAL and (seen.classes or 1) > 2)  # no game has three outcomes
@@ -129,9 +128,9 @@ def class_imbalance(seen: Observation) -> list[Finding]:
 
     Threshold: a share below 0.1 / K; of the looks at the second half of the steps, at least 5 rows of it with an upper
     exact 95 % bound of its recall below half of the mean recall of the others, while the most frequent class is named
-    more often than it occurs. A share below 0.3 / K counts where that bound is below a tenth. Or weights of classes by which the rarest one, below a fifth of the rows, counts less
-    than a third of the most frequent one. Must stay silent: imbalanced data whose rare class is found. Source:
-    cleanlab's 0.1 / K for the share.
+    more often than it occurs. A share below 0.3 / K counts where that bound is below a tenth. Or weights of classes by
+    which the rarest one, below a fifth of the rows, counts less than a third of the most frequent one. Must stay
+    silent: imbalanced data whose rare class is found. Source: cleanlab's 0.1 / K for the share.
     """
     labels = classes_seen(seen)
     late = seen.steps.count / 2 if seen.steps is not None else 0

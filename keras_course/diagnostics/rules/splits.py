@@ -6,6 +6,7 @@ from keras_course.diagnostics.seen import looked_up
 from keras_course.diagnostics.statistics import (
     Shift,
     classes_of,
+    keys,
     label_drift,
     shared_rows,
     shift,
@@ -122,13 +123,26 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     inside the training rows let expect; or more than 5 %, of rows of a table that cannot be equal by chance, or of
     sequences and images of which each has numbers of its own: rows were copied before the split. At most 2,048 rows of
     training are looked at, so that fewer are found than there are. Must stay silent: discrete data of few columns,
-    which repeat by chance; windows of a series that repeats; inputs that are looked up.
+    which repeat by chance; windows of a series that repeats; inputs that are looked up, unless they are texts of eight
+    words or more that were copied.
     Source: deepchecks' duplicates of train and test, with a bound.
     """
     both = _both(seen)
-    if both is None or (seen.units and seen.units[0].kind == "embedding") or both[0].x[0].size < 2:
+    if both is None or both[0].x[0].size < 2:
         return []
+    if seen.units and seen.units[0].kind == "embedding":
+        return _copied_texts(both[0].x, both[1].x)
     return repeats(both[0].x, both[1].x)
+
+
+def _copied_texts(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
+    """Texts that were copied: those that come again come equally often, where what repeats by chance does not."""
+    found = repeats(train, validation)
+    if not found or train[0].size < 8:
+        return []
+    times = np.unique(keys(np.concatenate([train, validation])), return_counts=True)[1]
+    again = times[times > 1]
+    return found if len(again) >= 30 and np.mean(again == np.median(again)) > 0.98 else []
 
 
 def repeats(train: np.ndarray, validation: np.ndarray) -> list[Finding]:

@@ -112,7 +112,8 @@ def pipeline_order(seen: Observation) -> list[Finding]:
     Batches that are shuffled instead of examples: named with batches as badly mixed as in `data_sorted`, a note
     otherwise. A random map before a cache gives each example one random version for good: named when there is harm.
     Notes: repeat before shuffle, which blends epochs; an order that is the same each epoch. Must stay silent: cache
-    before a random map; shuffle before batch before another shuffle; repeat of the one array that windows are cut of. Source: row 18; TensorFlow guide "tf.data".
+    before a random map; shuffle before batch before another shuffle; repeat of the one array that windows are cut of.
+    Source: row 18; TensorFlow guide "tf.data".
     """
     kinds = [stage.kind for stage in flat(seen.pipeline)]
     found = []

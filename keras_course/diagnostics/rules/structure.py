@@ -337,7 +337,7 @@ def _minimised_score(seen: Observation) -> str:
             values, losses = (np.array([row.get(key, np.nan) for row in rows]) for key in (name, "loss"))
             apart, fall = float(np.median(losses - values)), values[0] - values[-1]
             equal = np.all(np.abs(values - losses) < 1e-3 + 0.02 * np.abs(losses))
-            moves = fall > 0.05 and np.all(np.abs(losses - values - apart) < 0.02 * fall)
+            moves = len(rows) > 2 and fall > 1e-3 and np.all(np.abs(losses - values - apart) < 0.02 * fall)
             if (equal or moves) and values.min() >= 0 and fall > 0:
                 return (
                     f"{name}, of which more is better, is what is minimised: it falls from {values[0]:.3g} to "
@@ -347,7 +347,7 @@ def _minimised_score(seen: Observation) -> str:
 
 
 def loss_broadcast(seen: Observation) -> list[Finding]:
-    """Predictions (n, 1) and targets (n,) were subtracted into n × n differences.
+    """Predictions (n, 1) and targets (n,) were subtracted into n × n differences, or weights multiplied so.
 
     Certain: the shapes are in the graph. Source: taxonomy row 29.
     """
@@ -360,7 +360,7 @@ def loss_broadcast(seen: Observation) -> list[Finding]:
             certain=True,
             tag="loss",
             step=0,
-            evidence="the loss subtracts tensors whose ranks differ, (n, 1) and (n,), which makes n × n differences",
+            evidence="the loss takes tensors whose ranks differ, (n, 1) and (n,), together to n × n numbers",
             file=seen.file,
             line=seen.line,
         )

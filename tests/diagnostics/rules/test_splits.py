@@ -136,6 +136,18 @@ def test_rows_copied_before_the_split():
     assert splits.leakage_duplicates(divided(coarse, BENIGN, order[:700], order[700:])) == []
 
 
+def test_texts_copied_before_the_split():
+    texts = RNG.integers(1, 900, (569, 12))
+    twice = RNG.permutation(np.r_[np.arange(569), np.arange(569)])
+    assert only(divided(texts, BENIGN, twice[:800], twice[800:], kind="embedding"), "leakage_duplicates").certain
+    few = texts[np.arange(569) % 40]  # what forty people say again and again
+    said = texts[RNG.integers(0, 900, 569) % 569]  # and what many say, some of them twice
+    once = np.arange(569)
+    for x, order in ((texts[:, :5], twice), (few, once), (said, once), (texts, once)):
+        seen = divided(x, BENIGN, order[: len(order) * 2 // 3], order[len(order) * 2 // 3 :], kind="embedding")
+        assert splits.leakage_duplicates(seen) == []
+
+
 def test_a_column_that_is_the_target_is_certain():
     def told(column, y=BENIGN, **more):
         found = splits.leakage_feature(divided(np.column_stack([CELLS[:, :3], column]), y, *halves(569), **more))
