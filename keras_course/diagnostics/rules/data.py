@@ -100,8 +100,9 @@ def missing_class(seen: Observation) -> list[Finding]:
 
     A note for an output that no label asks for, when at least 50 labels for each output were looked at (a class as
     frequent as 3 in n is seen with 95 %) and there are at most 100 outputs. Certain when validation has the class: at
-    least 5 rows of it and 2 % of its rows, by the lower exact bound, in none of at least 200 of training. Must stay
-    silent: vocabularies; validation by other classes altogether, which is row 19.
+    least 5 rows of it and 2 % of its rows, by the lower exact bound, in none of at least 200 of training; or when the
+    accuracy in validation is below half of chance where nine tenths are right in training: what is right there is not
+    what was learned. Must stay silent: vocabularies; validation by other classes altogether, which is row 19.
     """
     labels, width = classes_seen(seen), seen.classes
     if labels is None or seen.loss.name not in CATEGORICAL + BINARY or len(labels) < 200:
@@ -120,6 +121,10 @@ def missing_class(seen: Observation) -> list[Finding]:
     if not absent:
         return []
     text = f"class {absent[0]} of {width} occurs in none of {len(labels)} labels"
+    last = {name.removesuffix("uracy"): value for name, value in (seen.epochs[-1] if seen.epochs else {}).items()}
+    if last.get("val_acc", 1.0) < 0.5 / width and last.get("acc", 0.0) > 0.9:
+        text += f", and validation is right in {last['val_acc']:.1%}, training in {last['acc']:.0%}"
+        return [Finding(cause="missing_class", confidence=0.9, certain=True, evidence=text, tag="epoch/val_accuracy")]
     return [Finding(cause="missing_class", kind="note", confidence=0.5, evidence=text)]
 
 

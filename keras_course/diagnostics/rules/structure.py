@@ -84,7 +84,7 @@ def init_scale(seen: Observation) -> list[Finding]:
     Threshold: the product of the gains of all hidden layers is above 8 or below 1/8 where nothing normalises; a gain is
     the weights' root mean square against He's (Glorot's where there is no rectifier). Layers within a factor of 1.5 of
     their own rule, or of 1.1 of Glorot's or LeCun's, count as 1: a default is nobody's mistake, and must not make up
-    for one. A fresh initialisation that repairs makes it surer, and 3 enough for 8.
+    for one. A fresh initialisation that repairs makes it surer, and 3 enough for 8; so does a factor of 10,000.
     Must not trigger: nets with normalisation; a single wide layer; a net that has been trained before.
     Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2.
     """
@@ -105,7 +105,7 @@ def init_scale(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="init_scale",
-            confidence=0.93 if repaired else 0.5,
+            confidence=0.93 if repaired or not 1e-4 < total < 1e4 else 0.5,
             layer=unit.name,
             step=0,
             tag=f"weights/{kernel.name}",

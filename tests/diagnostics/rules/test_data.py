@@ -78,6 +78,14 @@ def test_masks_of_one_grey_are_constant_labels_of_any_loss():
         assert [f.certain for f in data.constant_labels(seen)] == [False] * found
 
 
+@pytest.mark.parametrize(("accuracy", "kind"), [(0.0, "named"), (0.06, "note"), (0.8, "note")])
+def test_a_class_that_only_validation_can_have(accuracy, kind):
+    rows = LABELS != 7
+    seen = training(DIGITS[rows], LABELS[rows], epochs=[{"accuracy": 0.98, "val_accuracy": accuracy}])
+    (finding,) = data.missing_class(seen)
+    assert (finding.kind, finding.certain) == (kind, kind == "named")
+
+
 def test_few_constant_labels_are_enough_where_they_are_all_there_are():
     only(training(DIGITS[:30], np.ones(30, "int64"), loss=BINARY, classes=1, output=one), "constant_labels")
     looked_at = training(DIGITS[:30], np.ones(30, "int64"), loss=BINARY, classes=1, output=one, looks=2, stored=False)

@@ -88,6 +88,10 @@ def test_scale_is_surer_when_a_fresh_start_repairs():
     assert found("init_scale", seen)[0].confidence == 0.5
 
 
+def test_scale_is_sure_where_the_signal_is_gone():
+    assert found("init_scale", net(0.01, 0.005, 1))[0].confidence > 0.9
+
+
 def test_gains_are_glorots_where_nothing_rectifies():
     from keras_course.diagnostics.rules.structure import gain_of
 
