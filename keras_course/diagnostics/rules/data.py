@@ -131,15 +131,15 @@ def missing_class(seen: Observation) -> list[Finding]:
 def class_imbalance(seen: Observation) -> list[Finding]:
     """Row 10: a rare class, and a network that does not name it.
 
-    Threshold: a share below 0.1 / K; of the looks at the second half of the steps, at least 5 rows of it with an upper
-    exact 95 % bound of its recall below half of the mean recall of the others, while the most frequent class is named
-    more often than it occurs. A share below 0.3 / K counts where that bound is below a tenth. Or weights of classes by
-    which the rarest one, below a fifth of the rows, counts less than a third of the most frequent one. Must stay
-    silent: imbalanced data whose rare class is found. Source: cleanlab's 0.1 / K for the share.
+    Threshold: a share below 0.1 / K; of the looks at the second half of the steps, or where these have less than 5 rows
+    of it of the last that have 8, an upper exact 95 % bound of its recall below half of the mean recall of the others,
+    while the most frequent class is named more often than it occurs. A share below 0.3 / K counts where that bound is
+    below a tenth. Or weights of classes by which the rarest one, below a fifth of the rows, counts less than a third of
+    the most frequent one. Must stay silent: imbalanced data whose rare class is found. Source: cleanlab's 0.1 / K for
+    the share.
     """
     labels = classes_seen(seen)
-    late = seen.steps.count / 2 if seen.steps is not None else 0
-    looks = [(p.y, p.output) for p in seen.probes if p.y is not None and p.output is not None and p.step >= late]
+    looks = [p for p in seen.probes if p.y is not None and p.output is not None]
     if labels is None or seen.loss.name not in CATEGORICAL + BINARY or not looks:
         return []
     names, counts = np.unique(labels, return_counts=True)
@@ -148,8 +148,8 @@ def class_imbalance(seen: Observation) -> list[Finding]:
     share = counts.min() / counts.sum()
     if len(names) < 2 or share >= 0.3 / len(names):
         return []
-    true, said = _decisions(looks, seen)
     rare, common = names[counts.argmin()], names[counts.argmax()]
+    true, said = _last_decisions(looks, seen, rare)
     n = int(np.sum(true == rare))
     if n < 5:
         return []
@@ -178,12 +178,24 @@ def _weights_reversed(seen: Observation, names: np.ndarray, counts: np.ndarray) 
     return [Finding(cause="class_imbalance", confidence=0.9, certain=True, evidence=text, tag="labels/entropy")]
 
 
-def _decisions(looks: list, seen: Observation) -> tuple[np.ndarray, np.ndarray]:
+def _last_decisions(looks: list[Probe], seen: Observation, rare: int) -> tuple[np.ndarray, np.ndarray]:
+    """Class and decision of each row of the second half of the steps; of more where it has too few rows of a class."""
+    half = seen.steps.count / 2 if seen.steps is not None else 0
+    true, said = _decisions([p for p in looks if p.step >= half], seen)
+    if np.sum(true == rare) >= 5:
+        return true, said
+    true, said = _decisions(looks, seen)
+    places = np.flatnonzero(true == rare)[-8:]
+    first = places[0] if len(places) else 0
+    return true[first:], said[first:]
+
+
+def _decisions(looks: list[Probe], seen: Observation) -> tuple[np.ndarray, np.ndarray]:
     """Class and decision of each row of the looks."""
     true, said = [], []
     middle = 0.0 if seen.loss.from_logits and seen.head == "linear" else 0.5
-    for y, output in looks:
-        rows, target = flat_rows(output), classes_of(np.asarray(y))
+    for probe in looks:
+        rows, target = flat_rows(np.asarray(probe.output)), classes_of(np.asarray(probe.y))
         if target is not None and len(target) == len(rows):
             true.append(target)
             said.append(rows.argmax(1) if rows.shape[1] > 1 else (rows[:, 0] > middle).astype(int))

@@ -125,6 +125,18 @@ def test_a_rare_class_is_judged_by_the_second_half_of_the_steps():
     only(seen, "class_imbalance")
 
 
+@pytest.mark.parametrize(("found", "fires"), [(0.0, True), (1.0, False)])
+def test_a_class_too_rare_for_the_second_half_is_judged_by_the_last_of_it(found, fires):
+    rows = np.flatnonzero((LABELS != 3) | (np.arange(len(LABELS)) % 8 == 0))
+    x, y = DIGITS[rows], (LABELS[rows] == 3).astype("int64")
+    seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, looks=120, losses=np.ones(120))
+    for probe in seen.probes:
+        probe.output = np.where(probe.y[:, None] == 1, 0.9 * found, 0.1)
+        if probe.step >= 60:
+            probe.y, probe.output = np.zeros_like(probe.y), np.full_like(probe.output, 0.1)
+    assert bool(data.class_imbalance(seen)) == fires
+
+
 @pytest.mark.parametrize(("found", "fires"), [(0.0, True), (0.2, False)])
 def test_one_in_ten_is_rare_where_hardly_one_is_found(found, fires):
     y = (LABELS == 3).astype("int64")
