@@ -173,8 +173,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     A note: some columns are known beforehand and really say it. Threshold: a tree on this column alone is right on more
     than 98 % of the rows it was not fitted on, by the lower exact 99 % bound, and leaves less than a tenth of the
     errors of naming the most frequent class. Certain where a column is the target itself, written otherwise: one value
-    for each class, or the same measurement up to scale and rounding. Must stay silent: images, and tables of one
-    column. Source: deepchecks' single-feature check.
+    for each class, or the same measurement up to scale and rounding; or where it is blank for one of two classes and
+    for no example of the other, as what is filled in when the outcome is known. Must stay silent: images, and tables of
+    one column. Source: deepchecks' single-feature check.
     """
     data = seen.train
     if data is None or data.y is None or data.x.ndim != 2 or data.x.dtype.kind not in "iuf" or data.x.shape[1] < 2:
@@ -187,6 +188,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         return [Finding(cause="leakage_feature", confidence=0.9, certain=True, evidence=text)]
     if y is None:
         return []
+    if (blank := _blank_for_one(data.x, y)) >= 0:
+        text = f"column {blank} has one value in all rows of one class and never in the other, of {len(data.y)} rows"
+        return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=text)]
     column, low = telling_feature(data.x, y)
     common = np.unique(y, return_counts=True)[1].max() / len(y)
     if low <= max(0.98, 1 - 0.1 * (1 - common)):
@@ -209,6 +213,21 @@ def _copy_of(x: np.ndarray, classes: np.ndarray | None, targets: np.ndarray) -> 
 def _same_classes(column: np.ndarray, y: np.ndarray) -> bool:
     names = np.unique(column)
     return 2 <= len(names) == len(np.unique(y)) == len(np.unique(np.stack([column, y]), axis=1).T)
+
+
+def _blank_for_one(x: np.ndarray, classes: np.ndarray) -> int:
+    """The only column whose most frequent value marks one of two classes, beside many others; -1 without."""
+    first, *rest = np.unique(classes)
+    if len(rest) != 1 or x.shape[1] > 4096:
+        return -1
+    one = classes == first
+    found = []
+    for j, column in enumerate(x.T):
+        values, counts = np.unique(column, return_counts=True)
+        blank = column == values[counts.argmax()]
+        if len(values) > 10 and (np.array_equal(blank, one) or np.array_equal(blank, ~one)):
+            found.append(j)
+    return found[0] if len(found) == 1 and 20 <= one.sum() <= len(one) - 20 else -1
 
 
 def _same_measurement(column: np.ndarray, y: np.ndarray) -> bool:

@@ -159,5 +159,10 @@ def test_a_column_that_is_the_target_is_certain():
     assert told(0.1 * size, size.astype("float32"), loss=SQUARED) == [True]
     assert told(size + RNG.normal(size=569), size.astype("float32"), loss=SQUARED) == []
     assert told(BENIGN, kind="embedding") == []
+    invoice = np.where(BENIGN == 1, RNG.uniform(20, 90, 569), 0.0)  # only written when the outcome is known
+    assert told(invoice) == [True]
+    assert told((invoice - invoice.mean()) / invoice.std()) == [True]
+    assert told(np.where(RNG.random(569) < 0.01, 5.0, invoice)) != [True], "one in a hundred is no rule"
+    assert told(np.where(BENIGN == 1, RNG.uniform(20, 90, 569), RNG.uniform(-9, 0, 569))) == [False], "a threshold"
     ramp = np.arange(300.0)[:, None] + np.arange(4)
     assert splits.leakage_feature(divided(ramp[:, :3], ramp[:, 3], np.arange(200), np.arange(200, 300))) == []
