@@ -116,13 +116,13 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     From the last weights, too, longer steps must still gain a twentieth of the loss, or at each factor of ten five
     times as much as before, up to a thousand: who has arrived, or is stuck for another reason, does not. Or no weight
     matrix has moved, or no weight can have: see `_barely_moved`, `_cannot_get_far`.
-    Must not trigger: a fine-tuning that starts near its optimum; a schedule that starts low (its peak is tried).
-    Source: taxonomy row 32.
+    Must not trigger: a fine-tuning that starts near its optimum; a schedule that starts low (its peak is tried); a loss
+    without a lower end, as that of a policy, which gains by any step. Source: taxonomy row 32.
     """
     e = seen.experiments
     if "probe_ten" not in e:
         return _low_by_updates(seen)
-    if not np.isfinite(e["probe_ten"]):
+    if not np.isfinite(e["probe_ten"]) or e["probe_hundred"] < -10 * abs(e["probe_start"]):
         return []
     same, ten = e["probe_start"] - e["probe_same"], e["probe_start"] - e["probe_ten"]
     hundred = e["probe_start"] - e["probe_hundred"]
