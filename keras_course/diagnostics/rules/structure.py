@@ -29,10 +29,23 @@ def duplicated(kernel: np.ndarray) -> float:
 def symmetric_init(seen: Observation) -> list[Finding]:
     """Units of a hidden layer start with equal weights and still have them at the end.
 
-    Threshold: more than half of the units are copies, before the first step and after the last: exact, no noise.
-    Must not trigger: a zero head and a zeroed residual branch, whose columns part within a few steps.
+    Threshold: more than half of the units are copies, before the first step and after the last: exact, no noise. Or an
+    embedding is 0 before the first step and after the last, as where two of zeros are multiplied: neither has a slope.
+    Must not trigger: a zero head and a zeroed residual branch, whose columns part within a few steps; biases.
     Source: taxonomy row 23; Goodfellow et al., Deep Learning, section 8.4.
     """
+    if zero := _zero_table(seen):
+        text = f"{zero.name} starts at 0 and is 0 after the last step: what it is multiplied by has no slope"
+        return [
+            Finding(
+                cause="symmetric_or_zero_init",
+                confidence=0.97,
+                layer=zero.layer,
+                step=0,
+                tag=f"weights/{zero.name}",
+                evidence=text,
+            )
+        ]
     found = []
     for unit, kernel in kernels(seen)[:-1]:
         if kernel.initial is None or kernel.final is None or not kernel.trainable or kernel.shape[-1] < 3:
@@ -53,6 +66,16 @@ def symmetric_init(seen: Observation) -> list[Finding]:
                 )
             )
     return found[:1]
+
+
+def _zero_table(seen: Observation) -> Variable | None:
+    """An embedding of several numbers for each name that is 0 from the first step to the last, where steps were made."""
+    inside = {name for unit in seen.units if unit.kind == "embedding" for name in unit.variables}
+    for v in seen.variables:
+        wide = v.name in inside and v.trainable and len(v.shape) == 2 and v.shape[-1] > 2
+        if wide and v.initial is not None and v.final is not None and not np.any(v.initial) and not np.any(v.final):
+            return v
+    return None
 
 
 def fans(kernel: Variable) -> tuple[float, float]:

@@ -32,6 +32,16 @@ def test_equal_units_that_stay_equal():
     assert found("symmetric_or_zero_init", seen) == [], "a zeroed branch whose columns part"
 
 
+def test_tables_of_zeros_that_stay_zero():
+    seen = net(1, 1, 1)
+    seen.units[0].kind = "embedding"
+    seen.variables[0].initial = seen.variables[0].final = np.zeros((40, 40))
+    (finding,) = found("symmetric_or_zero_init", seen)
+    assert (finding.layer, finding.tag) == ("a", "weights/a/kernel")
+    seen.variables[0].final = np.eye(40)
+    assert found("symmetric_or_zero_init", seen) == [], "it has learned"
+
+
 def test_a_zero_head_is_no_symmetry():
     seen = net(1, 1)
     seen.variables[1].initial = seen.variables[1].final = np.zeros((40, 40))
