@@ -8,7 +8,7 @@ demo: .venv/run
 	$(BIN)/keras-course run vision/densenet
 
 test: .venv/test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/lint
 	$(BIN)/ruff check

@@ -8,6 +8,21 @@ from keras_course.check import Subject, Zygote, local
 import pytest
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keeps all tests of an exercise in one process, which then records the script that fails only once."""
+    for item in items if config.pluginmanager.hasplugin("xdist") else ():
+        if name := exercise_of(item):
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
+def exercise_of(item: pytest.Item) -> str:
+    """The exercise in `assignments/diagnostics` that a test is about, by its file or its parameter; "" without."""
+    if item.path.parent.parts[-2:] == ("assignments", "diagnostics"):
+        return f"diagnostics/{item.path.stem.removeprefix('test_')}"
+    name = str(item.callspec.params.get("name", "")) if hasattr(item, "callspec") else ""
+    return name if name.startswith("diagnostics/") else ""
+
+
 @pytest.fixture
 def subject() -> Subject:
     """Calls a driver beside the code under test, in this process."""

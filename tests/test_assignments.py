@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import json
 import math
 import subprocess
@@ -111,10 +112,16 @@ def test_the_fault_of_an_exercise_does_harm_at_every_preset_that_has_a_record(na
         assert all(b < r - 0.02 for b, r in zip(broken, repaired, strict=True)), f"{preset}: {broken}, {repaired}"
 
 
+@functools.cache
+def parsed():
+    """Every file of the course with its tree."""
+    files = [path for folder in ("keras_course", "assignments") for path in (ROOT / folder).rglob("*.py")]
+    return {path: ast.parse(path.read_text()) for path in files}
+
+
 @every
 def test_handout_blanks_have_a_task_and_hints(name):
-    files = [path for folder in ("keras_course", "assignments") for path in (ROOT / folder).rglob("*.py")]
-    found = [pair for path in files for pair in functions(ast.parse(path.read_text()), name)]
+    found = [pair for tree in parsed().values() for pair in functions(tree, name)]
     assert found, f"{name} leaves the student nothing to write"
     for path, function in found:
         assert ast.get_docstring(function), f"{path}: its docstring is the task"

@@ -37,6 +37,8 @@ def marked(node: ast.AST, name: str) -> bool:
 def functions(node: ast.AST, name: str, prefix: str = "") -> Iterator[tuple[str, Function]]:
     """The blanks of the assignment `name` below `node`, with their qualified names, from top to bottom."""
     for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            continue  # no expression holds a definition, and most nodes are in one
         path = prefix + (getattr(child, "name", None) or "")
         if marked(child, name):
             require(isinstance(child, Function), "blank", "a mark on a function or a method", path)

@@ -69,7 +69,7 @@ def symmetric_init(seen: Observation) -> list[Finding]:
 
 
 def _zero_table(seen: Observation) -> Variable | None:
-    """An embedding of several numbers for each name that is 0 from the first step to the last, where steps were made."""
+    """An embedding of several numbers for each name that is 0 before the first step and after the last."""
     inside = {name for unit in seen.units if unit.kind == "embedding" for name in unit.variables}
     for v in seen.variables:
         wide = v.name in inside and v.trainable and len(v.shape) == 2 and v.shape[-1] > 2
