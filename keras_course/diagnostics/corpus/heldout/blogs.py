@@ -231,7 +231,7 @@ rng = np.random.default_rng(SEED)
 n_users, n_movies, k_true = 150, 90, 3
 pu, qi = rng.normal(size=(n_users, k_true)), rng.normal(size=(n_movies, k_true))
 bu, bi = .6 * rng.normal(size=n_users), .8 * rng.normal(size=n_movies)
-rows = rng.choice(n_users * n_movies, 7000, replace=False)
+rows = rng.choice(n_users * n_movies, 5000, replace=False)
 ratings = pd.DataFrame({'user': rows // n_movies, 'movie': rows % n_movies})
 stars = 3.2 + bu[ratings.user] + bi[ratings.movie] + .6 * (pu[ratings.user] * qi[ratings.movie]).sum(1)
 ratings['rating'] = np.clip(np.round(2 * (stars + .2 * rng.normal(size=len(rows)))) / 2, .5, 5)
@@ -240,7 +240,7 @@ ratings = ratings.sample(frac=1, random_state=SEED).reset_index(drop=True)
 lo, hi = .5, 5.
 x = ratings[['user', 'movie']].values
 y = ((ratings['rating'] - lo) / (hi - lo)).values
-n_val = 1200
+n_val = 1000
 x_train, x_val = x[:-n_val], x[-n_val:]
 y_train, y_val = y[:-n_val], y[-n_val:]
 
@@ -258,7 +258,7 @@ out = Activation('sigmoid', name='stars')(s)
 
 model = Model([user, movie], out)
 model.compile(loss='mse', optimizer=keras.optimizers.Adam(0.01))
-model.fit([x_train[:, 0], x_train[:, 1]], y_train, batch_size=64, epochs=12, verbose=0,
+model.fit([x_train[:, 0], x_train[:, 1]], y_train, batch_size=96, epochs=12, verbose=0,
           validation_data=([x_val[:, 0], x_val[:, 1]], y_val))
 
 pred = model.predict([x_val[:, 0], x_val[:, 1]], verbose=0).ravel() * (hi - lo) + lo
@@ -279,7 +279,7 @@ print('RMSE in stars: %.3f, of the mean: %.3f' % (rmse, true.std()))
         Fault(cause="regularisation_overwhelms", old="keras.regularizers.l2(1e-6)", new="keras.regularizers.l2(1e-2)", layer=("user_emb", "movie_emb", "user_bias", "movie_bias")),
         Fault(cause="learning_rate_too_low", old="optimizer=keras.optimizers.Adam(0.01)", new="optimizer='sgd'", accept=("too_few_steps",)),
         Fault(cause="overfitting", old="K = 6\n", new="K = 300\n"),
-        Fault(cause="label_noise", old="lo, hi = .5, 5.\n", new="lo, hi = .5, 5.\nbots = rng.random(len(ratings) - 1200) < .45\nratings.loc[np.flatnonzero(bots), 'rating'] = rng.choice(np.arange(1, 11) / 2, bots.sum())\n",
+        Fault(cause="label_noise", old="lo, hi = .5, 5.\n", new="lo, hi = .5, 5.\nbots = rng.random(len(ratings) - 1000) < .45\nratings.loc[np.flatnonzero(bots), 'rating'] = rng.choice(np.arange(1, 11) / 2, bots.sum())\n",
               accept=("labels_shuffled_apart",), beside=("overfitting",)),
     ),
 )  # fmt: skip
@@ -354,7 +354,7 @@ print('accuracy on the points held out', acc)
 
 NORMED = Program(
     name="blog_digits_batchnorm_own_loop",
-    odd="batch normalisation before the activation, without a bias in front of it",
+    odd="half of the features are dropped in training, and the rate ends at zero",
     source="""
 import time
 import numpy as np
@@ -378,14 +378,17 @@ net = Sequential([
     layers.BatchNormalization(momentum=0.9, name='bn_a'),
     layers.ReLU(),
     layers.MaxPooling2D(2),
+    layers.Dropout(0.4),
     layers.Conv2D(32, 3, padding='same', use_bias=False, name='conv_b'),
     layers.BatchNormalization(momentum=0.9, name='bn_b'),
     layers.ReLU(),
     layers.GlobalAveragePooling2D(),
-    layers.Dropout(0.2),
+    layers.Dropout(0.5),
     layers.Dense(10, name='logits'),
 ])
-optimizer = optimizers.SGD(learning_rate=0.03, momentum=0.9)
+EPOCHS = 10
+schedule = optimizers.schedules.CosineDecay(0.05, EPOCHS * (len(x_train) // batchsz))
+optimizer = optimizers.SGD(learning_rate=schedule, momentum=0.9)
 acc_meter = metrics.SparseCategoricalAccuracy()
 
 
@@ -400,7 +403,7 @@ def train_on(xb, yb):
 
 
 begin = time.time()
-for epoch in range(10):
+for epoch in range(EPOCHS):
     perm = np.random.permutation(len(x_train))
     for i in range(0, len(perm) - batchsz + 1, batchsz):
         rows = perm[i:i + batchsz]
@@ -419,9 +422,10 @@ test_acc = float(acc_meter.result())
         Fault(cause="batchnorm_mode", old="layers.BatchNormalization(momentum=0.9, name='bn_b')", new="layers.BatchNormalization(momentum=0.9999, name='bn_b')", layer=("bn_b",)),
         Fault(cause="probabilities_to_logits_loss", old="layers.Dense(10, name='logits')", new="layers.Dense(10, activation='softmax', name='logits')", layer=("logits",)),
         Fault(cause="labels_shuffled_apart", old="xb, yb = x_train[rows], y_train[rows]", new="xb, yb = x_train[rows], y_train[i:i + batchsz]", accept=("label_noise",)),
+        Fault(cause="dropout_mode", old="net(x_test, training=False)", new="net(x_test, training=True)", accept=("batchnorm_mode",)),
         Fault(cause="inputs_drowned_in_noise", old="loss = train_on(tf.constant(xb), tf.constant(yb))", new="xb = xb + np.random.normal(0, 4, xb.shape).astype('float32')   # augmentation\n        loss = train_on(tf.constant(xb), tf.constant(yb))",
               beside=("inputs_not_scaled", "train_val_preprocessing_mismatch", "batchnorm_mode")),
-        Fault(cause="learning_rate_too_low", old="SGD(learning_rate=0.03, momentum=0.9)", new="SGD(learning_rate=1e-4)", accept=("too_few_steps",)),
+        Fault(cause="learning_rate_too_low", old="optimizers.SGD(learning_rate=schedule, momentum=0.9)", new="optimizers.SGD(learning_rate=1e-4)", accept=("too_few_steps",)),
     ),
     pairs=(("batchnorm_mode", "labels_shuffled_apart"),),
 )  # fmt: skip
