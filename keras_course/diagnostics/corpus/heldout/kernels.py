@@ -219,7 +219,7 @@ x = layers.GRU(24, name='gru')(x)
 x = layers.Dense(16, activation='relu', name='dense')(x)
 out = layers.Dense(1, name='sales')(x)
 model = keras.Model(inp, out)
-model.compile(loss='mse', optimizer=keras.optimizers.Adam(0.01), metrics=['mae'])
+model.compile(loss='mse', optimizer=keras.optimizers.Adam(0.005), metrics=['mae'])
 es = keras.callbacks.EarlyStopping(monitor='val_loss', patience=2, restore_best_weights=True)
 model.fit(Windows(train), validation_data=Windows(valid, shuffle=False), epochs=8, callbacks=[es], verbose=2)
 
