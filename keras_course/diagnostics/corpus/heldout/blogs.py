@@ -89,14 +89,12 @@ print("explained variance of the reconstructions", explained)
     base=0.0,
     seeds=3,
     faults=(
-        Fault(cause="regularisation_overwhelms", old="kl_weight=0.3", new="kl_weight=30.0", beside=("wrong_loss_for_task",)),
-        Fault(cause="probabilities_to_logits_loss", old='layers.Dense(64, name="pixels")', new='layers.Dense(64, activation="sigmoid", name="pixels")', layer=("pixels",)),
+        Fault(cause="regularisation_overwhelms", old="kl_weight=0.3", new="kl_weight=30.0"),
+        Fault(cause="probabilities_to_logits_loss", old='layers.Dense(64, name="pixels")', new='layers.Dense(64, activation="sigmoid", name="pixels")', layer=("pixels",), beside=("output_range_cannot_reach_targets",)),
         Fault(cause="optimiser_not_applied", old="        self.optimizer.apply_gradients(zip(grads, self.trainable_weights))\n", new=""),
-        Fault(cause="gradient_sign_flipped", old="reconstruction_loss = tf.reduce_mean(tf.reduce_sum(per_pixel, axis=1))", new="reconstruction_loss = -tf.reduce_mean(tf.reduce_sum(per_pixel, axis=1))",
-              beside=("wrong_loss_for_task",)),
+        Fault(cause="gradient_sign_flipped", old="reconstruction_loss = tf.reduce_mean(tf.reduce_sum(per_pixel, axis=1))", new="reconstruction_loss = -tf.reduce_mean(tf.reduce_sum(per_pixel, axis=1))"),
         Fault(cause="learning_rate_too_high", old="Adam(learning_rate=0.002)", new="Adam(learning_rate=1.0)"),
     ),
-    pairs=(("probabilities_to_logits_loss", "regularisation_overwhelms"),),
 )  # fmt: skip
 
 ATTENTION = Program(
@@ -193,7 +191,7 @@ train_ds = train_ds.shuffle(1600).batch(32)
 
 model = TopicModel()
 model.compile(optimizer=keras.optimizers.Adam(WarmUp()))
-model.fit(train_ds, epochs=5, verbose=2)
+model.fit(train_ds, epochs=4, verbose=2)
 
 val_acc = float((model.predict(x_val, verbose=0).argmax(1) == y_val).mean())
 print('validation accuracy', val_acc)
@@ -206,8 +204,6 @@ print('validation accuracy', val_acc)
         Fault(cause="lr_schedule_wrong", old="peak=0.004, warmup_steps=30", new="peak=0.004, warmup_steps=40000", accept=("learning_rate_too_low",)),
         Fault(cause="data_sorted", old="train_ds = train_ds.shuffle(1600).batch(32)", new="train_ds = train_ds.batch(32)"),
         Fault(cause="labels_shuffled_apart", old="from_tensor_slices((x_train[order], y_train[order]))", new="from_tensor_slices((x_train, y_train[order]))", accept=("label_noise",)),
-        Fault(cause="missing_class", old="train_ds = train_ds.shuffle(1600).batch(32)", new="train_ds = train_ds.take(1200).shuffle(1600).batch(32)   # enough for a test",
-              accept=("validation_split_sorted", "pipeline_order"), beside=("data_sorted",)),
         Fault(cause="learning_rate_too_high", old="peak=0.004, warmup_steps=30", new="peak=0.5, warmup_steps=30"),
     ),
     pairs=(("labels_shuffled_apart", "lr_schedule_wrong"),),
@@ -273,9 +269,8 @@ print('RMSE in stars: %.3f, of the mean: %.3f' % (rmse, true.std()))
     faults=(
         Fault(cause="output_range_cannot_reach_targets", old="y = ((ratings['rating'] - lo) / (hi - lo)).values\n", new="y = ratings['rating'].values\nlo, hi = 0., 1.\n",
               accept=("targets_not_scaled",), beside=("wrong_head_for_labels",), layer=("stars",)),
-        Fault(cause="symmetric_or_zero_init", old="embeddings_initializer='he_normal'", new="embeddings_initializer='ones'", layer=("user_emb", "movie_emb"), beside=("init_scale", "saturated_units")),
         Fault(cause="frozen_or_disconnected", old="embeddings_regularizer=keras.regularizers.l2(1e-6), name=name)", new="trainable=False, name=name)",
-              layer=("user_emb", "movie_emb", "user_bias", "movie_bias")),
+              layer=("user_emb", "movie_emb", "user_bias", "movie_bias"), beside=("optimiser_not_applied",)),
         Fault(cause="regularisation_overwhelms", old="keras.regularizers.l2(1e-6)", new="keras.regularizers.l2(1e-2)", layer=("user_emb", "movie_emb", "user_bias", "movie_bias")),
         Fault(cause="learning_rate_too_low", old="optimizer=keras.optimizers.Adam(0.01)", new="optimizer='sgd'", accept=("too_few_steps",)),
         Fault(cause="overfitting", old="K = 6\n", new="K = 300\n"),
@@ -349,7 +344,6 @@ print('accuracy on the points held out', acc)
         Fault(cause="underfitting_capacity", old="hidden = 64", new="hidden = 2"),
         Fault(cause="symmetric_or_zero_init", old="w_scale = 1.0", new="w_scale = 0.0", layer=("W1", "W2", "W3"), beside=("init_scale", "frozen_or_disconnected")),
     ),
-    pairs=(("missing_nonlinearity", "gradient_sign_flipped"),),
 )  # fmt: skip
 
 NORMED = Program(
@@ -421,13 +415,11 @@ test_acc = float(acc_meter.result())
     faults=(
         Fault(cause="batchnorm_mode", old="layers.BatchNormalization(momentum=0.9, name='bn_b')", new="layers.BatchNormalization(momentum=0.9999, name='bn_b')", layer=("bn_b",)),
         Fault(cause="probabilities_to_logits_loss", old="layers.Dense(10, name='logits')", new="layers.Dense(10, activation='softmax', name='logits')", layer=("logits",)),
-        Fault(cause="labels_shuffled_apart", old="xb, yb = x_train[rows], y_train[rows]", new="xb, yb = x_train[rows], y_train[i:i + batchsz]", accept=("label_noise",)),
         Fault(cause="dropout_mode", old="net(x_test, training=False)", new="net(x_test, training=True)", accept=("batchnorm_mode",)),
         Fault(cause="inputs_drowned_in_noise", old="loss = train_on(tf.constant(xb), tf.constant(yb))", new="xb = xb + np.random.normal(0, 4, xb.shape).astype('float32')   # augmentation\n        loss = train_on(tf.constant(xb), tf.constant(yb))",
               beside=("inputs_not_scaled", "train_val_preprocessing_mismatch", "batchnorm_mode")),
         Fault(cause="learning_rate_too_low", old="optimizers.SGD(learning_rate=schedule, momentum=0.9)", new="optimizers.SGD(learning_rate=1e-4)", accept=("too_few_steps",)),
     ),
-    pairs=(("batchnorm_mode", "labels_shuffled_apart"),),
 )  # fmt: skip
 
 PROGRAMS = (VAE, ATTENTION, MOVIES, SPIRALS, NORMED)

@@ -109,7 +109,7 @@ print("tokens right", np.mean(guess[known] == y_test[known]), "macro recall", ma
               new="        gradients = tape.gradient(loss, self.tags.trainable_variables)\n        self.optimizer.apply_gradients(zip(gradients, self.tags.trainable_variables))", layer=("embed", "context"),
               accept=("optimiser_not_applied",)),
         Fault(cause="too_few_steps", old="batch_size=32, epochs=6, verbose=2", new="batch_size=900, epochs=6, verbose=2", beside=("learning_rate_too_low",)),
-        Fault(cause="missing_class", old="vocab = build_vocab(train)\n", new="train = [(ws, [t if t != 'DATE' else 'O' for t in ts]) for ws, ts in train]   # dates are not marked yet\nvocab = build_vocab(train)\n"),
+        Fault(cause="missing_class", old="vocab = build_vocab(train)\n", new="train = [(ws, [t if t != 'DATE' else 'O' for t in ts]) for ws, ts in train]   # dates are not marked yet\nvocab = build_vocab(train)\n", beside=("validation_split_sorted",)),
     ),
     pairs=(("logits_to_probability_loss", "too_few_steps"),),
 )  # fmt: skip
@@ -195,7 +195,7 @@ worse = min((accuracy - 1 / 3) * 1.5, max(-1, 1 - error))
 print('state %.3f  life R2 %.3f' % (accuracy, 1 - error))
 """,
     score="worse",
-    bar=0.8,
+    bar=0.75,
     base=0.0,
     seeds=3,
     faults=(
@@ -204,7 +204,7 @@ print('state %.3f  life R2 %.3f' % (accuracy, 1 - error))
         Fault(cause="targets_not_scaled", old="life_scale = 3000.\nlife_target = life / life_scale - .8", new="life_scale = 1.\nlife_target = life / life_scale - .8"),
         Fault(cause="train_val_preprocessing_mismatch", old="{'wave': shape[rows][..., None]", new="{'wave': (shape if training else centred)[rows][..., None]"),
         Fault(cause="wrong_loss_for_task", old="loss={'state': 'sparse_categorical_crossentropy', 'life': 'mse'}", new="loss={'state': 'sparse_categorical_crossentropy', 'life': 'binary_crossentropy'}",
-              layer=("life",), accept=("wrong_head_for_labels",), beside=("logits_to_probability_loss", "output_range_cannot_reach_targets", "label_encoding")),
+              layer=("life",), accept=("wrong_head_for_labels", "logits_to_probability_loss"), beside=("output_range_cannot_reach_targets", "label_encoding")),
     ),
 )  # fmt: skip
 
@@ -289,12 +289,11 @@ print("accuracy on new digits", accuracy)
     faults=(
         Fault(cause="frozen_or_disconnected", old="    model = keras.Model(inputs, outputs)\n", new="    model = keras.Model(inputs, outputs)\n    model.trainable = False\n", layer=("new_head",),
               beside=("optimiser_not_applied",)),
-        Fault(cause="learning_rate_too_low", old="lr = 5e-3", new="lr = 5e-6", accept=("too_few_steps",)),
         Fault(cause="inputs_scaled_twice", old="new_images, new_labels = images[new], target[new] - 5", new="new_images, new_labels = images[new] / 255., target[new] - 5", beside=("inputs_not_scaled",)),
         Fault(cause="labels_shuffled_apart", old="x_few, y_few = new_images[:n], new_labels[:n]", new="x_few, y_few = new_images[:n], target[:n] % 5", accept=("label_noise",), beside=("overfitting",)),
         Fault(cause="dead_units", old='layers.Conv2D(48, 3, activation="relu", padding="same", name="base_conv2")', new='layers.Conv2D(48, 3, activation="relu", padding="same", kernel_initializer=keras.initializers.RandomUniform(-1, 0), name="base_conv2")',
               layer=("base_conv2",), accept=("init_scale",), beside=("symmetric_or_zero_init", "frozen_or_disconnected")),
-        Fault(cause="validation_split_sorted", old="    order = np.random.permutation(len(images))\n", new="    order = np.argsort(-bunch.target, kind='stable')\n", accept=("missing_class", "constant_labels"), beside=("data_sorted", "overfitting")),
+        Fault(cause="constant_labels", old="    order = np.random.permutation(len(images))\n", new="    order = np.argsort(-bunch.target, kind='stable')\n", accept=("missing_class", "validation_split_sorted"), beside=("data_sorted", "overfitting")),
     ),
 )  # fmt: skip
 
@@ -445,7 +444,7 @@ r2 = 1 - np.mean((mu - y_test) ** 2) / y_test.var()
 print('R2 of the mean', r2)
 """,
     score="r2",
-    bar=0.75,
+    bar=0.72,
     base=0.0,
     seeds=3,
     faults=(
