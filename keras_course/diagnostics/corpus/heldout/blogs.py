@@ -99,7 +99,7 @@ print("explained variance of the reconstructions", explained)
 
 ATTENTION = Program(
     name="blog_tiny_transformer_topics",
-    odd="the rate climbs from nothing for thirty steps; a third of each sequence is padding",
+    odd="the rate climbs from nothing for thirty steps; a quarter of each sequence is padding",
     source='''
 import numpy as np
 import tensorflow as tf
@@ -230,7 +230,7 @@ bu, bi = .6 * rng.normal(size=n_users), .8 * rng.normal(size=n_movies)
 rows = rng.choice(n_users * n_movies, 5000, replace=False)
 ratings = pd.DataFrame({'user': rows // n_movies, 'movie': rows % n_movies})
 stars = 3.2 + bu[ratings.user] + bi[ratings.movie] + .6 * (pu[ratings.user] * qi[ratings.movie]).sum(1)
-ratings['rating'] = np.clip(np.round(2 * (stars + .2 * rng.normal(size=len(rows)))) / 2, .5, 5)
+ratings['rating'] = np.clip(np.round(2 * (stars + .5 * rng.normal(size=len(rows)))) / 2, .5, 5)
 
 ratings = ratings.sample(frac=1, random_state=SEED).reset_index(drop=True)
 lo, hi = .5, 5.
@@ -240,13 +240,14 @@ n_val = 1000
 x_train, x_val = x[:-n_val], x[-n_val:]
 y_train, y_val = y[:-n_val], y[-n_val:]
 
+K, reg = 6, 3e-6
+
 
 def embed(inp, n, dim, name):
-    e = Embedding(n, dim, embeddings_initializer='he_normal', embeddings_regularizer=keras.regularizers.l2(1e-6), name=name)
+    e = Embedding(n, dim, embeddings_initializer='he_normal', embeddings_regularizer=keras.regularizers.l2(reg), name=name)
     return Flatten()(e(inp))
 
 
-K = 6
 user, movie = Input((1,), name='user'), Input((1,), name='movie')
 dot = Dot(axes=1)([embed(user, n_users, K, 'user_emb'), embed(movie, n_movies, K, 'movie_emb')])
 s = Add()([dot, embed(user, n_users, 1, 'user_bias'), embed(movie, n_movies, 1, 'movie_bias')])
@@ -269,11 +270,11 @@ print('RMSE in stars: %.3f, of the mean: %.3f' % (rmse, true.std()))
     faults=(
         Fault(cause="output_range_cannot_reach_targets", old="y = ((ratings['rating'] - lo) / (hi - lo)).values\n", new="y = ratings['rating'].values\nlo, hi = 0., 1.\n",
               accept=("targets_not_scaled",), beside=("wrong_head_for_labels",), layer=("stars",)),
-        Fault(cause="frozen_or_disconnected", old="embeddings_regularizer=keras.regularizers.l2(1e-6), name=name)", new="trainable=False, name=name)",
+        Fault(cause="frozen_or_disconnected", old="embeddings_regularizer=keras.regularizers.l2(reg), name=name)", new="trainable=False, name=name)",
               layer=("user_emb", "movie_emb", "user_bias", "movie_bias"), beside=("optimiser_not_applied",)),
-        Fault(cause="regularisation_overwhelms", old="keras.regularizers.l2(1e-6)", new="keras.regularizers.l2(1e-2)", layer=("user_emb", "movie_emb", "user_bias", "movie_bias")),
+        Fault(cause="regularisation_overwhelms", old="K, reg = 6, 3e-6", new="K, reg = 6, 1e-2", layer=("user_emb", "movie_emb", "user_bias", "movie_bias")),
         Fault(cause="learning_rate_too_low", old="optimizer=keras.optimizers.Adam(0.01)", new="optimizer='sgd'", accept=("too_few_steps",)),
-        Fault(cause="overfitting", old="K = 6\n", new="K = 300\n"),
+        Fault(cause="overfitting", old="K, reg = 6, 3e-6", new="K, reg = 200, 0."),
         Fault(cause="label_noise", old="lo, hi = .5, 5.\n", new="lo, hi = .5, 5.\nbots = rng.random(len(ratings) - 1000) < .45\nratings.loc[np.flatnonzero(bots), 'rating'] = rng.choice(np.arange(1, 11) / 2, bots.sum())\n",
               accept=("labels_shuffled_apart",), beside=("overfitting",)),
     ),

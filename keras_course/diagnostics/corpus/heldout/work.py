@@ -4,7 +4,7 @@ from keras_course.diagnostics.corpus import Fault, Program
 
 TAGGER = Program(
     name="work_entity_tagger_masked_step",
-    odd="two of three positions are padding or no entity; tags start at 1 in the file because 0 pads",
+    odd="five of six positions are padding or no entity; tags start at 1 in the file because 0 pads",
     source='''
 """Tagger for order e-mails: which token is a product, a quantity, a date? Padded, masked, own train_step."""
 import numpy as np
