@@ -70,7 +70,9 @@ CAUSES: dict[str, Cause] = {
     "constant_labels": Cause(
         9, "all labels are the same", "look at what the labels are read from", (*CONSTANT, "missing_class")
     ),
-    "missing_class": Cause(9, "a class of the output never occurs", "check the labels, or a narrower output"),
+    "missing_class": Cause(
+        9, "a class of the output never occurs", "check the labels, or a narrower output", ("overfitting",)
+    ),
     "class_imbalance": Cause(
         10,
         "rare classes are drowned by frequent ones",

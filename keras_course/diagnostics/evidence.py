@@ -173,7 +173,7 @@ EVIDENCE: dict[str, Tags] = {
     "loss_broadcast": [("outputs/spread_over_inputs", usually_below(0.3))],
     "learning_rate_too_high": [("update_ratio/*", reaches(0.25)), ("loss", reaches(20))],
     "learning_rate_too_low": [("update_ratio/*", all_of(stays_below(1e-3), usually_below(3e-4)))],
-    "lr_schedule_wrong": [("update_ratio/*", fades(1e3))],
+    "lr_schedule_wrong": [("update_ratio/*", fades(1e3)), ("learning_rate", fades(100))],
     "vanishing_gradient": [
         ("gradient_norm/*", least_of_its_kind("gradient_norm", 1e-3)),
         ("activation_gradient/*", least_of_its_kind("activation_gradient", 1e-3)),

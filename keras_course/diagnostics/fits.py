@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras_course.diagnostics.observation import Data, Plan
+from keras_course.diagnostics.observation import Data, Plan, Steps
 
 import keras
 import numpy as np
@@ -175,6 +175,17 @@ def _stages(dataset: Any) -> Any:
     from keras_course.diagnostics import pipeline
 
     return pipeline.stages(dataset) if isinstance(dataset, tf.data.Dataset) else None
+
+
+def assigned(steps: Steps) -> np.ndarray | None:
+    """The learning rate at each step made, at most 2,000 of them evenly spread; None where it stayed the same."""
+    if steps.rate is None:
+        return None
+    index, rates = (values[np.isfinite(steps.rate)] for values in (steps.index, steps.rate.astype("float64")))
+    if not len(rates) or np.ptp(rates) <= 1e-6 * np.max(np.abs(rates)):
+        return None
+    at = np.unique(np.linspace(0, steps.count - 1, min(steps.count, 2000)).astype(int))
+    return rates[np.maximum(np.searchsorted(index, at, side="right") - 1, 0)]
 
 
 def schedule_of(optimizer: Any, plan: Plan, made: int = 0) -> tuple[np.ndarray | None, float]:

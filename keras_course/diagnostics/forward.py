@@ -375,8 +375,19 @@ def _loss_by_operation(op: Any, result: Forward, kinds: dict[str, int]) -> None:
                 result.prediction, result.targets = mixed, data
         elif result.targets is None and result.name in DIFFERENCES.values():
             result.targets = data
+    if op.type == "Mul" and {kinds[t.name] for t in op.inputs} == {DATA, MIXED}:
+        mixed, data = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
+        result.broadcast = result.broadcast or _columns_by_rows(mixed.shape, data.shape)
     if not known:
         _cross_entropy_by_hand(op, result, kinds)
+
+
+def _columns_by_rows(one: tf.TensorShape, other: tf.TensorShape) -> bool:
+    """Whether a number for each example (n,) meets another for each, (n, 1), as an advantage or a weight may."""
+    if {one.rank, other.rank} != {1, 2}:
+        return False
+    row, column = sorted((one.as_list(), other.as_list()), key=len)
+    return column == [*row, 1] and row != [1]
 
 
 def _of_difference(op: Any) -> str:

@@ -272,6 +272,7 @@ What is measured, for each layer (a linear operation with what follows it up to 
 | `gradient_norm/<layer>` | norm of the loss's gradient by the layer's weights | of one size in all layers, falling slowly |
 | `weight_norm/<layer>` | norm of the weights before the step | moves, and does not run away |
 | `update_ratio/<layer>` | norm of the step's change over that of the weights | 0 is a layer that does not learn; near 1 the step replaces the weights |
+| `learning_rate` | the optimizer's rate at the step, where it is a variable | flat, or as the schedule was meant |
 | `activation_mean/<layer>`, `activation_spread/<layer>` | mean and standard deviation of what leaves the layer | alike from layer to layer |
 | `activation_gradient/<layer>` | root mean square of the loss's gradient by what leaves the layer | a constant factor per layer vanishes or explodes |
 | `dead_share/<layer>` | share of ReLU units that are 0 on the whole batch | near 1: nothing passes |

@@ -177,8 +177,8 @@ class Monitor:
     def optimizer(self, optimizer: Any, variables: Any) -> None:
         key = frozenset(id(variable_of(v)) for v in variables)
         for training in self.trainings:
-            if training.key == key and training.optimizer is None:
-                training.note_optimizer(optimizer)
+            if training.key == key:
+                training.apply(optimizer)
 
     def model(self, model: keras.Model, training: bool | None, given: Any) -> None:
         entering = (

@@ -12,6 +12,7 @@ from typing import Any
 from keras_course.diagnostics.experiments import fresh_start, rate_of, replay_of, rule_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.replay import Batch, Replay
+from keras_course.diagnostics.seen import DIFFERENCES
 from keras_course.diagnostics.trainings import Training
 
 import numpy as np
@@ -224,8 +225,8 @@ def linear_output(case: Case) -> list[Repair]:
 
 
 def same_shape(case: Case) -> list[Repair]:
-    """The squared error of prediction and target as vectors of one length."""
-    return linear_output(case)[:1]
+    """The squared error of prediction and target as vectors of one length; none where it is not what was meant."""
+    return linear_output(case)[:1] if case.seen.loss.name in ("", *DIFFERENCES) else []
 
 
 REPAIRS: dict[str, Callable[[Case], list[Repair]]] = {

@@ -65,7 +65,7 @@ class Loss:
 class Optimizer:
     name: str = ""  # "SGD", "Adam", ...; "" for updates by hand
     rate: float | None = None  # at the first step
-    schedule: np.ndarray | None = None  # the rate at each planned step
+    schedule: np.ndarray | None = None  # the rate at each planned step; where the script assigns it, at each step made
     later: float = 0.0  # the highest rate that the schedule has behind them
     momentum: float = 0.0
     clipped: bool = False
@@ -101,6 +101,7 @@ class Steps:
     weight: np.ndarray  # (s, v) norm of each variable before the step
     update: np.ndarray  # (s, v) norm of what the step changed it by; NaN where the next step did not come
     aligned: np.ndarray  # (s, v) cosine of that change with the gradient: downhill is negative
+    rate: np.ndarray | None = None  # (s,) learning rate of the optimizer; NaN where it is no variable
 
 
 @dataclasses.dataclass(kw_only=True)

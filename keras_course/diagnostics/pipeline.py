@@ -5,8 +5,9 @@ attributes of the objects (TensorFlow 2.21), the rows from the arrays at its sou
 maps where these neither write to a variable nor call Python nor read a file.
 """
 
+import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_course.diagnostics.observation import Data, Stage
@@ -38,7 +39,7 @@ def stages(dataset: Any) -> list[Stage]:
 
     Every `detail` has `n`, how many elements leave the stage, None when unknown or endless. Further ones:
     source: class. shuffle: buffer, reshuffle, seed (None without one), of (elements that enter).
-    batch: size. repeat: count, -1 for ever. map: random, python. take, skip: count. cache: file. prefetch: size.
+    batch: size. repeat: count, -1 for ever, of. map: random, python. take, skip: count. cache: file. prefetch: size.
     zip, concatenate, choose: legs, the stages of each input; zip: apart, its legs are shuffled differently although one
     may hold the labels of the other, and alike, their elements are of one size, as pictures of two domains are.
     """
@@ -96,8 +97,10 @@ def _detail(dataset: Any) -> dict[str, Any]:
         }
     if kind == "batch":
         return {"size": _number(dataset, "_batch_size")}
-    if kind in ("take", "skip", "repeat"):
+    if kind in ("take", "skip"):
         return {"count": _number(dataset, "_count")}
+    if kind == "repeat":
+        return {"count": _number(dataset, "_count"), "of": _count(dataset._inputs()[0])}
     if kind == "cache":
         return {"file": str(tf.get_static_value(dataset._filename) or b"", "utf-8", "replace")}
     if kind == "prefetch":
@@ -144,11 +147,30 @@ def _entries(spec: Any) -> int:
 # Rows of the source
 
 
+@dataclasses.dataclass
+class _Same:
+    """What every element holds, as the series that windows are cut from."""
+
+    value: Any
+
+
+Leaf = np.ndarray | _Same
+
+
 class _Rows:
     """Elements, stacked: leaves of the structure `spec` are arrays of equal length; `batch` rows are one element."""
 
-    def __init__(self, leaves: list[np.ndarray], spec: Any, n: int | None, batch: int | None = None) -> None:
-        self.leaves, self.spec, self.n, self.batch = leaves, spec, n, batch
+    def __init__(self, leaves: Sequence[Leaf], spec: Any, n: int | None, batch: int | None = None) -> None:
+        self.leaves, self.spec, self.n, self.batch = list(leaves), spec, n, batch
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        return [leaf for leaf in self.leaves if isinstance(leaf, np.ndarray)]
+
+    @property
+    def shape(self) -> tuple[int | None, int | None, int]:
+        """Elements in all, rows of an element, rows here."""
+        return self.n, self.batch, len(self.arrays[0])
 
 
 Choice = Callable[[int, int], np.ndarray]  # the elements to take of those from the first on and before the second
@@ -167,9 +189,9 @@ def source_rows(dataset: Any, limit: int = Data.ROWS, *, times: int = 1) -> Data
             rows = _rows(dataset, 0, None, functools.partial(_spread, limit, times))
     except (tf.errors.OpError, ValueError, TypeError, AttributeError, NotImplementedError):
         return None  # a pipeline that fails will say so itself, when the script draws from it
-    if rows is None or not rows.leaves or not len(rows.leaves[0]):
+    if rows is None or not rows.leaves or len(rows.arrays) < len(rows.leaves) or not rows.shape[-1]:
         return None
-    packed = tf.nest.pack_sequence_as(rows.spec, rows.leaves)
+    packed = tf.nest.pack_sequence_as(rows.spec, rows.arrays)
     parts = packed if isinstance(packed, tuple) else (packed,)
     first = [tf.nest.flatten(part)[0] for part in parts]
     return Data(x=first[0], y=first[1] if len(first) > 1 else None, n=rows.n)
@@ -184,6 +206,8 @@ def _rows(dataset: Any, start: int, stop: int | None, choose: Choice) -> _Rows |
     kind, inputs = _kind(dataset), dataset._inputs()
     if kind == "source":
         return _source(dataset, start, stop, choose)
+    if kind == "repeat" and _class(inputs[0]) == "Tensor":
+        return _Rows([_Same(tensor) for tensor in inputs[0]._tensors], dataset.element_spec, None)
     if kind in LETTING_THROUGH:
         unknown = kind == "shuffle" and (start, stop) != (0, None)  # which examples a part of a shuffle has
         return None if unknown else _rows(inputs[0], start, stop, choose)
@@ -220,16 +244,17 @@ def _source(dataset: Any, start: int, stop: int | None, choose: Choice) -> _Rows
 
 def _zipped(legs: list[_Rows | None], spec: Any) -> _Rows | None:
     found = [leg for leg in legs if leg is not None]
-    if len(found) != len(legs) or len({(leg.n, leg.batch, len(leg.leaves[0])) for leg in found}) != 1:
+    varying = [leg for leg in found if leg.arrays]
+    if len(found) != len(legs) or len({leg.shape for leg in varying}) != 1:
         return None
-    return _Rows([leaf for leg in found for leaf in leg.leaves], spec, found[0].n, found[0].batch)
+    return _Rows([leaf for leg in found for leaf in leg.leaves], spec, varying[0].n, varying[0].batch)
 
 
 def _batched(dataset: Any, start: int, stop: int | None, choose: Choice) -> _Rows | None:
     size = _number(dataset, "_batch_size") or 1
     rows = _rows(dataset._inputs()[0], start * size, None if stop is None else stop * size, choose)
-    if rows is None or rows.batch is not None:
-        return None  # batches of batches
+    if rows is None or rows.batch is not None or len(rows.arrays) < len(rows.leaves):
+        return None  # batches of batches, or of one thing again and again
     return _Rows(rows.leaves, dataset.element_spec, rows.n, size)
 
 
@@ -237,10 +262,16 @@ def _mapped(dataset: Any, rows: _Rows) -> _Rows | None:
     """The rows as the function of a map leaves them; batches hold the rows that stand for their own neighbours."""
     if any(unfit in operation for operation in _operations(dataset) for unfit in UNFIT):
         return None
-    packed = tf.nest.pack_sequence_as(rows.spec, [tf.constant(leaf) for leaf in rows.leaves])
-    elements = tf.data.Dataset.from_tensor_slices(packed)
-    if rows.batch is not None:
-        elements = elements.batch(min(rows.batch, len(rows.leaves[0])))
+    if not rows.arrays:
+        return None
+
+    def leg(leaf: Leaf) -> tf.data.Dataset:
+        if isinstance(leaf, _Same):
+            return tf.data.Dataset.from_tensors(leaf.value).repeat()
+        slices = tf.data.Dataset.from_tensor_slices(tf.constant(leaf))
+        return slices if rows.batch is None else slices.batch(min(rows.batch, len(leaf)))
+
+    elements = tf.data.Dataset.zip(tuple(map(leg, rows.leaves)))
     function = dataset._map_func
     results = [tf.nest.flatten(e) for e in elements.map(_flat_call(function)).as_numpy_iterator()]
     join: Callable[[list[np.ndarray]], np.ndarray] = np.stack if rows.batch is None else np.concatenate

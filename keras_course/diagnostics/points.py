@@ -46,6 +46,14 @@ def losses(seen: Observation, start: int = 0) -> Iterator[Point]:
             yield "loss", step, float(seen.steps.all_losses[step - first])
 
 
+def learning_rates(seen: Observation, start: int = 0) -> Iterator[Point]:
+    """`learning_rate` at each kept step from `start` on, where the optimizer keeps it in a variable."""
+    if seen.steps is not None and seen.steps.rate is not None:
+        for step, rate in zip(seen.steps.index, seen.steps.rate, strict=True):
+            if step >= start and np.isfinite(rate):
+                yield "learning_rate", int(step), float(rate)
+
+
 def dynamics(seen: Observation, start: int = 0) -> Iterator[Point]:
     """`gradient_norm`, `weight_norm` and `update_ratio` of each unit at each kept step from `start` on.
 

@@ -50,13 +50,14 @@ class Recorder:
             self.rows = _quiet(tf.fill((ROWS, 2 + 2 * v), np.float32(np.nan)))  # step, loss, gradients, weights
             self.changes = _quiet(tf.fill((ROWS, 2 * v), np.float32(np.nan)))  # updates, cosines
             self.losses = _quiet(tf.fill((LOSSES,), UNWRITTEN))
+            self.rates = _quiet(tf.fill((ROWS,), np.float32(np.nan)))
             self.before = [_quiet(tf.zeros(w.shape, w.dtype)) for w in self.variables] if self.copies else []
             self.uphill = [_quiet(tf.zeros(w.shape, w.dtype)) for w in self.variables] if self.copies else []
 
     def reset(self) -> None:
         """Begins again, for a second training of the same variables in the same graph."""
         self.step.assign(0)
-        for table in (self.rows, self.changes):
+        for table in (self.rows, self.changes, self.rates):
             table.assign(tf.fill(table.shape, np.float32(np.nan)))
         self.losses.assign(tf.fill((LOSSES,), UNWRITTEN))
         self.looks, self.batches, self.kept, self.fired = [], [], 0, []
@@ -71,6 +72,16 @@ class Recorder:
             tf.cond(due(step - 1, DENSE, EVERY) & (step > 0), lambda: self._change(step - 1, values), lambda: False)
         tf.cond(due(step, DENSE, EVERY), lambda: self._row(step, loss, gradients, values), lambda: False)
         return step
+
+    def record_rate(self, rate: tf.Variable) -> None:
+        """The learning rate of the step that was recorded last."""
+        step = self.step.read_value() - 1
+
+        def write() -> bool:
+            self.rates.scatter_nd_update([[_place(step)]], [tf.cast(rate, tf.float32)])
+            return True
+
+        tf.cond(due(step, DENSE, EVERY) & (step >= 0), write, lambda: False)
 
     def _row(self, step: tf.Tensor, loss: tf.Tensor, gradients: Sequence[Any], values: Sequence[tf.Tensor]) -> bool:
         dense = [None if g is None else tf.convert_to_tensor(g) for g in gradients]
@@ -170,7 +181,7 @@ class Recorder:
         count, v = int(self.step.numpy()), len(self.variables)
         rows, changes = self.rows.numpy(), self.changes.numpy()
         order = [place for place in np.argsort(rows[:, 0], kind="stable") if np.isfinite(rows[place, 0])]
-        rows, changes = rows[order], changes[order]
+        rows, changes, rates = rows[order], changes[order], self.rates.numpy()[order]
         losses = self.losses.numpy()
         if count > LOSSES:
             losses = np.roll(losses, -(count % LOSSES))
@@ -184,6 +195,7 @@ class Recorder:
             weight=rows[:, 2 + v :],
             update=changes[:, :v],
             aligned=changes[:, v:],
+            rate=rates,
         )
 
 

@@ -143,6 +143,7 @@ def _decoded(value: np.ndarray) -> np.ndarray:
 def _scalars(seen: Observation, loss: int, row: int, probe: int) -> Iterator[points.Point]:
     """The numbers of the steps from these on, of all epochs."""
     yield from points.losses(seen, loss)
+    yield from points.learning_rates(seen, row)
     yield from points.dynamics(seen, row)
     yield from points.activations(seen, probe)
     yield from points.ranges(seen, probe)

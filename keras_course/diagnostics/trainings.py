@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_course.diagnostics import forward as graphs
-from keras_course.diagnostics.fits import noise_of, plan_of_loop, schedule_of, split_of_loop
+from keras_course.diagnostics.fits import assigned, noise_of, plan_of_loop, schedule_of, split_of_loop
 from keras_course.diagnostics.forward import Forward
 from keras_course.diagnostics.names import names_of
-from keras_course.diagnostics.observation import Loss, Observation, Optimizer, Variable
+from keras_course.diagnostics.observation import Loss, Observation, Optimizer, Steps, Variable
 from keras_course.diagnostics.probes import PARAMETERS, Recorder, measured
 
 import keras
@@ -62,6 +62,14 @@ class Training:
                 self.rate = float(optimizer.learning_rate)
             except (TypeError, ValueError, AttributeError):
                 self.rate = None
+
+    def apply(self, optimizer: Any) -> None:
+        """The optimizer is about to change the weights, by the gradients that were measured last."""
+        if self.optimizer is None:
+            self.note_optimizer(optimizer)
+        rate = getattr(optimizer, "_learning_rate", None)
+        if self.recorder is not None and isinstance(rate, keras.Variable) and not tf.distribute.has_strategy():
+            self._guarded(self.recorder.record_rate, rate.value)
 
     def say_unseen(self, sentence: str) -> None:
         if sentence not in self.unseen:
@@ -204,7 +212,7 @@ class Training:
         facts, forward, recorder = self.facts or {}, self.forward, self.recorder
         units = [f.unit for f in forward.found] if forward else []
         looks = recorder.looks if recorder else []
-        plan = facts.get("plan") or plan_of_loop(self.dataset)
+        plan, steps = facts.get("plan") or plan_of_loop(self.dataset), recorder.steps() if recorder else None
         train, validation = (facts.get("train"), facts.get("validation")) if facts else split_of_loop(self.dataset)
         return Observation(
             name=self.model.name if self.model is not None else "loop",
@@ -222,14 +230,14 @@ class Training:
                 from_logits=forward.from_logits if forward else None,
                 regularised=bool(self.model is not None and self.model.losses),
             ),
-            optimizer=self._optimizer(plan),
+            optimizer=self._optimizer(plan, steps),
             plan=plan,
             pipeline=facts.get("pipeline") if facts else _stages(self.dataset),
             validation_pipeline=facts.get("validation_pipeline"),
             train=train,
             validation=validation,
             stream=[p.y for p in looks if p.step < 32 and p.y is not None],
-            steps=recorder.steps() if recorder else None,
+            steps=steps,
             probes=list(looks),
             epochs=list(facts.get("epochs", [])),
             experiments=self._structure(),
@@ -297,11 +305,13 @@ class Training:
             for v in [*self.variables, *rest]
         ]
 
-    def _optimizer(self, plan: Any) -> Optimizer:
+    def _optimizer(self, plan: Any, steps: Steps | None) -> Optimizer:
         optimizer = self.optimizer
         if optimizer is None:
             return Optimizer()
         schedule, later = schedule_of(optimizer, plan, self.count)
+        if schedule is None and steps is not None:
+            schedule = assigned(steps)
         clipped = any(getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm"))
         return Optimizer(
             name=type(optimizer).__name__,

@@ -23,6 +23,7 @@ SHOWN = [
     ("nan_or_inf_in_data", "inputs/mean", {"inputs/mean": [0, np.nan]}, {"inputs/mean": [0, 1]}),
     ("learning_rate_too_high", "update_ratio/a", {"update_ratio/a": [0.4, 0]}, {"update_ratio/a": [0.01, 0.02]}),
     ("learning_rate_too_low", "update_ratio/a", {"update_ratio/a": [1e-5] * 3}, {"update_ratio/a": [1e-5, 1e-2, 1e-2]}),
+    ("lr_schedule_wrong", "learning_rate", {"learning_rate": 0.5 ** np.arange(40)}, {"learning_rate": [1e-9] * 40}),
     ("lr_schedule_wrong", "update_ratio/a", {"update_ratio/a": 0.5 ** np.arange(40)}, {"update_ratio/a": [1e-9] * 40}),
     ("optimiser_not_applied", "update_ratio/a", {"update_ratio/a": [0, 0, np.nan]}, {"update_ratio/a": [0, 0, 1e-9]}),
     ("frozen_or_disconnected", "weight_norm/a", {"weight_norm/a": [2, 2, 2]}, {"weight_norm/a": [2, 2, 2.01]}),

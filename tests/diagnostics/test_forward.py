@@ -118,6 +118,16 @@ def test_squared_error_by_hand_and_its_broadcast(graph):
 
 
 @BOTH
+@pytest.mark.parametrize(("shape", "broadcast"), [((-1,), False), ((-1, 1), True), ((1, -1), False)])
+def test_weights_of_examples_that_are_columns(graph, shape, broadcast):
+    def weighted(model, x, y):
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=model(x))
+        return tf.reduce_mean(losses * tf.reshape(x[:, 0], shape))
+
+    assert forward_of([layers.Dense(3)], loss=weighted, graph=graph).broadcast == broadcast
+
+
+@BOTH
 def test_noise_draws_and_moving_averages(graph):
     def noisy(model, x, y):
         return crossentropy(model, x + tf.random.normal(tf.shape(x), stddev=2.0), y)

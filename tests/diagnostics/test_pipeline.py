@@ -60,7 +60,7 @@ def test_random_maps_are_told_from_fixed_ones():
 
 
 def test_endless_and_unknown_counts_are_none():
-    assert stages(pairs().repeat())[-1].detail == {"n": None, "count": -1}
+    assert stages(pairs().repeat())[-1].detail == {"n": None, "count": -1, "of": 10}
     assert stages(pairs().filter(lambda x, y: y > 3))[-1].detail["n"] is None
 
 
@@ -143,6 +143,27 @@ def test_rows_of_indices_are_the_examples_gathered():
 def test_rows_of_zipped_legs_are_paired_as_stored():
     rows = source_rows(Dataset.zip((Dataset.from_tensor_slices(X).shuffle(10), Dataset.from_tensor_slices(Y))))
     np.testing.assert_array_equal(rows.x[:, 0], 3 * rows.y)
+
+
+def test_rows_of_windows_are_cut_as_the_script_cuts_them():
+    from keras.utils import timeseries_dataset_from_array
+
+    series = np.arange(20.0)[:, None] * [1, 10]
+    windows = timeseries_dataset_from_array(
+        series, np.arange(16) + 100, sequence_length=5, batch_size=3, shuffle=True, seed=2
+    )
+    rows = source_rows(windows.map(lambda x, y: (x * 2, y)))
+    order = np.argsort(rows.y)
+    np.testing.assert_array_equal(rows.x[order], 2 * np.stack([series[i : i + 5] for i in range(16)]))
+    np.testing.assert_array_equal(rows.y[order], np.arange(16) + 100)
+    assert rows.n == 16
+    assert [stage.detail["of"] for stage in flat(stages(windows)) if stage.kind == "repeat"] == [1, 1, 1, 1]
+
+
+def test_rows_of_one_thing_again_and_again_are_none():
+    again = Dataset.from_tensors(X).repeat()
+    for dataset in (again, again.batch(2), again.map(tf.abs)):
+        assert source_rows(dataset) is None
 
 
 @pytest.mark.parametrize(

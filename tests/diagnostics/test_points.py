@@ -20,6 +20,14 @@ def test_norms_are_over_all_variables_of_a_unit():
     assert found["update_ratio/out", 1] == pytest.approx(0.1 / 3)
 
 
+def test_the_rate_of_each_kept_step():
+    seen = observation(3)
+    assert list(points.learning_rates(seen)) == []
+    seen.steps.rate = np.array([0.5, np.nan, 0.125])
+    assert list(points.learning_rates(seen)) == [("learning_rate", 0, 0.5), ("learning_rate", 2, 0.125)]
+    assert list(points.learning_rates(seen, start=1)) == [("learning_rate", 2, 0.125)]
+
+
 def test_what_was_not_measured_is_left_out():
     found = table(points.dynamics(observation(3)))
     assert not any(tag == "gradient_norm/out" for tag, _ in found)  # no gradient at all

@@ -102,6 +102,37 @@ def test_steps_of_an_optimizer_in_a_loop_are_told_by_its_name():
     assert seen.optimizer.rate == pytest.approx(0.003)
 
 
+@pytest.mark.parametrize("graph", [True, False])
+def test_a_rate_that_a_loop_assigns_is_its_schedule(graph):
+    model, optimizer = mlp(), keras.optimizers.SGD(7.0)
+    optimizer.build(model.trainable_variables)
+
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = crossentropy(model, x, y)
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+
+    step = tf.function(step) if graph else step
+
+    def train(rates):
+        for rate in rates:
+            optimizer.learning_rate = rate
+            step(X[:10], Y[:10])
+
+    wanted = 0.1 / (1 + np.arange(150))
+    (training,) = watched(lambda: train(wanted))
+    found = training.observe().optimizer.schedule
+    np.testing.assert_allclose(found[:128], wanted[:128], rtol=1e-6)
+    np.testing.assert_allclose(found[128:], wanted[[127, 127, *[130] * 10, *[140] * 10]], rtol=1e-6)
+
+
+def test_a_rate_that_stays_the_same_is_no_schedule():
+    assert fitted(mlp(), optimizer=keras.optimizers.Adam(0.01)).optimizer.schedule is None
+    halved = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.01 / (epoch + 1))
+    schedule = fitted(mlp(), callbacks=[halved], epochs=2).optimizer.schedule
+    np.testing.assert_allclose(schedule, np.repeat([0.01, 0.005], len(schedule) // 2), rtol=1e-6)
+
+
 def test_inputs_of_a_model_inside_of_a_model_are_none_of_its_own():
     inner = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4)])
     both = [keras.Input((5,)), keras.Input((5,))]

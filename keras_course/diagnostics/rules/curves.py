@@ -55,16 +55,23 @@ def too_few_steps(seen: Observation) -> list[Finding]:
     """Training ends while the loss still falls.
 
     Threshold: the last third of the steps lies significantly below the third before (three standard errors and 2 %), or
-    twenty further steps on copies gain a tenth of the loss, and what a simple model reaches is not reached.
+    twenty further steps on copies gain a tenth of the loss, and what a simple model reaches is not reached. Or fewer
+    than 50 steps were made, of a network that learns eight examples by heart: named last.
     Source: taxonomy row 42.
     """
-    harm = harm_of(seen)
-    if not (harm.still_falling or _would_gain(seen)) or harm.diverged or harm.degree < 0.5:
+    harm, e = harm_of(seen), seen.experiments
+    count = seen.steps.count if seen.steps is not None else 0
+    if harm.diverged or harm.degree < 0.5:
         return []
-    few = 0.5 if seen.steps is not None and seen.steps.count < 100 else 0.35
-    return [
-        Finding(cause="too_few_steps", confidence=few, tag="loss", evidence=f"the loss still falls: {harm.sentence}")
-    ]
+    if harm.still_falling or _would_gain(seen):
+        few, text = 0.5 if count < 100 else 0.35, f"the loss still falls: {harm.sentence}"
+    elif count < 50 and e.get("few_end", np.inf) < 0.1 * e.get("few_start", 0.0):
+        few = 0.2
+        text = f"{count} steps were made, and a hundred take the loss of eight examples from {e['few_start']:.3g} to "
+        text += f"{e['few_end']:.3g}"
+    else:
+        return []
+    return [Finding(cause="too_few_steps", confidence=few, tag="loss", evidence=text)]
 
 
 def small_capacity(seen: Observation) -> list[Finding]:

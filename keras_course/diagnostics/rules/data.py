@@ -68,10 +68,10 @@ def label_encoding(seen: Observation) -> list[Finding]:
 def constant_labels(seen: Observation) -> list[Finding]:
     """Row 9: all labels are the same.
 
-    Threshold: one value in at least 200 targets of a known loss, or in all of the data of a `fit`, at least 20. Certain
-    where all weights of the script are trained on it, by `fit` for several epochs. A note otherwise: discriminators and
-    generators are trained on ones and zeros in turn, and losses that look at inputs alone take any label. Source: row 9
-    of the taxonomy, rule of three.
+    Threshold: one value in at least 200 targets of a known loss, or in all of the data of a `fit`, at least 20; of any
+    loss, where the targets are pictures of one grey. Certain where all weights of the script are trained on it, by
+    `fit` for several epochs. A note otherwise: discriminators and generators are trained on ones and zeros in turn, and
+    losses that look at inputs alone take any label. Source: row 9 of the taxonomy, rule of three.
     """
     y = seen.train.y if seen.train is not None and seen.train.y is not None else targets_of(seen)
     several = seen.interface == "loop" or (seen.plan.epochs or 1) > 1
@@ -79,7 +79,8 @@ def constant_labels(seen: Observation) -> list[Finding]:
     alone = (seen.alone or seen.interface != "loop") and several and free
     if y is None or y.dtype.kind not in "iufb" or len(y) < (20 if alone and seen.train is not None else 200):
         return []
-    if seen.loss.name not in CATEGORICAL + BINARY + DIFFERENCES or np.any(y != y[:1]):
+    known, blank = seen.loss.name in CATEGORICAL + BINARY + DIFFERENCES, y.ndim > 2 and np.ptp(y) == 0
+    if not (known or blank) or np.any(y != y[:1]):
         return []
     alone = alone or (seen.loss.name in CATEGORICAL and (seen.classes or 1) > 2)  # no game has three outcomes
     return [
@@ -87,7 +88,7 @@ def constant_labels(seen: Observation) -> list[Finding]:
             cause="constant_labels",
             kind="named" if alone else "note",
             confidence=0.95 if alone else 0.4,
-            certain=alone and seen.loss.name not in DIFFERENCES,
+            certain=alone and seen.loss.name in CATEGORICAL + BINARY,
             evidence=f"all {len(y)} labels looked at are {np.ravel(y[0])[:4].tolist()}",
             tag="labels/entropy",
         )
@@ -99,8 +100,9 @@ def missing_class(seen: Observation) -> list[Finding]:
 
     A note for an output that no label asks for, when at least 50 labels for each output were looked at (a class as
     frequent as 3 in n is seen with 95 %) and there are at most 100 outputs. Certain when validation has the class: at
-    least 5 rows of it and 2 % of its rows, by the lower exact bound, in none of at least 200 of training. Must stay
-    silent: vocabularies; validation by other classes altogether, which is row 19.
+    least 5 rows of it and 2 % of its rows, by the lower exact bound, in none of at least 200 of training; or when the
+    accuracy in validation is below half of chance where nine tenths are right in training: what is right there is not
+    what was learned. Must stay silent: vocabularies; validation by other classes altogether, which is row 19.
     """
     labels, width = classes_seen(seen), seen.classes
     if labels is None or seen.loss.name not in CATEGORICAL + BINARY or len(labels) < 200:
@@ -119,39 +121,47 @@ def missing_class(seen: Observation) -> list[Finding]:
     if not absent:
         return []
     text = f"class {absent[0]} of {width} occurs in none of {len(labels)} labels"
+    last = {name.removesuffix("uracy"): value for name, value in (seen.epochs[-1] if seen.epochs else {}).items()}
+    if last.get("val_acc", 1.0) < 0.5 / width and last.get("acc", 0.0) > 0.9:
+        text += f", and validation is right in {last['val_acc']:.1%}, training in {last['acc']:.0%}"
+        return [Finding(cause="missing_class", confidence=0.9, certain=True, evidence=text, tag="epoch/val_accuracy")]
     return [Finding(cause="missing_class", kind="note", confidence=0.5, evidence=text)]
 
 
 def class_imbalance(seen: Observation) -> list[Finding]:
     """Row 10: a rare class, and a network that does not name it.
 
-    Threshold: a share below 0.1 / K; of the looks at the second half of the steps, at least 5 rows of it with an upper
-    exact 95 % bound of its recall below half of the mean recall of the others, while the most frequent class is named
-    more often than it occurs. Or weights of classes by which the rarest one, below a fifth of the rows, counts less
-    than a third of the most frequent one. Must stay silent: imbalanced data whose rare class is found. Source:
-    cleanlab's 0.1 / K for the share.
+    Threshold: a share below 0.1 / K; of the looks at the second half of the steps, or where these have less than 5 rows
+    of it of the last that have 8, an upper exact 95 % bound of its recall below half of the mean recall of the others,
+    while the most frequent class is named more often than it occurs. A share below 0.3 / K counts where that bound is
+    below a tenth. Or weights of classes by which the rarest one, below a fifth of the rows, counts less than a third of
+    the most frequent one. Must stay silent: imbalanced data whose rare class is found. Source: cleanlab's 0.1 / K for
+    the share.
     """
     labels = classes_seen(seen)
-    late = seen.steps.count / 2 if seen.steps is not None else 0
-    looks = [(p.y, p.output) for p in seen.probes if p.y is not None and p.output is not None and p.step >= late]
+    looks = [p for p in seen.probes if p.y is not None and p.output is not None]
     if labels is None or seen.loss.name not in CATEGORICAL + BINARY or not looks:
         return []
     names, counts = np.unique(labels, return_counts=True)
     if len(names) >= 2 and (found := _weights_reversed(seen, names, counts)):
         return found
-    if len(names) < 2 or counts.min() / counts.sum() >= 0.1 / len(names):
+    share = counts.min() / counts.sum()
+    if len(names) < 2 or share >= 0.3 / len(names):
         return []
-    true, said = _decisions(looks, seen)
     rare, common = names[counts.argmin()], names[counts.argmax()]
+    true, said = _last_decisions(looks, seen, rare)
     n = int(np.sum(true == rare))
     if n < 5:
         return []
     others = [float(np.mean(said[true == name] == name)) for name in names if np.any(true == name) and name != rare]
+    if not others:
+        return []
     high = share_interval(int(np.sum(said[true == rare] == rare)), n)[1]
-    if not others or high >= 0.5 * np.mean(others) or np.mean(said == common) <= counts.max() / counts.sum():
+    bound = 0.5 * np.mean(others) if share < 0.1 / len(names) else 0.1
+    if high >= bound or np.mean(said == common) <= counts.max() / counts.sum():
         return []
     text = (
-        f"class {rare} has {counts.min() / counts.sum():.1%} of the labels, and at most {high:.0%} of its rows are "
+        f"class {rare} has {share:.1%} of the labels, and at most {high:.0%} of its rows are "
         f"found (of the other classes {np.mean(others):.0%})"
     )
     return [Finding(cause="class_imbalance", confidence=0.6, evidence=text, tag="labels/entropy")]
@@ -168,12 +178,24 @@ def _weights_reversed(seen: Observation, names: np.ndarray, counts: np.ndarray) 
     return [Finding(cause="class_imbalance", confidence=0.9, certain=True, evidence=text, tag="labels/entropy")]
 
 
-def _decisions(looks: list, seen: Observation) -> tuple[np.ndarray, np.ndarray]:
+def _last_decisions(looks: list[Probe], seen: Observation, rare: int) -> tuple[np.ndarray, np.ndarray]:
+    """Class and decision of each row of the second half of the steps; of more where it has too few rows of a class."""
+    half = seen.steps.count / 2 if seen.steps is not None else 0
+    true, said = _decisions([p for p in looks if p.step >= half], seen)
+    if np.sum(true == rare) >= 5:
+        return true, said
+    true, said = _decisions(looks, seen)
+    places = np.flatnonzero(true == rare)[-8:]
+    first = places[0] if len(places) else 0
+    return true[first:], said[first:]
+
+
+def _decisions(looks: list[Probe], seen: Observation) -> tuple[np.ndarray, np.ndarray]:
     """Class and decision of each row of the looks."""
     true, said = [], []
     middle = 0.0 if seen.loss.from_logits and seen.head == "linear" else 0.5
-    for y, output in looks:
-        rows, target = flat_rows(output), classes_of(np.asarray(y))
+    for probe in looks:
+        rows, target = flat_rows(np.asarray(probe.output)), classes_of(np.asarray(probe.y))
         if target is not None and len(target) == len(rows):
             true.append(target)
             said.append(rows.argmax(1) if rows.shape[1] > 1 else (rows[:, 0] > middle).astype(int))
@@ -253,7 +275,8 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     """Row 12: pixels that were divided by 255 twice.
 
     Threshold: all inputs in [0, 1.01 / 255], or as near to -1, with a spread above 0 within the examples; certain where
-    the largest of rows of at least 64 numbers is 1 / 255, within a hundredth of it. Must stay silent: blank images.
+    the largest of rows of at least 64 numbers is 1 / 255, within a hundredth of it, and of images half of that. Must
+    stay silent: blank images.
     Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
     """
     x = first_inputs(seen)
@@ -267,7 +290,8 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     if np.median(x.reshape(len(x), -1).std(1)) <= 0:
         return []
     text = f"inputs reach from {low} to {x.max():.3g}: pixels divided by 255 once reach 1"
-    exact = abs(float(shifted.max()) * 255 - 1) < 0.01 and x[0].size >= 64  # and no small number by chance
+    near = 0.5 if x.ndim == 4 else 0.01  # the brightest pixel need not be white
+    exact = abs(float(shifted.max()) * 255 - 1) < near and x[0].size >= 64  # and no small number by chance
     return [Finding(cause="inputs_scaled_twice", confidence=0.9, certain=exact, evidence=text, tag="inputs/max")]
 
 
@@ -377,17 +401,16 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
 
     Threshold: the noise seen in the graph has a spread of more than 1.8 times that of the inputs, a signal-to-noise
     ratio below 0.3; or neighbouring pixels of what enters correlate below .2 and a quarter of what those of the stored
-    images (of validation, where these are not known) do, which must be above .3. Only for classes: networks that remove
-    noise are given more. Must stay silent: augmentation and dropout on inputs, which keep the ratio above 1. Source:
-    row 46 of the taxonomy.
+    images (of validation, where these are not known) do, which must be above .3. Only for classes, and for targets that
+    are smaller than the input: networks that remove noise are given more. Must stay silent: augmentation and dropout on
+    inputs, which keep the ratio above 1. Source: row 46 of the taxonomy.
     """
-    y = targets_of(seen)
-    if y is None or classes_of(y) is None:
+    y, x = targets_of(seen), joined([probe.x for probe in seen.probes[:16]])
+    if y is None or (classes_of(y) is None and (x is None or y[:1].size >= x[:1].size)):
         return []
     noise, text = seen.experiments.get("noise", 0.0), ""
     if noise > 1.8:
         text = f"noise of {noise:.2g} times the spread of the inputs: signal to noise {noise**-2:.2g}, below 0.3"
-    x = joined([probe.x for probe in seen.probes[:16]])
     stored = seen.train.x if seen.train is not None else seen.validation.x if seen.validation is not None else None
     if not text and x is not None and stored is not None and x.ndim == 4 and x.shape[1:] == stored.shape[1:]:
         here, there = neighbour_correlation(x), neighbour_correlation(stored)

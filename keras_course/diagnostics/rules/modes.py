@@ -18,7 +18,8 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
     momentum of 0.99, Keras's own, or above leaves more than half of the first values in the averages at the end, 0.5 <
     momentum^steps, which is arithmetic, and the validation loss is half as large again as that of training, and
     no better than that of a constant; or more than nine tenths are left after 100 steps, and a moving mean is more than
-    three spreads from that of the batches (certain, for whoever predicts with it).
+    one spread from that of the batches, or a moving spread more than threefold another (certain, for whoever predicts
+    with it).
     Must not trigger: a frozen, pretrained trunk, whose layers are not trainable or whose averages are not 0 and 1.
     Source: taxonomy row 38; Ioffe and Szegedy (2015), section 3.1.
     """
@@ -70,7 +71,7 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
 
 
 def _never_arrives(seen: Observation, layer: dict) -> Finding | None:
-    """A moving mean that is still far from that of the batches, when 90 % and more of its first value are left.
+    """A moving mean or spread far from that of the batches, when 90 % and more of its first value are left.
 
     What was mixed in is known from what was there at first, the part of it that is left, and what is there now.
     """
@@ -85,9 +86,14 @@ def _never_arrives(seen: Observation, layer: dict) -> Finding | None:
     now, spread = known[0][1], np.sqrt(np.maximum(variance, 0))
     if np.any(spread < 1e-3):
         return None
-    worst = int(np.argmax(np.abs(mean - now) / spread))
-    away = float(np.abs(mean - now)[worst] / spread[worst])
-    if away <= 3:
+    away, apart = np.abs(mean - now) / spread, np.abs(np.log(np.sqrt(known[1][1]) / spread))
+    if np.max(away) > 1:
+        worst = int(np.argmax(away))
+        text = f"the mean is {now[worst]:.3g} where batches have {mean[worst]:.3g}, {away[worst]:.1f} spreads away"
+    elif np.max(apart) > np.log(3):
+        worst = int(np.argmax(apart))
+        text = f"the variance is {known[1][1][worst]:.3g} where batches have {variance[worst]:.3g}"
+    else:
         return None
     return Finding(
         cause="batchnorm_mode",
@@ -95,7 +101,7 @@ def _never_arrives(seen: Observation, layer: dict) -> Finding | None:
         certain=True,
         layer=layer["name"],
         evidence=f"a momentum of {momentum} leaves {left:.0%} of the first values in the moving averages after {count} "
-        f"steps: the mean is {now[worst]:.3g} where batches have {mean[worst]:.3g}, {away:.0f} spreads away",
+        f"steps: {text}",
     )
 
 

@@ -116,13 +116,13 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     From the last weights, too, longer steps must still gain a twentieth of the loss, or at each factor of ten five
     times as much as before, up to a thousand: who has arrived, or is stuck for another reason, does not. Or no weight
     matrix has moved, or no weight can have: see `_barely_moved`, `_cannot_get_far`.
-    Must not trigger: a fine-tuning that starts near its optimum; a schedule that starts low (its peak is tried).
-    Source: taxonomy row 32.
+    Must not trigger: a fine-tuning that starts near its optimum; a schedule that starts low (its peak is tried); a loss
+    without a lower end, as that of a policy, which gains by any step. Source: taxonomy row 32.
     """
     e = seen.experiments
     if "probe_ten" not in e:
         return _low_by_updates(seen)
-    if not np.isfinite(e["probe_ten"]):
+    if not np.isfinite(e["probe_ten"]) or e["probe_hundred"] < -10 * abs(e["probe_start"]):
         return []
     same, ten = e["probe_start"] - e["probe_same"], e["probe_start"] - e["probe_ten"]
     hundred = e["probe_start"] - e["probe_hundred"]
@@ -132,7 +132,7 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     linear = ten > 5 * max(same, 0.0) and hundred > 5 * ten > 0  # far below where steps begin to bend
     if linear and hundred > floor:
         return [_too_low(seen, same, ten, hundred)]
-    if still := _barely_moved(seen):
+    if still := _barely_moved(seen) or _cannot_get_far(seen):
         return still
     if hundred < 1e-3 * abs(e["probe_start"]) or ten < floor or ten < 5 * max(same, 0.0) or hundred < 1.5 * ten:
         return []
@@ -171,7 +171,8 @@ BY_ITS_SIGN = ("Adam", "AdamW", "Nadam", "Adamax", "Lion")  # a step moves a wei
 
 def _cannot_get_far(seen: Observation) -> list[Finding]:
     """By rate times steps no weight can have gone 0.02, nor has one, in 100 steps or more; the network learns eight
-    examples by heart; and from the last weights the loss is the lower the higher the rate, up to a thousand times it.
+    examples by heart; and from the last weights the loss is the lower the higher the rate, up to a thousand times it,
+    unless no weight can have gone 0.002.
 
     As of embeddings, of which each row is seen in few of twenty steps. Fine-tuning at 2e-5 gets there in 1000 steps.
     Where a weight has gone further a loop has changed the rate, and the one that was seen says nothing.
@@ -186,7 +187,8 @@ def _cannot_get_far(seen: Observation) -> list[Finding]:
     ]
     late = [e.get(f"late_{name}", np.nan) for name in ("same", "ten", "hundred", "thousand")]
     learns = e.get("few_end", np.inf) < 0.1 * e.get("few_start", 0.0)
-    if not (count >= 100 and max(far, *gone, 0.0) < 0.02 and learns and np.all(np.diff(late) < 0)):
+    furthest = max(far, *gone, 0.0)
+    if not (count >= 100 and furthest < 0.02 and learns and (np.all(np.diff(late) < 0) or furthest < 0.002)):
         return []
     text = (
         f"{count} steps of {seen.optimizer.name} at a rate of {rate:.3g} move no weight by more than about {far:.2g} "
@@ -252,15 +254,14 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     """
     if seen.interface == "loop" and not seen.finished:
         return []
-    rates = seen.optimizer.schedule
+    rates, logged = seen.optimizer.schedule, [row["learning_rate"] for row in seen.epochs if "learning_rate" in row]
     if rates is None:
-        logged = [row["learning_rate"] for row in seen.epochs if "learning_rate" in row]
         rates = np.array(logged) if len(logged) >= 4 else None
     if rates is None or len(rates) < 4 or np.max(rates) <= 0:
         return []
     half = int(np.argmax(rates < 0.01 * np.max(rates))) if np.any(rates < 0.01 * np.max(rates)) else len(rates)
     if half < len(rates) / 2 and int(np.argmax(rates)) < half:
-        text = f"the learning rate is below 1 % of its peak from {half / len(rates):.0%} of the planned steps on"
+        text = f"the learning rate is below 1 % of its peak from {half / len(rates):.0%} of the steps on"
     elif int(np.argmax(rates)) >= len(rates) - 1 and rates[-1] > 5 * max(np.median(rates), 1e-30):
         text = "the learning rate still warms up at the last planned step"
     elif int(np.argmax(rates)) >= len(rates) - 1 and rates[0] < 0.01 * rates[-1] and np.all(np.diff(rates) >= 0):
@@ -273,9 +274,9 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     else:
         return []
     early = half < len(rates) / 4  # as of a schedule that counts epochs where steps are meant
-    return [
-        Finding(cause="lr_schedule_wrong", confidence=0.95, certain=early, tag="epoch/learning_rate", evidence=text)
-    ]
+    recorded = seen.steps is not None and seen.steps.rate is not None and np.isfinite(seen.steps.rate).any()
+    tag = "learning_rate" if recorded else "epoch/learning_rate" if logged else "update_ratio"
+    return [Finding(cause="lr_schedule_wrong", confidence=0.95, certain=early, tag=tag, evidence=text)]
 
 
 RULES = {

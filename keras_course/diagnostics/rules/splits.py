@@ -6,6 +6,7 @@ from keras_course.diagnostics.seen import looked_up
 from keras_course.diagnostics.statistics import (
     Shift,
     classes_of,
+    keys,
     label_drift,
     shared_rows,
     shift,
@@ -122,13 +123,26 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     inside the training rows let expect; or more than 5 %, of rows of a table that cannot be equal by chance, or of
     sequences and images of which each has numbers of its own: rows were copied before the split. At most 2,048 rows of
     training are looked at, so that fewer are found than there are. Must stay silent: discrete data of few columns,
-    which repeat by chance; windows of a series that repeats; inputs that are looked up.
+    which repeat by chance; windows of a series that repeats; inputs that are looked up, unless they are texts of eight
+    words or more that were copied.
     Source: deepchecks' duplicates of train and test, with a bound.
     """
     both = _both(seen)
-    if both is None or (seen.units and seen.units[0].kind == "embedding") or both[0].x[0].size < 2:
+    if both is None or both[0].x[0].size < 2:
         return []
+    if seen.units and seen.units[0].kind == "embedding":
+        return _copied_texts(both[0].x, both[1].x)
     return repeats(both[0].x, both[1].x)
+
+
+def _copied_texts(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
+    """Texts that were copied: those that come again come equally often, where what repeats by chance does not."""
+    found = repeats(train, validation)
+    if not found or train[0].size < 8:
+        return []
+    times = np.unique(keys(np.concatenate([train, validation])), return_counts=True)[1]
+    again = times[times > 1]
+    return found if len(again) >= 30 and np.mean(again == np.median(again)) > 0.98 else []
 
 
 def repeats(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
@@ -159,8 +173,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     A note: some columns are known beforehand and really say it. Threshold: a tree on this column alone is right on more
     than 98 % of the rows it was not fitted on, by the lower exact 99 % bound, and leaves less than a tenth of the
     errors of naming the most frequent class. Certain where a column is the target itself, written otherwise: one value
-    for each class, or the same measurement up to scale and rounding. Must stay silent: images, and tables of one
-    column. Source: deepchecks' single-feature check.
+    for each class, or the same measurement up to scale and rounding; or where it is blank for one of two classes and
+    for no example of the other, as what is filled in when the outcome is known. Must stay silent: images, and tables of
+    one column. Source: deepchecks' single-feature check.
     """
     data = seen.train
     if data is None or data.y is None or data.x.ndim != 2 or data.x.dtype.kind not in "iuf" or data.x.shape[1] < 2:
@@ -173,6 +188,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         return [Finding(cause="leakage_feature", confidence=0.9, certain=True, evidence=text)]
     if y is None:
         return []
+    if (blank := _blank_for_one(data.x, y)) >= 0:
+        text = f"column {blank} has one value in all rows of one class and never in the other, of {len(data.y)} rows"
+        return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=text)]
     column, low = telling_feature(data.x, y)
     common = np.unique(y, return_counts=True)[1].max() / len(y)
     if low <= max(0.98, 1 - 0.1 * (1 - common)):
@@ -195,6 +213,21 @@ def _copy_of(x: np.ndarray, classes: np.ndarray | None, targets: np.ndarray) -> 
 def _same_classes(column: np.ndarray, y: np.ndarray) -> bool:
     names = np.unique(column)
     return 2 <= len(names) == len(np.unique(y)) == len(np.unique(np.stack([column, y]), axis=1).T)
+
+
+def _blank_for_one(x: np.ndarray, classes: np.ndarray) -> int:
+    """The only column whose most frequent value marks one of two classes, beside many others; -1 without."""
+    first, *rest = np.unique(classes)
+    if len(rest) != 1 or x.shape[1] > 4096:
+        return -1
+    one = classes == first
+    found = []
+    for j, column in enumerate(x.T):
+        values, counts = np.unique(column, return_counts=True)
+        blank = column == values[counts.argmax()]
+        if len(values) > 10 and (np.array_equal(blank, one) or np.array_equal(blank, ~one)):
+            found.append(j)
+    return found[0] if len(found) == 1 and 20 <= one.sum() <= len(one) - 20 else -1
 
 
 def _same_measurement(column: np.ndarray, y: np.ndarray) -> bool:

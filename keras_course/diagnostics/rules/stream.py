@@ -112,7 +112,8 @@ def pipeline_order(seen: Observation) -> list[Finding]:
     Batches that are shuffled instead of examples: named with batches as badly mixed as in `data_sorted`, a note
     otherwise. A random map before a cache gives each example one random version for good: named when there is harm.
     Notes: repeat before shuffle, which blends epochs; an order that is the same each epoch. Must stay silent: cache
-    before a random map; shuffle before batch before another shuffle. Source: row 18; TensorFlow guide "tf.data".
+    before a random map; shuffle before batch before another shuffle; repeat of the one array that windows are cut of.
+    Source: row 18; TensorFlow guide "tf.data".
     """
     kinds = [stage.kind for stage in flat(seen.pipeline)]
     found = []
@@ -124,7 +125,8 @@ def pipeline_order(seen: Observation) -> list[Finding]:
     random = [i for i, stage in enumerate(stages) if stage.kind == "map" and stage.detail.get("random")]
     if random and "cache" in kinds[random[0] :]:
         found.append(_order("a random map stands before cache: each example is changed once, for good", True, 0.7))
-    if "shuffle" in kinds and "repeat" in kinds[: kinds.index("shuffle")]:
+    before = stages[: kinds.index("shuffle")] if "shuffle" in kinds else []
+    if any(stage.kind == "repeat" and stage.detail.get("of") != 1 for stage in before):
         found.append(_order("repeat stands before shuffle: an epoch holds some examples twice", False, 0.3))
     fixed = [s for s in stages if s.kind == "shuffle" and s.detail.get("reshuffle") is False]
     if fixed and not {"take", "skip", "cache"} & set(kinds):

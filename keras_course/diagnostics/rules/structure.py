@@ -29,10 +29,23 @@ def duplicated(kernel: np.ndarray) -> float:
 def symmetric_init(seen: Observation) -> list[Finding]:
     """Units of a hidden layer start with equal weights and still have them at the end.
 
-    Threshold: more than half of the units are copies, before the first step and after the last: exact, no noise.
-    Must not trigger: a zero head and a zeroed residual branch, whose columns part within a few steps.
+    Threshold: more than half of the units are copies, before the first step and after the last: exact, no noise. Or an
+    embedding is 0 before the first step and after the last, as where two of zeros are multiplied: neither has a slope.
+    Must not trigger: a zero head and a zeroed residual branch, whose columns part within a few steps; biases.
     Source: taxonomy row 23; Goodfellow et al., Deep Learning, section 8.4.
     """
+    if zero := _zero_table(seen):
+        text = f"{zero.name} starts at 0 and is 0 after the last step: what it is multiplied by has no slope"
+        return [
+            Finding(
+                cause="symmetric_or_zero_init",
+                confidence=0.97,
+                layer=zero.layer,
+                step=0,
+                tag=f"weights/{zero.name}",
+                evidence=text,
+            )
+        ]
     found = []
     for unit, kernel in kernels(seen)[:-1]:
         if kernel.initial is None or kernel.final is None or not kernel.trainable or kernel.shape[-1] < 3:
@@ -53,6 +66,16 @@ def symmetric_init(seen: Observation) -> list[Finding]:
                 )
             )
     return found[:1]
+
+
+def _zero_table(seen: Observation) -> Variable | None:
+    """An embedding of several numbers for each name that is 0 from the first step to the last, where steps were made."""
+    inside = {name for unit in seen.units if unit.kind == "embedding" for name in unit.variables}
+    for v in seen.variables:
+        wide = v.name in inside and v.trainable and len(v.shape) == 2 and v.shape[-1] > 2
+        if wide and v.initial is not None and v.final is not None and not np.any(v.initial) and not np.any(v.final):
+            return v
+    return None
 
 
 def fans(kernel: Variable) -> tuple[float, float]:
@@ -84,7 +107,7 @@ def init_scale(seen: Observation) -> list[Finding]:
     Threshold: the product of the gains of all hidden layers is above 8 or below 1/8 where nothing normalises; a gain is
     the weights' root mean square against He's (Glorot's where there is no rectifier). Layers within a factor of 1.5 of
     their own rule, or of 1.1 of Glorot's or LeCun's, count as 1: a default is nobody's mistake, and must not make up
-    for one. A fresh initialisation that repairs makes it surer, and 3 enough for 8.
+    for one. A fresh initialisation that repairs makes it surer, and 3 enough for 8; so does a factor of 10,000.
     Must not trigger: nets with normalisation; a single wide layer; a net that has been trained before.
     Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2.
     """
@@ -105,7 +128,7 @@ def init_scale(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="init_scale",
-            confidence=0.93 if repaired else 0.5,
+            confidence=0.93 if repaired or not 1e-4 < total < 1e4 else 0.5,
             layer=unit.name,
             step=0,
             tag=f"weights/{kernel.name}",
@@ -330,22 +353,24 @@ SCORES = ("acc", "dice", "iou", "jaccard", "f1", "auc", "precision", "recall", "
 
 
 def _minimised_score(seen: Observation) -> str:
-    """In words, a score that equals the loss at the end of each epoch and falls with it; "" when there is none."""
+    """In words, a score that is the loss, up to a constant, at the end of each epoch and falls with it; "" without."""
     rows = [row for row in seen.epochs if np.isfinite(row.get("loss", np.nan))]
     for name in rows[0] if len(rows) >= 2 else ():
         if any(word in name.lower() for word in SCORES) and "loss" not in name and not name.startswith("val_"):
             values, losses = (np.array([row.get(key, np.nan) for row in rows]) for key in (name, "loss"))
+            apart, fall = float(np.median(losses - values)), values[0] - values[-1]
             equal = np.all(np.abs(values - losses) < 1e-3 + 0.02 * np.abs(losses))
-            if equal and values.min() >= 0 and values[-1] < values[0]:
+            moves = len(rows) > 2 and fall > 1e-3 and np.all(np.abs(losses - values - apart) < 0.02 * fall)
+            if (equal or moves) and values.min() >= 0 and fall > 0:
                 return (
                     f"{name}, of which more is better, is what is minimised: it falls from {values[0]:.3g} to "
-                    f"{values[-1]:.3g} and equals the loss"
+                    f"{values[-1]:.3g} and " + ("equals the loss" if equal else f"is the loss less {apart:.3g}")
                 )
     return ""
 
 
 def loss_broadcast(seen: Observation) -> list[Finding]:
-    """Predictions (n, 1) and targets (n,) were subtracted into n × n differences.
+    """Predictions (n, 1) and targets (n,) were subtracted into n × n differences, or weights multiplied so.
 
     Certain: the shapes are in the graph. Source: taxonomy row 29.
     """
@@ -358,7 +383,7 @@ def loss_broadcast(seen: Observation) -> list[Finding]:
             certain=True,
             tag="loss",
             step=0,
-            evidence="the loss subtracts tensors whose ranks differ, (n, 1) and (n,), which makes n × n differences",
+            evidence="the loss takes tensors whose ranks differ, (n, 1) and (n,), together to n × n numbers",
             file=seen.file,
             line=seen.line,
         )

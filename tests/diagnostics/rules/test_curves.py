@@ -77,6 +77,10 @@ def test_training_that_ends_while_the_loss_falls():
     assert RULES["too_few_steps"](ended(LEARNED)) == [], "it has learned what there is"
     assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_after=7.0)), "twenty more steps would gain"
     assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_after=8.8)) == []
+    (few,) = RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=0.1))
+    assert few.confidence < 0.25
+    assert RULES["too_few_steps"](ended(FLAT[:60], few_start=2.0, few_end=0.1)) == []
+    assert RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=1.5)) == [], "steps are not what it lacks"
 
 
 def test_networks_that_are_too_small():

@@ -72,6 +72,20 @@ def test_constant_labels_are_named_where_fit_trains_a_whole_model_on_them():
     assert causes(seen) == (set(), {"constant_labels"})
 
 
+def test_masks_of_one_grey_are_constant_labels_of_any_loss():
+    for masks, found in ((np.zeros_like(IMAGES), 1), (IMAGES, 0), (np.zeros((len(IMAGES), 1)), 0)):
+        seen = training(IMAGES, masks, loss="", head="sigmoid", logits=False, classes=1, output=lambda r: IMAGES[r])
+        assert [f.certain for f in data.constant_labels(seen)] == [False] * found
+
+
+@pytest.mark.parametrize(("accuracy", "kind"), [(0.0, "named"), (0.06, "note"), (0.8, "note")])
+def test_a_class_that_only_validation_can_have(accuracy, kind):
+    rows = LABELS != 7
+    seen = training(DIGITS[rows], LABELS[rows], epochs=[{"accuracy": 0.98, "val_accuracy": accuracy}])
+    (finding,) = data.missing_class(seen)
+    assert (finding.kind, finding.certain) == (kind, kind == "named")
+
+
 def test_few_constant_labels_are_enough_where_they_are_all_there_are():
     only(training(DIGITS[:30], np.ones(30, "int64"), loss=BINARY, classes=1, output=one), "constant_labels")
     looked_at = training(DIGITS[:30], np.ones(30, "int64"), loss=BINARY, classes=1, output=one, looks=2, stored=False)
@@ -109,6 +123,28 @@ def test_a_rare_class_is_judged_by_the_second_half_of_the_steps():
         early = (np.arange(len(probe.y)) % 2)[:, None] * 1.0
         probe.output = early if probe.step < 60 else np.full((len(probe.y), 1), 0.05)
     only(seen, "class_imbalance")
+
+
+@pytest.mark.parametrize(("found", "fires"), [(0.0, True), (1.0, False)])
+def test_a_class_too_rare_for_the_second_half_is_judged_by_the_last_of_it(found, fires):
+    rows = np.flatnonzero((LABELS != 3) | (np.arange(len(LABELS)) % 8 == 0))
+    x, y = DIGITS[rows], (LABELS[rows] == 3).astype("int64")
+    seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, looks=120, losses=np.ones(120))
+    for probe in seen.probes:
+        probe.output = np.where(probe.y[:, None] == 1, 0.9 * found, 0.1)
+        if probe.step >= 60:
+            probe.y, probe.output = np.zeros_like(probe.y), np.full_like(probe.output, 0.1)
+    assert bool(data.class_imbalance(seen)) == fires
+
+
+@pytest.mark.parametrize(("found", "fires"), [(0.0, True), (0.2, False)])
+def test_one_in_ten_is_rare_where_hardly_one_is_found(found, fires):
+    y = (LABELS == 3).astype("int64")
+    seen_as = np.where((y == 1) & (RNG.random(len(y)) < found), 0.9, 0.1)[:, None]
+    seen = training(
+        DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, looks=60, output=lambda r: seen_as[r]
+    )
+    assert bool(data.class_imbalance(seen)) == fires
 
 
 @pytest.mark.parametrize(
@@ -234,6 +270,12 @@ def test_noise_louder_than_the_inputs():
     assert causes(seen) == (set(), set())
 
 
+def test_noise_drowns_what_is_measured_by_less_than_the_input_and_not_what_is_cleaned():
+    for targets, found in ((DIGITS[:, :1], 1), (DIGITS, 0)):
+        seen = training(DIGITS, targets.astype("float32"), loss="mean_squared_error", experiments={"noise": 4.0})
+        assert len(data.inputs_drowned_in_noise(seen)) == found
+
+
 def test_pixels_that_arrive_without_their_neighbours():
     pictures = np.repeat(np.repeat(IMAGES, 3, 1), 3, 2)
     mixed = RNG.permuted(pictures.reshape(len(pictures), -1), axis=1).reshape(pictures.shape)
@@ -254,6 +296,11 @@ def test_noise_is_told_by_pictures_of_validation_where_those_of_training_are_not
     assert data.inputs_drowned_in_noise(seen) == []
     seen.validation = Data(x=IMAGES[:300], y=LABELS[:300])
     assert "in validation" in data.inputs_drowned_in_noise(seen)[0].evidence
+
+
+def test_pictures_divided_twice_need_no_white_pixel():
+    for x, certain in ((0.7 * IMAGES, True), (0.7 * DIGITS, False)):
+        assert only(training(x / 255, LABELS), "inputs_scaled_twice").certain == certain
 
 
 def test_pixels_brought_to_minus_one_twice():

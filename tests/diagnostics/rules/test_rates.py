@@ -124,6 +124,7 @@ SLOW = {"probe_same": 1.999, "probe_ten": 1.99, "probe_hundred": 1.9}
         (SLOW | {"probe_same": 1.996}, False),  # ten times the rate does not do five times as much
         (SLOW | {"probe_hundred": 1.99}, False),  # a hundred times does no more
         (SLOW | {"probe_ten": INF, "probe_hundred": INF}, False),
+        (SLOW | {"probe_ten": -0.5, "probe_hundred": -30.0}, False),  # without a lower end
         (SLOW | {"late_same": 0.5, "late_ten": 0.49, "late_hundred": 0.48, "late_thousand": INF}, False),  # arrived
         (
             SLOW | {"late_same": 2.0, "late_ten": 1.9995, "late_hundred": 1.995, "late_thousand": 1.94},
@@ -170,6 +171,7 @@ def test_a_rate_is_too_low_when_no_weight_moves_and_longer_steps_gain(moved, cou
         ({"name": "SGD"}, False),  # whose steps have the gradient's length
         ({"rate": 0.0}, False),
         ({"gone": 0.05}, False),  # a loop that assigns its rate step by step
+        ({"late_thousand": 0.1019, "rate": 1e-6, "gone": 0.0006}, True),  # nor a tenth of that
     ],
 )
 def test_a_rate_is_too_low_when_no_weight_can_get_far(changed, fires_):

@@ -136,6 +136,18 @@ def test_rows_copied_before_the_split():
     assert splits.leakage_duplicates(divided(coarse, BENIGN, order[:700], order[700:])) == []
 
 
+def test_texts_copied_before_the_split():
+    texts = RNG.integers(1, 900, (569, 12))
+    twice = RNG.permutation(np.r_[np.arange(569), np.arange(569)])
+    assert only(divided(texts, BENIGN, twice[:800], twice[800:], kind="embedding"), "leakage_duplicates").certain
+    few = texts[np.arange(569) % 40]  # what forty people say again and again
+    said = texts[RNG.integers(0, 900, 569) % 569]  # and what many say, some of them twice
+    once = np.arange(569)
+    for x, order in ((texts[:, :5], twice), (few, once), (said, once), (texts, once)):
+        seen = divided(x, BENIGN, order[: len(order) * 2 // 3], order[len(order) * 2 // 3 :], kind="embedding")
+        assert splits.leakage_duplicates(seen) == []
+
+
 def test_a_column_that_is_the_target_is_certain():
     def told(column, y=BENIGN, **more):
         found = splits.leakage_feature(divided(np.column_stack([CELLS[:, :3], column]), y, *halves(569), **more))
@@ -147,5 +159,10 @@ def test_a_column_that_is_the_target_is_certain():
     assert told(0.1 * size, size.astype("float32"), loss=SQUARED) == [True]
     assert told(size + RNG.normal(size=569), size.astype("float32"), loss=SQUARED) == []
     assert told(BENIGN, kind="embedding") == []
+    invoice = np.where(BENIGN == 1, RNG.uniform(20, 90, 569), 0.0)  # only written when the outcome is known
+    assert told(invoice) == [True]
+    assert told((invoice - invoice.mean()) / invoice.std()) == [True]
+    assert told(np.where(RNG.random(569) < 0.01, 5.0, invoice)) != [True], "one in a hundred is no rule"
+    assert told(np.where(BENIGN == 1, RNG.uniform(20, 90, 569), RNG.uniform(-9, 0, 569))) == [False], "a threshold"
     ramp = np.arange(300.0)[:, None] + np.arange(4)
     assert splits.leakage_feature(divided(ramp[:, :3], ramp[:, 3], np.arange(200), np.arange(200, 300))) == []

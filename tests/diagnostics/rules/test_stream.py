@@ -48,6 +48,13 @@ def test_sorted_examples_without_a_shuffle(stored):
     assert causes(drawn(SORTED, stored=stored, looks=32)) == ({"data_sorted"}, set())
 
 
+def test_ranks_that_are_written_as_several_labels():
+    ranks = (LABELS[:, None] > np.arange(9)).astype("float32")
+    assert causes(drawn(SORTED, y=ranks)) == ({"data_sorted"}, set())
+    assert causes(drawn(np.random.default_rng(0).permutation(1797), y=ranks)) == (set(), set())
+    assert causes(drawn(SORTED, y=DIGITS[:, :9])) == (set(), set()), "of more patterns than a class has"
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_examples_in_random_order_are_not_named(seed):
     assert causes(drawn(np.random.default_rng(seed).permutation(1797))) == (set(), set())

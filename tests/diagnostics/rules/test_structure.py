@@ -32,6 +32,16 @@ def test_equal_units_that_stay_equal():
     assert found("symmetric_or_zero_init", seen) == [], "a zeroed branch whose columns part"
 
 
+def test_tables_of_zeros_that_stay_zero():
+    seen = net(1, 1, 1)
+    seen.units[0].kind = "embedding"
+    seen.variables[0].initial = seen.variables[0].final = np.zeros((40, 40))
+    (finding,) = found("symmetric_or_zero_init", seen)
+    assert (finding.layer, finding.tag) == ("a", "weights/a/kernel")
+    seen.variables[0].final = np.eye(40)
+    assert found("symmetric_or_zero_init", seen) == [], "it has learned"
+
+
 def test_a_zero_head_is_no_symmetry():
     seen = net(1, 1)
     seen.variables[1].initial = seen.variables[1].final = np.zeros((40, 40))
@@ -86,6 +96,10 @@ def test_scale_is_surer_when_a_fresh_start_repairs():
     assert found("init_scale", seen)[0].confidence > 0.9
     seen.experiments = {"end_fresh": 1.9, "end_same": 2.0}
     assert found("init_scale", seen)[0].confidence == 0.5
+
+
+def test_scale_is_sure_where_the_signal_is_gone():
+    assert found("init_scale", net(0.01, 0.005, 1))[0].confidence > 0.9
 
 
 def test_gains_are_glorots_where_nothing_rectifies():
@@ -262,8 +276,11 @@ def test_weights_without_a_gradient_are_certain_where_the_accuracy_is_that_of_ch
 def test_a_score_that_is_minimised(name, values, fires_):
     seen = net(1, 1, steps=walked(), epochs=[{"loss": v, name: v} for v in values])
     assert bool(found("gradient_sign_flipped", seen)) == fires_
-    minus = net(1, 1, steps=walked(), epochs=[{"loss": -v, name: v} for v in values])
-    assert found("gradient_sign_flipped", minus) == []
+    more = net(1, 1, steps=walked(), epochs=[{"loss": 1 + v, name: v} for v in values])
+    assert bool(found("gradient_sign_flipped", more)) == fires_
+    for other in (-1.0, 0.5, 1.1):
+        minus = net(1, 1, steps=walked(), epochs=[{"loss": 2 + other * v, name: v} for v in values])
+        assert found("gradient_sign_flipped", minus) == []
 
 
 def test_rows_that_enter_alike():
