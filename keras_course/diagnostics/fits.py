@@ -47,6 +47,7 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
         "validation_pipeline": _stages(given.get("validation_data")),
         "noise": noise_of(x),
         "loss": _loss_name(getattr(model, "loss", None)),
+        "losses": _losses_of(model),
         "epochs": epochs,
         "callbacks": callbacks,
     }
@@ -91,15 +92,29 @@ def _loss_name(loss: Any) -> str:
     return getattr(function, "__name__", "") if loss is not None and not isinstance(loss, list | dict) else ""
 
 
+def _losses_of(model: keras.Model) -> dict[str, str]:
+    """The loss of each output by name, where there are several."""
+    given = getattr(model, "loss", None)
+    if isinstance(given, list | tuple):
+        given = dict(zip(getattr(model, "output_names", None) or [], given, strict=False))
+    return (
+        {name: _loss_name(loss) for name, loss in given.items()} if isinstance(given, dict) and len(given) > 1 else {}
+    )
+
+
 def _is_array(x: Any) -> bool:
     first = _first(x)
     return hasattr(first, "shape") and hasattr(first, "dtype") and len(getattr(first, "shape", ())) >= 1
 
 
 def _first(x: Any) -> Any:
-    if isinstance(x, dict):
-        return next(iter(x.values()), None)
-    return x[0] if isinstance(x, list | tuple) and len(x) else x
+    several = _several(x)
+    return x if several is None else several[0] if several else None
+
+
+def _several(x: Any) -> list[Any] | None:
+    """The arrays of several inputs; None for one."""
+    return list(x.values()) if isinstance(x, dict) else list(x) if isinstance(x, list | tuple) and len(x) else None
 
 
 def rows_of(x: Any, y: Any) -> Data | None:
@@ -114,7 +129,8 @@ def rows_of(x: Any, y: Any) -> Data | None:
         return np.asarray(tf.gather(array, chosen)) if tf.is_tensor(array) else np.asarray(array)[chosen]
 
     usable = target is not None and hasattr(target, "shape") and len(target.shape) and target.shape[0] == n
-    return Data(x=pick(first), y=pick(target) if usable else None, n=n)
+    further = [a for a in (_several(x) or [])[1:] if getattr(a, "shape", ()) and a.shape[0] == n]
+    return Data(x=pick(first), y=pick(target) if usable else None, n=n, further=tuple(map(pick, further)))
 
 
 def data_of(x: Any, y: Any, split: float) -> tuple[Data | None, Data | None]:
@@ -125,10 +141,11 @@ def data_of(x: Any, y: Any, split: float) -> tuple[Data | None, Data | None]:
         return None, None
     if not split:
         return rows_of(x, y), None
-    first, target = _first(x), _first(y) if y is not None else None
-    cut = int(len(first) * (1 - split))
+    inputs, target = _several(x) or [x], _first(y) if y is not None else None
+    cut = int(len(inputs[0]) * (1 - split))
     late = None if target is None else target[cut:]
-    return rows_of(first[:cut], None if target is None else target[:cut]), rows_of(first[cut:], late)
+    early = None if target is None else target[:cut]
+    return rows_of([a[:cut] for a in inputs], early), rows_of([a[cut:] for a in inputs], late)
 
 
 def validation_of(given: Any) -> Data | None:
@@ -196,7 +213,7 @@ def schedule_of(optimizer: Any, plan: Plan, made: int = 0) -> tuple[np.ndarray |
     schedule = getattr(optimizer, "_learning_rate", None)
     if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return None, 0.0
-    steps = (plan.epochs or 1) * (plan.steps_per_epoch or 0) or made or 1000
+    steps = (plan.epochs or 0) * (plan.steps_per_epoch or 0) or made or 1000
     at = np.unique(np.linspace(0, steps - 1, min(steps, 2000)).astype(int))
     later = max(float(schedule(steps * factor)) for factor in (2, 5, 10, 100, 1000))
     return np.array([float(schedule(int(step))) for step in at]), later

@@ -132,7 +132,7 @@ def impossible(seen: Observation) -> bool:
         return False
     known = np.array(_losses(seen)).reshape(-1, 2)
     if len(known) < 4 or seen.interface == "fit":
-        return True
+        return not seen.losses  # a sum of several has no name
     own, total = known.T
     return own.min() < -1e-3 or (np.std(own) > 0 and bool(np.corrcoef(own, total)[0, 1] < -0.9))
 

@@ -86,6 +86,7 @@ class Data:
     x: np.ndarray  # (rows, ...)
     y: np.ndarray | None = None
     n: int | None = None
+    further: tuple[np.ndarray, ...] = ()  # the same rows of further inputs
     ROWS = 2048
 
 
@@ -126,6 +127,7 @@ class Observation:
     interface: "fit", "custom train_step" or "loop".
     head: the activation of the output, as in `Unit.activation`. classes: width of the output, 1 for a single unit.
     stream: the labels of successive batches as training saw them, from the first batch on.
+    losses: of each output, where there are several: its name -> that of its loss.
     epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
     experiments: what was tried on copies when there was suspicion: name -> number.
     """
@@ -142,6 +144,7 @@ class Observation:
     head: str = ""
     classes: int | None = None
     loss: Loss = dataclasses.field(default_factory=Loss)
+    losses: dict[str, str] = dataclasses.field(default_factory=dict)
     optimizer: Optimizer = dataclasses.field(default_factory=Optimizer)
     plan: Plan = dataclasses.field(default_factory=Plan)
     pipeline: list[Stage] | None = None

@@ -194,7 +194,8 @@ def source_rows(dataset: Any, limit: int = Data.ROWS, *, times: int = 1) -> Data
     packed = tf.nest.pack_sequence_as(rows.spec, rows.arrays)
     parts = packed if isinstance(packed, tuple) else (packed,)
     first = [tf.nest.flatten(part)[0] for part in parts]
-    return Data(x=first[0], y=first[1] if len(first) > 1 else None, n=rows.n)
+    further = tuple(tf.nest.flatten(parts[0])[1:])
+    return Data(x=first[0], y=first[1] if len(first) > 1 else None, n=rows.n, further=further)
 
 
 def _spread(limit: int, times: int, start: int, stop: int) -> np.ndarray:

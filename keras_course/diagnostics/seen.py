@@ -78,6 +78,12 @@ def collapsed(seen: Observation) -> float:
     return share if share > ALIKE else 0.0
 
 
+def losses_of_outputs(seen: Observation) -> dict[str, tuple[str, np.ndarray]]:
+    """Of each output of several the name of its loss and its value after each epoch."""
+    found = {name: [row.get(f"{name}_loss", np.nan) for row in seen.epochs] for name in seen.losses}
+    return {name: (seen.losses[name], np.array(v)) for name, v in found.items() if v and np.isfinite(v).all()}
+
+
 def several_inputs(seen: Observation) -> bool:
     """Whether a label belongs to several inputs together, of which the data here hold the first."""
     return sum(layer["class"] == "InputLayer" for layer in seen.layers) > 1

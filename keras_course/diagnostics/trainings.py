@@ -8,7 +8,7 @@ from keras_course.diagnostics import forward as graphs
 from keras_course.diagnostics.fits import assigned, noise_of, plan_of_loop, schedule_of, split_of_loop
 from keras_course.diagnostics.forward import Forward
 from keras_course.diagnostics.names import names_of
-from keras_course.diagnostics.observation import Loss, Observation, Optimizer, Steps, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Optimizer, Steps, Unit, Variable
 from keras_course.diagnostics.probes import PARAMETERS, Recorder, measured
 
 import keras
@@ -230,11 +230,12 @@ class Training:
                 from_logits=forward.from_logits if forward else None,
                 regularised=bool(self.model is not None and self.model.losses),
             ),
+            losses=facts.get("losses", {}),
             optimizer=self._optimizer(plan, steps),
             plan=plan,
             pipeline=facts.get("pipeline") if facts else _stages(self.dataset),
             validation_pipeline=facts.get("validation_pipeline"),
-            train=train,
+            train=train if train is not None or not units else self._sequences(units[0]),
             validation=validation,
             stream=[p.y for p in looks if p.step < 32 and p.y is not None],
             steps=steps,
@@ -243,6 +244,20 @@ class Training:
             experiments=self._structure(),
             unseen=list(self.unseen),
         )
+
+    def _sequences(self, unit: Unit) -> Data | None:
+        """The first batches of what a recurrent network is given, whose cells see one place at a time, where the rows
+        are not stored."""
+        if unit.kind != "recurrent" or not self.recorder or not self.recorder.batches or not self.forward:
+            return None
+        targets = getattr(self.forward.targets, "name", None)
+        found = [
+            [batch[place] for batch in self.recorder.batches]
+            for place, tensor in enumerate(self.forward.boundary)
+            if tensor.shape.rank == 3 and tensor.dtype.is_floating and tensor.name != targets
+        ]
+        alike = len(found) == 1 and len({batch.shape[1:] for batch in found[0]}) == 1
+        return Data(x=np.concatenate(found[0])[: Data.ROWS]) if alike else None
 
     def _structure(self) -> dict[str, float]:
         """What the graph says for certain, as numbers."""

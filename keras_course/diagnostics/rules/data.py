@@ -10,6 +10,7 @@ from keras_course.diagnostics.seen import (
     classes_seen,
     flat_rows,
     joined,
+    losses_of_outputs,
     several_inputs,
     targets_of,
 )
@@ -77,12 +78,12 @@ def constant_labels(seen: Observation) -> list[Finding]:
     several = seen.interface == "loop" or (seen.plan.epochs or 1) > 1
     free = all(v.trainable for v in seen.variables if v.name.rpartition("/")[2] not in STATISTICS)
     alone = (seen.alone or seen.interface != "loop") and several and free
+    alone = alone or (seen.loss.name in CATEGORICAL and (seen.classes or 1) > 2)  # no game has three outcomes
     if y is None or y.dtype.kind not in "iufb" or len(y) < (20 if alone and seen.train is not None else 200):
         return []
     known, blank = seen.loss.name in CATEGORICAL + BINARY + DIFFERENCES, y.ndim > 2 and np.ptp(y) == 0
     if not (known or blank) or np.any(y != y[:1]):
         return []
-    alone = alone or (seen.loss.name in CATEGORICAL and (seen.classes or 1) > 2)  # no game has three outcomes
     return [
         Finding(
             cause="constant_labels",
@@ -302,8 +303,13 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
     as long as the rate, they are out of reach when their size exceeds rate x steps x (1 + sum of the last activations):
     then it is the surer; within reach it is a note. Named when there is harm, since with time and a high enough rate it
     is no fault; where the rate is below a tenth of the usual one and the targets below 100, the rate is the surer
-    cause. Must stay silent: outputs scaled back inside the model. Source: row 13 of the taxonomy.
+    cause. Of several outputs one whose squared or absolute error stays above 10,000. Must stay silent: outputs scaled
+    back inside the model. Source: row 13 of the taxonomy.
     """
+    for output, (name, losses) in losses_of_outputs(seen).items():
+        if name in DIFFERENCES and losses[0] > 1e4 and losses[0] >= losses[-1] > 0.5 * losses[0]:
+            text = f"the {name} of {output} starts at {losses[0]:.3g} and ends at {losses[-1]:.3g} (above 10,000)"
+            return [Finding(cause="targets_not_scaled", confidence=0.88, evidence=text, tag=f"epoch/{output}_loss")]
     y = targets_of(seen)
     if y is None or seen.loss.name not in DIFFERENCES or not np.isfinite(y).all():
         return []
@@ -401,7 +407,8 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
 
     Threshold: the noise seen in the graph has a spread of more than 1.8 times that of the inputs, a signal-to-noise
     ratio below 0.3; or neighbouring pixels of what enters correlate below .2 and a quarter of what those of the stored
-    images (of validation, where these are not known) do, which must be above .3. Only for classes, and for targets that
+    images (of validation, where these are not known) do, which must be above .3; less sure where they correlate below
+    .15 and nothing is known that they could be compared with. Only for classes, and for targets that
     are smaller than the input: networks that remove noise are given more. Must stay silent: augmentation and dropout on
     inputs, which keep the ratio above 1. Source: row 46 of the taxonomy.
     """
@@ -417,10 +424,10 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
         if there > 0.3 and here < min(0.2, 0.25 * there):
             kept = "as stored" if seen.train is not None else "in validation"
             text = f"neighbouring pixels correlate by {here:.2f} where they enter, and by {there:.2f} {kept}"
-    if not text:
-        return []
-    tag = "inputs/neighbour_correlation"
-    return [Finding(cause="inputs_drowned_in_noise", confidence=0.9, evidence=text, tag=tag)]
+    sure, tag = 0.9, "inputs/neighbour_correlation"
+    if not text and x is not None and x.ndim == 4 and (here := neighbour_correlation(x)) < 0.15:
+        sure, text = 0.65, f"neighbouring pixels correlate by {here:.2f}: those of pictures do by .3 and more"
+    return [Finding(cause="inputs_drowned_in_noise", confidence=sure, evidence=text, tag=tag)] if text else []
 
 
 RULES = {

@@ -1,5 +1,6 @@
 """Rules on what gradients, units and the loss do while it trains: rows 34 to 37 and 43 of the taxonomy."""
 
+from keras_course.diagnostics.harm import baseline_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import worst_unit
 
@@ -9,9 +10,16 @@ import numpy as np
 def exploding(seen: Observation) -> list[Finding]:
     """The gradient grows by orders of magnitude, or is no number.
 
-    Threshold: a norm that is not finite, or above 100 times the running median in at least 3 of 10 kept steps.
-    Must not trigger: a single spike. Source: taxonomy row 34; Pascanu et al. (2013), section 2.
+    Threshold: a norm that is not finite, or above 100 times the running median in at least 3 of 10 kept steps. Through
+    time: by more than 1.5 from each place of a sequence to the one before it, and above 1e4 in all, at the first
+    weights. Must not trigger: a single spike. Source: taxonomy row 34; Pascanu et al. (2013), section 2.
     """
+    if (factor := seen.experiments.get("time_factor", 1.0)) > 1.5 and seen.experiments["time_ratio"] > 1e4:
+        unit = next(u for u in seen.units if u.kind == "recurrent")
+        text = f"the gradient by the inputs of {unit.name} grows by a factor of {factor:.1f} from each place of the "
+        text += f"sequence to the one before it, {seen.experiments['time_ratio']:.2g} in all (above 1e4)"
+        layer = unit.name.rpartition("/")[0] or unit.name
+        return [Finding(cause="exploding_gradient", confidence=0.8, layer=layer, step=0, evidence=text)]
     steps = seen.steps
     if steps is None or not len(steps.index):
         return []
@@ -47,9 +55,9 @@ def vanishing(seen: Observation) -> list[Finding]:
 
     Threshold: log10 of its root mean square by the activations falls by more than 0.3 a layer over at least 4 layers
     (t-test p < .01), below 1e-2 in all, in the first closer looks. A ratio, so a net whose loss is near 0 does not
-    count. Through time: by less than 0.4 from each place of a sequence to the one before it, and below 1e-4 in all, by
-    what enters a recurrent network at its first weights; a sigmoid passes at most a quarter, tanh with orthogonal
-    weights nearly all, an LSTM about 0.7.
+    count; certain below 1e-5 where the loss has no constant to compare with. Through time: by less than 0.4 from each
+    place of a sequence to the one before it, and below 1e-4 in all, by what enters a recurrent network at its first
+    weights; a sigmoid passes at most a quarter, tanh with orthogonal weights nearly all, an LSTM about 0.7.
     Must not trigger: nets with normalisation; layers of dead units, which have no gradient at all.
     Source: taxonomy row 35; Bengio et al. (1994); Glorot and Bengio (2010), section 4.2.
     """
@@ -91,6 +99,7 @@ def vanishing(seen: Observation) -> list[Finding]:
         Finding(
             cause="vanishing_gradient",
             confidence=0.92,
+            certain=ratio < 1e-5 and baseline_of(seen) is None,  # where nobody knows the harm
             layer=unit.name,
             step=seen.probes[0].step,
             tag=f"gradient_norm/{unit.name}",

@@ -34,6 +34,7 @@ from keras_course.diagnostics.seen import (
     classes_seen,
     flat_rows,
     last_outputs,
+    losses_of_outputs,
     outputs_of,
     targets_of,
 )
@@ -296,12 +297,17 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     """Row 6: measurements with a cross-entropy, or class numbers with a squared error.
 
     Certain: more than 20 different targets that are no whole numbers with a loss over class numbers; more than 5 % of
-    such targets outside [0, 1] with a binary cross-entropy, which then has no minimum. Named when there is harm: 3 to
+    such targets outside [0, 1] with a binary cross-entropy, which then has no minimum; one output of several whose
+    cross-entropy falls below 0, which shows the same. Named when there is harm: 3 to
     20 whole numbers 0 to K - 1 with a squared or absolute error on one linear output, the surer when accuracy is asked
     for: counts and grades are regressions of the same form. Must stay silent: intensities in [0, 1] with a binary
     cross-entropy (autoencoders), one action weighted by its advantage in each row (policy gradients), soft labels.
     Source: taxonomy of faults, Humbatova et al. (2020).
     """
+    for output, (name, losses) in losses_of_outputs(seen).items():
+        if name in CATEGORICAL + BINARY and losses.min() < -1e-3:
+            text = f"the loss of {output} falls to {losses.min():.3g}, and {name} of targets in [0, 1] is never below 0"
+            return [_loss(text)]
     y, name = targets_of(seen), seen.loss.name
     if y is None or not name:
         return []

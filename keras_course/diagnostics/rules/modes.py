@@ -162,7 +162,9 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     """The penalty on the weights outweighs the loss on the data.
 
     Threshold: the penalty is more than half of the first loss, or every kernel has shrunk below a tenth of its first
-    norm, or dropout takes four fifths of a layer or more. Each is named only where the training is harmed.
+    norm, or dropout takes four fifths of a layer or more, or the divergence from a prior that the epochs report ends
+    below 0.05 and a thousandth of the largest other loss: the latent variables say nothing of the input. Each is named
+    only where the training is harmed.
     Must not trigger: the weight decay that keeps a trained net small (its penalty is a few per cent).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules.
     """
@@ -190,6 +192,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         text = f"{penalised} has a penalty on its activity, and more than half of its units are silent"
     elif rate >= 0.8:
         text = f"dropout takes away {rate:.0%} of a layer's outputs (80 % and more)"
+    elif prior := _collapsed(seen):
+        text = prior
     else:
         return []
     return [
@@ -202,6 +206,16 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
             evidence=text,
         )
     ]
+
+
+def _collapsed(seen: Observation) -> str:
+    """In words, a divergence from the prior that has vanished beside the other losses; "" without."""
+    last = {name: abs(value) for name, value in (seen.epochs[-1] if seen.epochs else {}).items() if "val_" not in name}
+    name = next((name for name in last if "kl" in name.lower().split("_")), "")
+    most = max([value for other, value in last.items() if other != name], default=0.0)
+    if not name or last[name] > min(0.05, 1e-3 * most):
+        return ""
+    return f"{name}, the divergence from the prior, ends at {last[name]:.2g} beside a loss of {most:.3g} (below .001)"
 
 
 def _most_penalised(seen: Observation) -> str:

@@ -6,6 +6,8 @@ from keras_course.diagnostics.seen import worst_unit
 
 import numpy as np
 
+BY_ITS_SIGN = ("Adam", "AdamW", "Nadam", "Adamax", "Lion")  # a step moves a weight by about the rate, or less
+
 
 def rate_too_high(seen: Observation) -> list[Finding]:
     """The first steps make things worse, and a tenth of the rate does not.
@@ -81,9 +83,11 @@ def _thrown_away(seen: Observation) -> list[Finding]:
 
 def _killed(seen: Observation) -> list[Finding]:
     """A layer most of whose units fired at first and of which nine tenths are dead in the end, where twenty steps at a
-    tenth of the rate end at least 5 % lower: the steps have pushed them there."""
+    tenth of the rate end at least 5 % lower, or at a rate of 1 (0.05 where it is the length of a step), which is beyond
+    use, at all lower: the steps have pushed them there."""
     late, e = worst_unit(seen, "dead"), seen.experiments
-    if late is None or late[1] < 0.9 or not e.get("end_tenth", np.inf) < 0.95 * e["end_same"]:
+    beyond = e["rate"] >= (0.05 if seen.optimizer.name in BY_ITS_SIGN else 1)
+    if late is None or late[1] < 0.9 or not e.get("end_tenth", np.inf) < (1 if beyond else 0.95) * e["end_same"]:
         return []
     first = seen.probes[0].dead[late[0]] if seen.probes[0].dead is not None else 1.0
     if not first < 0.5:
@@ -164,9 +168,6 @@ def _barely_moved(seen: Observation) -> list[Finding]:
         text += f" (below 0.002), and Adam takes the loss of eight examples from {e['few_start']:.3g} to "
         text += f"{e['few_end']:.3g}"
     return [Finding(cause="learning_rate_too_low", confidence=0.85, step=0, tag="update_ratio", evidence=text)]
-
-
-BY_ITS_SIGN = ("Adam", "AdamW", "Nadam", "Adamax", "Lion")  # a step moves a weight by about the rate, or less
 
 
 def _cannot_get_far(seen: Observation) -> list[Finding]:

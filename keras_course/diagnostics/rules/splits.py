@@ -67,24 +67,30 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     silent: inputs that are looked up; series that drift, seen by halves of the training rows that differ half as much.
     Source: row 20 of the taxonomy.
     """
-    both = _both(seen)
-    if both is None or (seen.units and seen.units[0].kind == "embedding") or both[0].x[0].size > 20000:
+    if (both := _both(seen)) is None:
+        return []
+    for number, (x, other) in enumerate(zip(both[0].further, both[1].further, strict=False), 2):
+        if x.dtype.kind == "f" == other.dtype.kind and x.shape[1:] == other.shape[1:] and x[0].size <= 20000:
+            found = shift(x, other)
+            if found.share > 0.2 and not _drifts(x, found):
+                return [_mismatch(found, f" of input {number}")]
+    if (seen.units and seen.units[0].kind == "embedding") or both[0].x[0].size > 20000:
         return []
     found = shift(both[0].x, both[1].x)
     if found.share <= 0.2:
         return _other_meaning(seen, *both)
-    if _drifts(both[0].x, found):
-        return []
-    return [
-        Finding(
-            cause="train_val_preprocessing_mismatch",
-            confidence=0.9,
-            certain=True,
-            evidence=f"{found.share:.0%} of the features differ between training and validation: spreads by a factor "
-            f"of {found.factor:.3g}, means by {found.distance:.3g} spreads (p < 1e-6 each)",
-            tag="inputs/spread",
-        )
-    ]
+    return [] if _drifts(both[0].x, found) else [_mismatch(found)]
+
+
+def _mismatch(found: Shift, of: str = "") -> Finding:
+    return Finding(
+        cause="train_val_preprocessing_mismatch",
+        confidence=0.9,
+        certain=True,
+        evidence=f"{found.share:.0%} of the features{of} differ between training and validation: spreads by a factor "
+        f"of {found.factor:.3g}, means by {found.distance:.3g} spreads (p < 1e-6 each)",
+        tag="inputs/spread",
+    )
 
 
 def _other_meaning(seen: Observation, train: Data, validation: Data) -> list[Finding]:
