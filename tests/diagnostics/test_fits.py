@@ -38,6 +38,22 @@ def test_a_validation_split_is_taken_from_the_end():
     np.testing.assert_array_equal(given["validation"].y, Y[:5])
 
 
+def test_all_inputs_and_the_loss_of_each_output():
+    x, later = {"a": X, "b": 2 * X}, {"a": X[:5], "b": 3 * X[:5]}
+    inputs = [keras.Input((5,), name=name) for name in x]
+    both = keras.layers.Concatenate()(inputs)
+    outputs = [keras.layers.Dense(3, name="kind")(both), keras.layers.Dense(1, name="size")(both)]
+    model = keras.Model(dict(zip(x, inputs, strict=True)), outputs)
+    model.compile("sgd", ["sparse_categorical_crossentropy", keras.losses.MeanSquaredError()])
+    found = facts(model, x=x, y=[Y, Y], validation_data=(later, [Y[:5], Y[:5]]))
+    assert found["losses"] == {"kind": "sparse_categorical_crossentropy", "size": "mean_squared_error"}
+    np.testing.assert_array_equal(found["train"].further[0], 2 * X)
+    np.testing.assert_array_equal(found["validation"].further[0], 3 * X[:5])
+    split = facts(model, x=[X, 2 * X], y=[Y, Y], validation_split=0.25)
+    np.testing.assert_array_equal(split["validation"].further[0], 2 * X[45:])
+    assert facts(x=X, y=Y)["losses"] == {}
+
+
 def test_rows_are_evenly_spread_and_in_order():
     data = fits.rows_of(LONG, LONG[:, 0])
     assert (data.n, len(data.x), data.x[0, 0], data.x[-1, 0]) == (5000, 2048, 0, 4999)
@@ -93,6 +109,8 @@ def test_a_schedule_over_the_planned_steps():
     plan = facts(x=X, y=Y, epochs=3, batch_size=20)["plan"]
     rates, later = fits.schedule_of(keras.optimizers.SGD(decay), plan)
     np.testing.assert_allclose(rates, 0.1 * 0.5 ** (np.arange(9) / 10), rtol=1e-5)
+    loop = Plan(steps_per_epoch=3)  # of a loop over a data set: nobody knows how many epochs were meant
+    assert len(fits.schedule_of(keras.optimizers.SGD(decay), loop, 40)[0]) == 40
     assert later == pytest.approx(0.1 * 0.5**1.8, rel=1e-5)
     assert fits.schedule_of(keras.optimizers.SGD(0.1), plan) == (None, 0.0)
 

@@ -227,6 +227,9 @@ def test_a_loss_weighted_by_an_advantage_may_be_below_0():
     assert not harm.impossible(seen(own * advantage))
     assert harm.impossible(seen(-own)), "its negative is minimised"
     assert harm.impossible(seen(own * advantage, "fit"))
+    several = seen(own * advantage, "fit")
+    several.losses = {"kind": SPARSE, "size": BINARY}
+    assert not harm.impossible(several), "a sum of several has no name"
     assert not harm.impossible(seen(own))
 
 

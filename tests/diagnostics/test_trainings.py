@@ -126,6 +126,26 @@ def test_a_rate_that_a_loop_assigns_is_its_schedule(graph):
     np.testing.assert_allclose(found[128:], wanted[[127, 127, *[130] * 10, *[140] * 10]], rtol=1e-6)
 
 
+def test_sequences_of_a_generator_are_those_of_the_first_batches():
+    x = np.random.default_rng(0).normal(size=(60, 9, 2)).astype("float32")
+
+    def batches():
+        for start in range(0, 60, 20):
+            yield x[start : start + 20], Y[start : start + 20]
+
+    model = keras.Sequential([keras.Input((9, 2)), layers.LSTM(4), layers.Dense(3)])
+    model.compile("sgd", LOSS)
+    (training,) = watched(lambda: model.fit(batches(), verbose=0))
+    np.testing.assert_array_equal(training.close().train.x, x)
+    (training,) = watched(lambda: fitted_on(batches, mlp()))
+    assert training.close().train is None, "what is no sequence is seen where it enters"
+
+
+def fitted_on(batches, model):
+    model.compile("sgd", LOSS)
+    model.fit(((x[:, 0, [0, 1, 0, 1, 0]], y) for x, y in batches()), verbose=0)
+
+
 def test_a_rate_that_stays_the_same_is_no_schedule():
     assert fitted(mlp(), optimizer=keras.optimizers.Adam(0.01)).optimizer.schedule is None
     halved = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.01 / (epoch + 1))

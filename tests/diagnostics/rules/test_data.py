@@ -86,6 +86,13 @@ def test_a_class_that_only_validation_can_have(accuracy, kind):
     assert (finding.kind, finding.certain) == (kind, kind == "named")
 
 
+def test_one_class_of_several_in_few_rows_is_certain_whatever_is_frozen():
+    frozen = [Variable(name="base/kernel", shape=(1, 64), trainable=False)]
+    one_hot = np.eye(5, dtype="float32")[np.full(60, 4)]
+    seen = training(DIGITS[:60], one_hot, loss=CROSS, classes=5, variables=frozen)
+    assert [f.certain for f in data.constant_labels(seen)] == [True]
+
+
 def test_few_constant_labels_are_enough_where_they_are_all_there_are():
     only(training(DIGITS[:30], np.ones(30, "int64"), loss=BINARY, classes=1, output=one), "constant_labels")
     looked_at = training(DIGITS[:30], np.ones(30, "int64"), loss=BINARY, classes=1, output=one, looks=2, stored=False)
@@ -276,6 +283,13 @@ def test_noise_drowns_what_is_measured_by_less_than_the_input_and_not_what_is_cl
         assert len(data.inputs_drowned_in_noise(seen)) == found
 
 
+def test_pixels_without_neighbours_and_nothing_to_compare_with():
+    noise = RNG.normal(size=(len(LABELS), 8, 8, 1)).astype("float32")
+    found = only(training(noise, LABELS, stored=False), "inputs_drowned_in_noise")
+    assert found.confidence < 0.7
+    assert data.inputs_drowned_in_noise(training(IMAGES, LABELS, stored=False)) == []
+
+
 def test_pixels_that_arrive_without_their_neighbours():
     pictures = np.repeat(np.repeat(IMAGES, 3, 1), 3, 2)
     mixed = RNG.permuted(pictures.reshape(len(pictures), -1), axis=1).reshape(pictures.shape)
@@ -286,6 +300,13 @@ def test_pixels_that_arrive_without_their_neighbours():
     assert causes(training(pictures, LABELS)) == (set(), set())
 
 
+@pytest.mark.parametrize(("losses", "found"), [((1e7, 9e6), 1), ((1e7, 50.0), 0), ((0.5, 1e7), 0), ((90.0, 80.0), 0)])
+def test_the_error_of_one_output_of_several_that_stays_large(losses, found):
+    seen = training(DIGITS, LABELS, epochs=[{"state_loss": 0.3, "life_loss": v} for v in losses])
+    seen.losses = {"state": SPARSE, "life": SQUARED}
+    assert len(data.targets_not_scaled(seen)) == found
+
+
 def test_the_plan_alone_says_nothing():
     assert causes(training(DIGITS, LABELS, plan=Plan(epochs=3), loss=SPARSE)) == (set(), set())
 
@@ -293,7 +314,7 @@ def test_the_plan_alone_says_nothing():
 def test_noise_is_told_by_pictures_of_validation_where_those_of_training_are_not_stored():
     noisy = (IMAGES + 4 * RNG.normal(size=IMAGES.shape)).astype("float32")
     seen = training(noisy, LABELS, stored=False)
-    assert data.inputs_drowned_in_noise(seen) == []
+    assert data.inputs_drowned_in_noise(seen)[0].confidence == 0.65, "nothing to compare with"
     seen.validation = Data(x=IMAGES[:300], y=LABELS[:300])
     assert "in validation" in data.inputs_drowned_in_noise(seen)[0].evidence
 

@@ -47,6 +47,9 @@ def test_gradients_that_fade_from_layer_to_layer():
     (finding,) = RULES["vanishing_gradient"](deep(1e-3 * 4.0 ** np.arange(-7, 1)))
     assert (finding.layer, finding.tag) == ("u0", "gradient_norm/u0")
     assert "factor of 4.0" in finding.evidence
+    assert not finding.certain
+    (worse,) = RULES["vanishing_gradient"](deep(1e-3 * 8.0 ** np.arange(-7, 1)))
+    assert worse.certain, "below 1e-5, of a loss that nobody knows the constant of"
     assert fires("vanishing_gradient", deep(1e-9 * np.ones(8))) == [], "a ratio, not a size: the loss may be near 0"
     assert fires("vanishing_gradient", deep(1.5 ** np.arange(-7.0, 1))) == []
     assert fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), normalised=True)) == []
@@ -103,3 +106,10 @@ def test_gradients_that_fade_through_time(factor, ratio, fires_):
     seen = Observation(name="m", units=units, experiments={"time_factor": factor, "time_ratio": ratio})
     found = RULES["vanishing_gradient"](seen)
     assert [f.layer for f in found] == ["rnn"] * fires_
+
+
+@pytest.mark.parametrize(("factor", "ratio", "fires_"), [(3.6, 1e6, True), (1.2, 1e6, False), (3.6, 1e3, False)])
+def test_gradients_that_grow_through_time(factor, ratio, fires_):
+    units = [Unit(name="rnn/cell", kind="recurrent"), Unit(name="head", kind="dense")]
+    seen = Observation(name="m", units=units, experiments={"time_factor": factor, "time_ratio": ratio})
+    assert [f.layer for f in RULES["exploding_gradient"](seen)] == ["rnn"] * fires_

@@ -187,6 +187,17 @@ def test_measurements_with_a_cross_entropy():
     assert only(seen, "wrong_loss_for_task").certain
 
 
+@pytest.mark.parametrize(("losses", "found"), [((0.4, -0.2), 1), ((0.4, 0.1), 0)])
+def test_a_cross_entropy_below_0_of_one_output_of_several(losses, found):
+    seen = training(
+        DIGITS, LABELS, losses=(1.0, 0.2, -0.1), epochs=[{"state_loss": 0.3, "life_loss": v} for v in losses]
+    )
+    seen.losses = {"state": SPARSE, "life": BINARY}
+    assert [f.certain for f in heads.wrong_loss_for_task(seen)] == [True] * found
+    seen.losses["life"] = "likelihood"
+    assert heads.wrong_loss_for_task(seen) == [], "a loss of the script's own may be anything"
+
+
 def test_class_numbers_with_a_squared_error_need_harm_and_are_surer_with_accuracy():
     seen = training(DIGITS, LABELS, loss=SQUARED, classes=1, output=one)
     plain = only(seen, "wrong_loss_for_task")

@@ -105,6 +105,20 @@ def test_a_penalty_that_is_most_of_the_first_loss_whatever_is_left_of_it(own, fi
     assert bool(found("regularisation_overwhelms", seen)) == fires_
 
 
+@pytest.mark.parametrize(
+    ("last", "fires_"),
+    [
+        ({"kl_loss": 1e-3, "total_loss": 27.0}, True),
+        ({"kl_loss": 3.0, "total_loss": 27.0}, False),
+        ({"KL": 1e-3, "loss": 0.1}, False),  # a mean, beside which it is not small
+        ({"weekly": 1e-3, "loss": 27.0}, False),
+    ],
+)
+def test_a_prior_that_is_all_there_is(last, fires_):
+    seen = net(1, 1, steps=walked(), epochs=[dict.fromkeys(last, 30.0), last])
+    assert bool(found("regularisation_overwhelms", seen)) == fires_
+
+
 def test_weights_that_a_penalty_has_shrunk():
     assert found("regularisation_overwhelms", net(1, 1, steps=walked(), final=lambda w: 0.05 * w))
     assert found("regularisation_overwhelms", net(1, 1, steps=walked(), final=lambda w: 0.5 * w)) == []

@@ -136,6 +136,14 @@ def test_rows_copied_before_the_split():
     assert splits.leakage_duplicates(divided(coarse, BENIGN, order[:700], order[700:])) == []
 
 
+def test_further_inputs_are_prepared_alike_or_not():
+    train, validation = halves(569)
+    seen = divided(DIGITS[:569], BENIGN, train, validation)
+    for factor, found in ((1.0, 0), (50.0, 1)):
+        seen.train.further, seen.validation.further = (CELLS[train],), (factor * CELLS[validation],)
+        assert ["of input 2" in f.evidence for f in splits.train_val_preprocessing_mismatch(seen)] == [True] * found
+
+
 def test_texts_copied_before_the_split():
     texts = RNG.integers(1, 900, (569, 12))
     twice = RNG.permutation(np.r_[np.arange(569), np.arange(569)])
@@ -162,7 +170,8 @@ def test_a_column_that_is_the_target_is_certain():
     invoice = np.where(BENIGN == 1, RNG.uniform(20, 90, 569), 0.0)  # only written when the outcome is known
     assert told(invoice) == [True]
     assert told((invoice - invoice.mean()) / invoice.std()) == [True]
-    assert told(np.where(RNG.random(569) < 0.01, 5.0, invoice)) != [True], "one in a hundred is no rule"
+    written = np.where((BENIGN == 0) & (np.arange(569) % 50 == 0), 5.0, invoice)
+    assert told(written) != [True], "where some have it without the outcome it is no rule"
     assert told(np.where(BENIGN == 1, RNG.uniform(20, 90, 569), RNG.uniform(-9, 0, 569))) == [False], "a threshold"
     ramp = np.arange(300.0)[:, None] + np.arange(4)
     assert splits.leakage_feature(divided(ramp[:, :3], ramp[:, 3], np.arange(200), np.arange(200, 300))) == []
