@@ -222,7 +222,10 @@ def few(batch: list[np.ndarray], n: int) -> list[np.ndarray] | None:
 
 
 def superposition(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
-    """|f(a + b) - f(a) - f(b) + f(0)| / |f(a + b)| of what enters the head: rounding only when all of it is linear."""
+    """|f(a + b) - f(a) - f(b) + f(0)| / |f(a + b)| of what enters the head: rounding only when all of it is linear.
+
+    a, b: two batches; where each is the whole data its rows, and their negatives at the place of another.
+    """
     forward = replay.forward
     if len(forward.found) < 2 or len(replay.batches) < 2:
         return {}
@@ -235,6 +238,7 @@ def superposition(replay: Replay, seen: Observation, training: Training) -> dict
         return {}
     fetch = replay.graph.get_tensor_by_name(forward.found[-1].linear.name)
     a, b = (np.asarray(replay.batches[i][where], "float32") for i in (0, 1))
+    b = -np.roll(b, 1, axis=0) if np.array_equal(a, b) else b
     replay.put(replay.start)
 
     def f(x: np.ndarray) -> np.ndarray:

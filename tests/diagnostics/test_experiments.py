@@ -64,6 +64,16 @@ def test_superposition_is_tried_where_the_targets_are_floats_too():
         assert (found["superposition"] < 1e-4) == linear
 
 
+def test_superposition_is_tried_where_each_batch_is_the_whole_data():
+    keras.utils.set_random_seed(0)
+    for activation, linear in (("linear", True), ("relu", False)):
+        model = keras.Sequential([keras.Input((5,)), layers.Dense(8, activation, use_bias=False), layers.Dense(3)])
+        variables = [v.value for v in model.trainable_variables]
+        (training,) = watched(lambda m=model, v=variables: loop(lambda a, b: crossentropy(m, a, b), v, batch=len(X)))
+        found = experiments.superposition(experiments.replay_of(training), training.close(), training)
+        assert (found["superposition"] < 1e-4) == linear
+
+
 def test_a_head_that_hangs_on_another_input_says_nothing_of_superposition():
     left, right = keras.Sequential([layers.Dense(4, "relu")]), keras.Sequential([layers.Dense(4, "relu")])
     left.build((None, 5)), right.build((None, 5))
