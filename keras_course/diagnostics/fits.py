@@ -97,9 +97,9 @@ def _losses_of(model: keras.Model) -> dict[str, str]:
     given = getattr(model, "loss", None)
     if isinstance(given, list | tuple):
         given = dict(zip(getattr(model, "output_names", None) or [], given, strict=False))
-    return (
-        {name: _loss_name(loss) for name, loss in given.items()} if isinstance(given, dict) and len(given) > 1 else {}
-    )
+    if not isinstance(given, dict) or len(given) < 2:
+        return {}
+    return {name: _loss_name(loss) for name, loss in given.items()}
 
 
 def _is_array(x: Any) -> bool:
@@ -113,8 +113,11 @@ def _first(x: Any) -> Any:
 
 
 def _several(x: Any) -> list[Any] | None:
-    """The arrays of several inputs; None for one."""
-    return list(x.values()) if isinstance(x, dict) else list(x) if isinstance(x, list | tuple) and len(x) else None
+    """The first of several inputs and those others that are arrays; None for one input."""
+    if not isinstance(x, dict) and not (isinstance(x, list | tuple) and len(x)):
+        return None
+    inputs = list(x.values()) if isinstance(x, dict) else list(x)
+    return inputs[:1] + [a for a in inputs[1:] if hasattr(a, "__array__")]  # ragged and sparse ones are none
 
 
 def rows_of(x: Any, y: Any) -> Data | None:
