@@ -52,6 +52,9 @@ def test_all_inputs_and_the_loss_of_each_output():
     split = facts(model, x=[X, 2 * X], y=[Y, Y], validation_split=0.25)
     np.testing.assert_array_equal(split["validation"].further[0], 2 * X[45:])
     assert facts(x=X, y=Y)["losses"] == {}
+    alone = mlp()
+    alone.compile("sgd", ["mse"])
+    assert facts(alone, x=X, y=Y)["losses"] == {}
     ragged = tf.ragged.constant([[1.0], [2.0, 3.0]] * 30)
     assert fits.rows_of([X, ragged, 2 * X], Y).further[0].shape == X.shape, "what is ragged has no rows to compare"
     assert len(fits.rows_of([X, ragged], Y).further) == 0

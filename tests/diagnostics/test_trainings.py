@@ -129,14 +129,17 @@ def test_a_rate_that_a_loop_assigns_is_its_schedule(graph):
 def test_sequences_of_a_generator_are_those_of_the_first_batches():
     x = np.random.default_rng(0).normal(size=(60, 9, 2)).astype("float32")
 
-    def batches():
+    def batches(y=Y):
         for start in range(0, 60, 20):
-            yield x[start : start + 20], Y[start : start + 20]
+            yield x[start : start + 20], y[start : start + 20]
 
-    model = keras.Sequential([keras.Input((9, 2)), layers.LSTM(4), layers.Dense(3)])
-    model.compile("sgd", LOSS)
-    (training,) = watched(lambda: model.fit(batches(), verbose=0))
-    np.testing.assert_array_equal(training.close().train.x, x)
+    for y, every, loss in ((Y, False, LOSS), (x[..., :1] ** 2, True, "mse")):
+        model = keras.Sequential(
+            [keras.Input((9, 2)), layers.LSTM(4, return_sequences=every), layers.Dense(3 - 2 * every)]
+        )
+        model.compile("sgd", loss)
+        (training,) = watched(lambda m=model, y=y: m.fit(batches(y), verbose=0))
+        np.testing.assert_array_equal(training.close().train.x, x)
     (training,) = watched(lambda: fitted_on(batches, mlp()))
     assert training.close().train is None, "what is no sequence is seen where it enters"
 

@@ -88,6 +88,8 @@ def test_a_rate_that_kills_units_is_too_high(first, last, tenth, fires_):
     seen.units = [Unit(name=name, kind="dense", activation="relu") for name in "ab"]
     seen.probes = [Probe(step=i, dead=np.array(last if i > 4 else first)) for i in range(9)]
     assert bool(fires(HIGH, seen)) == fires_
+    seen.experiments["rate"] = 1.0  # beyond use: any gain is enough
+    assert bool(fires(HIGH, seen)) == (fires_ or tenth == 0.96)
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,8 @@ def test_a_column_that_is_the_target_is_certain():
     invoice = np.where(BENIGN == 1, RNG.uniform(20, 90, 569), 0.0)  # only written when the outcome is known
     assert told(invoice) == [True]
     assert told((invoice - invoice.mean()) / invoice.std()) == [True]
+    kinds = np.where(BENIGN == 1, 1 + np.arange(569) % 3, 0)
+    assert told(kinds) == [False], "few kinds are known beforehand, maybe"
     written = np.where((BENIGN == 0) & (np.arange(569) % 50 == 0), 5.0, invoice)
     assert told(written) != [True], "where some have it without the outcome it is no rule"
     assert told(np.where(BENIGN == 1, RNG.uniform(20, 90, 569), RNG.uniform(-9, 0, 569))) == [False], "a threshold"

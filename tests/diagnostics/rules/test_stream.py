@@ -52,7 +52,8 @@ def test_ranks_that_are_written_as_several_labels():
     ranks = (LABELS[:, None] > np.arange(9)).astype("float32")
     assert causes(drawn(SORTED, y=ranks)) == ({"data_sorted"}, set())
     assert causes(drawn(np.random.default_rng(0).permutation(1797), y=ranks)) == (set(), set())
-    assert causes(drawn(SORTED, y=DIGITS[:, :9])) == (set(), set()), "of more patterns than a class has"
+    finer = (3 * LABELS[:, None] + np.arange(1797)[:, None] % 3 > np.arange(29)).astype("float32")
+    assert causes(drawn(SORTED, y=finer)) == (set(), set()), "more patterns than there are of classes"
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -109,6 +110,8 @@ def test_a_random_map_before_a_cache():
 def test_repeat_before_shuffle_and_an_order_for_good_are_notes():
     order = RNG.permutation(1797)
     assert causes(drawn(order, [source(), Stage(kind="repeat"), shuffle(1797)])) == (set(), {"pipeline_order"})
+    series = Stage(kind="repeat", detail={"of": 1})  # that windows are cut from
+    assert causes(drawn(order, [source(), series, shuffle(1797)])) == (set(), set())
     assert causes(drawn(order, [source(), shuffle(1797, reshuffle=False)])) == (set(), {"pipeline_order"})
 
 

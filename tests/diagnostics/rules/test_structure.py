@@ -278,6 +278,7 @@ def test_a_score_that_is_minimised(name, values, fires_):
     assert bool(found("gradient_sign_flipped", seen)) == fires_
     more = net(1, 1, steps=walked(), epochs=[{"loss": 1 + v, name: v} for v in values])
     assert bool(found("gradient_sign_flipped", more)) == fires_
+    assert found("gradient_sign_flipped", net(1, 1, steps=walked(), epochs=more.epochs[:2])) == [], "by chance"
     for other in (-1.0, 0.5, 1.1):
         minus = net(1, 1, steps=walked(), epochs=[{"loss": 2 + other * v, name: v} for v in values])
         assert found("gradient_sign_flipped", minus) == []
