@@ -138,7 +138,7 @@ def test_a_class_too_rare_for_the_second_half_is_judged_by_the_last_of_it(found,
     x, y = DIGITS[rows], (LABELS[rows] == 3).astype("int64")
     seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, looks=120, losses=np.ones(120))
     for probe in seen.probes:
-        probe.output = np.where(probe.y[:, None] == 1, 0.9 * found * (probe.step >= 30), 0.1)
+        probe.output = np.where(probe.y[:, None] == 1, 0.9 * found * (probe.step >= 45), 0.1)
         if probe.step >= 60:
             probe.y, probe.output = np.zeros_like(probe.y), np.full_like(probe.output, 0.1)
     assert bool(data.class_imbalance(seen)) == fires
