@@ -117,7 +117,8 @@ def _several(x: Any) -> list[Any] | None:
     if not isinstance(x, dict) and not (isinstance(x, list | tuple) and len(x)):
         return None
     inputs = list(x.values()) if isinstance(x, dict) else list(x)
-    return inputs[:1] + [a for a in inputs[1:] if hasattr(a, "__array__")]  # ragged and sparse ones are none
+    # ragged and sparse ones have no rows to be compared, numbers alone are no rows
+    return inputs[:1] + [a for a in inputs[1:] if hasattr(a, "__array__") and getattr(a, "shape", ())]
 
 
 def rows_of(x: Any, y: Any) -> Data | None:
@@ -132,7 +133,7 @@ def rows_of(x: Any, y: Any) -> Data | None:
         return np.asarray(tf.gather(array, chosen)) if tf.is_tensor(array) else np.asarray(array)[chosen]
 
     usable = target is not None and hasattr(target, "shape") and len(target.shape) and target.shape[0] == n
-    further = [a for a in (_several(x) or [])[1:] if getattr(a, "shape", ()) and a.shape[0] == n]
+    further = [a for a in (_several(x) or [])[1:] if a.shape[0] == n]
     return Data(x=pick(first), y=pick(target) if usable else None, n=n, further=tuple(map(pick, further)))
 
 

@@ -58,6 +58,7 @@ def test_all_inputs_and_the_loss_of_each_output():
     ragged = tf.ragged.constant([[1.0], [2.0, 3.0]] * 30)
     assert fits.rows_of([X, ragged, 2 * X], Y).further[0].shape == X.shape, "what is ragged has no rows to compare"
     assert len(fits.rows_of([X, ragged], Y).further) == 0
+    assert len(fits.data_of([X, np.float32(3)], Y, 0.25)[0].further) == 0, "nor has a number"
 
 
 def test_rows_are_evenly_spread_and_in_order():

@@ -408,9 +408,9 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     Threshold: the noise seen in the graph has a spread of more than 1.8 times that of the inputs, a signal-to-noise
     ratio below 0.3; or neighbouring pixels of what enters correlate below .2 and a quarter of what those of the stored
     images (of validation, where these are not known) do, which must be above .3; less sure where they correlate below
-    .15 and nothing is known that they could be compared with. Only for classes, and for targets that
-    are smaller than the input: networks that remove noise are given more. Must stay silent: augmentation and dropout on
-    inputs, which keep the ratio above 1. Source: row 46 of the taxonomy.
+    .15, whatever is stored. Only for classes, and for targets that are smaller than the input: networks that remove
+    noise are given more. Must stay silent: augmentation and dropout on inputs, which keep the ratio above 1. Source:
+    row 46 of the taxonomy.
     """
     y, x = targets_of(seen), joined([probe.x for probe in seen.probes[:16]])
     if y is None or (classes_of(y) is None and (x is None or y[:1].size >= x[:1].size)):
