@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_course import __version__, exercise, settings
-from keras_course.base import ASSIGNMENTS, FIGURES, LOGS, ROOT, InputError, assignments, pick, worker_index
+from keras_course.base import ASSIGNMENTS, FIGURES, LOGS, ROOT, InputError, assignments, pick, require, worker_index
 from keras_course.runs import Run, require_writable, write_atomically
 
 
@@ -415,7 +415,11 @@ def _diagnose(parser: settings.Parser, argv: list[str]) -> int:
         print(f"keras-course: {where} diagnosis.", file=sys.stderr)
     if arguments.json:
         arguments.json = arguments.json.resolve()  # the script may change the folder
-        require_writable(arguments.json.parent)
+        require(not arguments.json.is_dir(), "json", "a file, not a folder", str(arguments.json))
+        require_writable(arguments.json.parent, "json", "")
+    if arguments.log:
+        arguments.log = arguments.log.resolve()
+        require_writable(arguments.log, "log", "")
     from keras_course.diagnostics import script
 
     keys = ("verify", "stop_early", "max_steps")

@@ -41,15 +41,19 @@ def plain(settings: Any) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
-def require_writable(folder: Path) -> None:
-    """Refuses a folder in which nothing can be written, and leaves nothing behind there."""
+def require_writable(
+    folder: Path, field: str = "logs", instead: str = "; the environment variable KERAS_COURSE_LOGS names another"
+) -> None:
+    """Refuses a folder in which nothing can be written, and leaves nothing behind there.
+
+    field, instead: what the sentence of the error names, and what it says would do.
+    """
     there = next(p for p in [folder, *folder.parents] if p.exists())
     try:
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         raise InputError(
-            f"`logs` must be a folder that can be written. Received: {folder} ({error.strerror}); "
-            "the environment variable KERAS_COURSE_LOGS names another."
+            f"`{field}` must be a folder that can be written. Received: {folder} ({error.strerror}){instead}."
         ) from error
 
 

@@ -48,6 +48,10 @@ def test_the_command_keeps_output_and_status_and_writes_the_verdict(tmp_path):
         (["nothing.py"], r"`script` must be a Python file that exists. Received: 'nothing.py'"),
         (["--max-steps", "0", "here.py"], "`max-steps` must be at least 1"),
         (["--max-stps", "3", "here.py"], "No flag '--max-stps'"),
+        (["--log", "here.py", "here.py"], "`log` must be a folder that can be written"),
+        (["--log", "here.py/logs", "here.py"], "`log` must be a folder that can be written"),
+        (["--json", ".", "here.py"], "`json` must be a file, not a folder"),
+        (["--json", "here.py/v.json", "here.py"], "`json` must be a folder that can be written"),
         ([], "required"),
     ],
 )

@@ -34,7 +34,7 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
     split = float(given.get("validation_split") or 0.0)
     train, validation = data_of(x, y, split)
     if given.get("validation_data") is not None:
-        validation = validation_of(given["validation_data"])
+        validation = validation_of(given["validation_data"], x)
     trains = next(base for base in type(model).__mro__ if "train_step" in vars(base)).__module__
     return {
         "model": model,
@@ -118,7 +118,7 @@ def _several(x: Any) -> list[Any] | None:
         return None
     inputs = list(x.values()) if isinstance(x, dict) else list(x)
     # ragged and sparse ones have no rows to be compared, numbers alone are no rows
-    return inputs[:1] + [a for a in inputs[1:] if hasattr(a, "__array__") and getattr(a, "shape", ())]
+    return inputs[:1] + [a for a in inputs[1:] if hasattr(a, "__array__") and getattr(a, "shape", None)]
 
 
 def rows_of(x: Any, y: Any) -> Data | None:
@@ -152,11 +152,15 @@ def data_of(x: Any, y: Any, split: float) -> tuple[Data | None, Data | None]:
     return rows_of([a[:cut] for a in inputs], early), rows_of([a[cut:] for a in inputs], late)
 
 
-def validation_of(given: Any) -> Data | None:
+def validation_of(given: Any, x: Any = None) -> Data | None:
+    """The rows of `validation_data`; inputs with names in the order of those of training, `x`."""
     if isinstance(given, tf.data.Dataset):
         return _source(given)
     if isinstance(given, list | tuple) and len(given) >= 2:
-        return rows_of(given[0], given[1])
+        inputs = given[0]
+        if isinstance(x, dict) and isinstance(inputs, dict) and x.keys() == inputs.keys():
+            inputs = {name: inputs[name] for name in x}
+        return rows_of(inputs, given[1])
     return None
 
 

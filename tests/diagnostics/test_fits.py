@@ -39,7 +39,7 @@ def test_a_validation_split_is_taken_from_the_end():
 
 
 def test_all_inputs_and_the_loss_of_each_output():
-    x, later = {"a": X, "b": 2 * X}, {"a": X[:5], "b": 3 * X[:5]}
+    x, later = {"a": X, "b": 2 * X}, {"b": 3 * X[:5], "a": X[:5]}  # names are what counts
     inputs = [keras.Input((5,), name=name) for name in x]
     both = keras.layers.Concatenate()(inputs)
     outputs = [keras.layers.Dense(3, name="kind")(both), keras.layers.Dense(1, name="size")(both)]
@@ -48,6 +48,7 @@ def test_all_inputs_and_the_loss_of_each_output():
     found = facts(model, x=x, y=[Y, Y], validation_data=(later, [Y[:5], Y[:5]]))
     assert found["losses"] == {"kind": "sparse_categorical_crossentropy", "size": "mean_squared_error"}
     np.testing.assert_array_equal(found["train"].further[0], 2 * X)
+    np.testing.assert_array_equal(found["validation"].x, X[:5])
     np.testing.assert_array_equal(found["validation"].further[0], 3 * X[:5])
     split = facts(model, x=[X, 2 * X], y=[Y, Y], validation_split=0.25)
     np.testing.assert_array_equal(split["validation"].further[0], 2 * X[45:])
