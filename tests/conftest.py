@@ -1,9 +1,10 @@
 """What every test may ask for."""
 
 import os
+import sys
 from collections.abc import Iterator
 
-from keras_course.check import Subject, Zygote, local
+from keras_course.check import Subject, Zygote, local, own_draws
 
 import pytest
 
@@ -21,6 +22,15 @@ def exercise_of(item: pytest.Item) -> str:
         return f"diagnostics/{item.path.stem.removeprefix('test_')}"
     name = str(item.callspec.params.get("name", "")) if hasattr(item, "callspec") else ""
     return name if name.startswith("diagnostics/") else ""
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_whatever_ran_before(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test draws what it would draw alone: from its file's generators, and from the global ones once Keras is in."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+    with own_draws(request.module):
+        yield
 
 
 @pytest.fixture

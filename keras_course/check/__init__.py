@@ -22,7 +22,7 @@ of the answers.
 from keras_course.check.compare import same
 from keras_course.check.mutants import Mutant
 from keras_course.check.report import Outcome, Report
-from keras_course.check.run import check, judge, load_tests, points, properties
+from keras_course.check.run import check, judge, load_tests, own_draws, points, properties
 from keras_course.check.subjects import Subject, Zygote, local
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "judge",
     "load_tests",
     "local",
+    "own_draws",
     "points",
     "properties",
     "same",

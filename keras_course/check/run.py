@@ -6,7 +6,7 @@ import inspect
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from keras_course.check.report import Outcome, Report
 from keras_course.check.subjects import Zygote
 from keras_course.handout import path_of_tests
 
+import numpy as np
 from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,10 +69,22 @@ def properties(module: ModuleType) -> dict[str, Property]:
     }
 
 
+@contextlib.contextmanager
+def own_draws(module: ModuleType) -> Iterator[None]:
+    """Winds the generators of `module` back at the end, so that each test draws what it would draw alone."""
+    generators = [value for value in vars(module).values() if isinstance(value, np.random.Generator)]
+    states = [generator.bit_generator.state for generator in generators]
+    try:
+        yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.bit_generator.state = state
+
+
 def judge(function: Property, zygote: Zygote, *, work: Path, seconds: float) -> Outcome:
     """Runs one property against the folder `work`, the student's code in a process of its own."""
     message = ""
-    with zygote.worker(work, seconds=seconds) as subject:
+    with own_draws(sys.modules[function.__module__]), zygote.worker(work, seconds=seconds) as subject:
         start = time.monotonic()  # the first worker waits for TensorFlow
         try:
             function(subject)

@@ -7,6 +7,7 @@ from keras_course.base import InputError
 from keras_course.check import load_tests, points, properties, run
 from tests.course import FILE, NAME, WRONG, change, write_course
 
+import numpy as np
 import pytest
 
 
@@ -39,6 +40,16 @@ def test_a_whole_that_takes_too_long_stops(course, zygote):
 
 def test_what_students_say_is_one_printable_line():
     assert run.printable("a\x1b[2Kb\nc\ud800") == "a [2Kb c "
+
+
+def test_a_property_draws_the_same_numbers_whichever_ran_before(zygote, tmp_path):
+    course = write_course(tmp_path)
+    draw = "import numpy as np\n\nRNG = np.random.default_rng(3)\n\n\n"
+    draw += "".join(f"def test_{name}(subject):\n    assert 0, RNG.integers(10**9)\n\n\n" for name in "ab")
+    change(course, "tests/assignments/sums/test_unmarked.py", draw)
+    report = run.check("sums/unmarked", work=course, root=course, zygote=zygote)
+    first, second = (outcome.message for outcome in report.outcomes)
+    assert first == second == str(np.random.default_rng(3).integers(10**9))
 
 
 def test_a_bare_assert_is_quoted(zygote, tmp_path):
