@@ -26,7 +26,7 @@ def exercise_of(item: pytest.Item) -> str:
 
 @pytest.fixture(autouse=True)
 def same_numbers_whatever_ran_before(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each test draws what it would draw alone: from its file's generators, and from the global ones once Keras is in."""
+    """Each test draws what it would draw alone: from its file's generators, and the global ones once Keras is in."""
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
     with own_draws(request.module):

@@ -97,7 +97,7 @@ def defines(path):
     return any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(path.read_text())))
 
 
-@pytest.mark.parametrize("path", filter(defines, sources("keras_course")), ids=named)
+@pytest.mark.parametrize("path", list(filter(defines, sources("keras_course"))), ids=named)
 def test_every_module_has_its_tests(path):
     inside = path.relative_to(ROOT / "keras_course")
     inside = inside.parent.with_suffix(".py") if inside.name == "__init__.py" else inside
