@@ -4,6 +4,7 @@ The patches stand only while a `Monitor` does. They watch; what they pass on is 
 functions, the optimizers and the models say what a graph cannot: data, plan, names.
 """
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from keras_course.diagnostics.eager import Recording
+from keras_course.diagnostics.feeds import Feeds
 from keras_course.diagnostics.forward import Noted, is_users
 from keras_course.diagnostics.probes import EVERY_LOOK, LOOKS, due
 from keras_course.diagnostics.trainings import Training
@@ -63,6 +65,7 @@ class Monitor:
         self.local = threading.local()
         self.tapes: weakref.WeakKeyDictionary[Any, Context] = weakref.WeakKeyDictionary()
         self.sites: dict[tuple[str, int], int] = {}
+        self.feeds = Feeds()
         self.datasets: list[Any] = []  # that the script has iterated over, newest last
 
     # Tapes
@@ -70,9 +73,15 @@ class Monitor:
     def _add(self, training: Training) -> None:
         """One more training, which knows what those before it have changed."""
         training.earlier = {id(v.handle) for t in self.trainings for v in t.variables}
+        self.feeds.trainings += 1
+        training.feeds, training.number = self.feeds, self.feeds.trainings
+        for older in self.trainings:
+            if older.key == training.key and older.until is None:
+                older.until = training.number
         self.trainings.append(training)
 
     def enter(self, tape: Any) -> None:
+        self.feeds.ticks += 1
         recording = None
         if tf.executing_eagerly() and not getattr(self.local, "recording", None):
             site = users_frame()
@@ -168,6 +177,23 @@ class Monitor:
                 if training.facts is facts:
                     training.close()
 
+    # What models are given
+
+    def fed(self, note: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+        """Tells `feeds`, unless a model is being called already; what fails there is no mistake of the script's."""
+        if not getattr(self.local, "busy", False):
+            with contextlib.suppress(Exception), self.busy():
+                note(*args, **kwargs)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While a model works: the calls that it makes itself are not the script's."""
+        before, self.local.busy = getattr(self.local, "busy", False), True
+        try:
+            yield
+        finally:
+            self.local.busy = before
+
     # What loss functions, optimizers and models say
 
     def note(self, name: str, from_logits: bool | None, targets: Any, prediction: Any) -> None:
@@ -233,18 +259,27 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         def called(function: Any, *args: Any, **kwargs: Any) -> Any:
             monitor.stack  # noqa: B018  # makes the lists of this thread
             monitor.local.functions.append(function)
+            monitor.feeds.ticks += 1
             try:
                 return original(function, *args, **kwargs)
             finally:
                 monitor.local.functions.pop()
+                if id(function) in monitor.feeds.marks:
+                    monitor.fed(monitor.feeds.function, function, args, kwargs)
 
         return quiet(called)
 
     def call_layer(original: Callable) -> Callable:
         def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
-            if isinstance(layer, keras.Model) and getattr(monitor.local, "stack", None):
-                monitor.model(layer, kwargs.get("training"), args[0] if args else None)
-            return original(layer, *args, **kwargs)
+            if not isinstance(layer, keras.Model):
+                return original(layer, *args, **kwargs)
+            training, given = kwargs.get("training"), args[0] if args else None
+            if monitor.stack:
+                monitor.model(layer, training, given)
+            functions = monitor.local.functions
+            monitor.fed(monitor.feeds.call, layer, given, training, inside=bool(monitor.stack), functions=functions)
+            with monitor.busy():
+                return original(layer, *args, **kwargs)
 
         return quiet(called)
 
@@ -293,6 +328,20 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
 
         return quiet(iterated)
 
+    def evaluate(original: Callable) -> Callable:
+        signature = inspect.signature(original)
+
+        def evaluate(model: Any, *args: Any, **kwargs: Any) -> Any:
+            if kwargs.get("_use_cached_eval_dataset"):  # `fit` asks, which says what it validates on
+                return original(model, *args, **kwargs)
+            given = signature.bind(model, *args, **kwargs).arguments
+            monitor.fed(monitor.feeds.evaluated, model, given.get("x"), given.get("y"))
+            with monitor.busy():
+                return original(model, *args, **kwargs)
+
+        evaluate.__doc__ = original.__doc__
+        return quiet(evaluate)
+
     def fit(original: Callable) -> Callable:
         from keras_course.diagnostics.fits import facts_of
 
@@ -318,6 +367,8 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
     yield from ((tf.nn, own, functools.partial(nn_loss, name)) for own, name in NN.items())
     yield keras.optimizers.Optimizer.__mro__[_owner(keras.optimizers.Optimizer, "apply")], "apply", apply
     yield tf.data.Dataset, "__iter__", iterate
+    for name in ("evaluate", "predict"):
+        yield keras.Model.__mro__[_owner(keras.Model, name)], name, evaluate
     yield keras.Model.__mro__[_owner(keras.Model, "fit")], "fit", fit
 
 

@@ -91,6 +91,22 @@ class Data:
 
 
 @dataclasses.dataclass(kw_only=True)
+class Feed:
+    """Rows that the script gave the model, at most `Data.ROWS` of them.
+
+    labels: what it holds beside them and may be their labels, by its names. name: of the rows; "" without.
+    training: what the model was told of the mode. again: how often it was given what it had been given
+    before, with no step between.
+    """
+
+    x: np.ndarray  # (rows, ...)
+    labels: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    name: str = ""
+    training: bool | None = None
+    again: int = 0
+
+
+@dataclasses.dataclass(kw_only=True)
 class Steps:
     """What every step left: one row for each step that is kept (all of the first 128, then every tenth)."""
 
@@ -128,6 +144,7 @@ class Observation:
     head: the activation of the output, as in `Unit.activation`. classes: width of the output, 1 for a single unit.
     stream: the labels of successive batches as training saw them, from the first batch on.
     losses: of each output, where there are several: its name -> that of its loss.
+    fed: what a model is given in the steps of a loop. asked: what it is given outside of steps, for a prediction.
     epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
     experiments: what was tried on copies when there was suspicion: name -> number.
     """
@@ -151,6 +168,8 @@ class Observation:
     validation_pipeline: list[Stage] | None = None
     train: Data | None = None
     validation: Data | None = None
+    fed: list[Feed] = dataclasses.field(default_factory=list)
+    asked: list[Feed] = dataclasses.field(default_factory=list)
     stream: list[np.ndarray] = dataclasses.field(default_factory=list)
     steps: Steps | None = None
     probes: list[Probe] = dataclasses.field(default_factory=list)

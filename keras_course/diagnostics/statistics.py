@@ -6,7 +6,7 @@ for order and pairing. Every test has an effect size beside it, since with many 
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -235,6 +235,33 @@ def shift(first: np.ndarray, second: np.ndarray, *, ratio: float = 3.0, distance
     )
 
 
+def scaled_otherwise(first: np.ndarray, second: np.ndarray, *, within: float = 0.15) -> float:
+    """The share of the features that vary whose distributions are alike but for their mean and spread.
+
+    within: the Levy distance of two that are alike, when each has mean 0 and spread 1. Values that many examples share,
+    as the black of a picture, may stand a little apart, which Kolmogorov and Smirnov's distance would not forgive.
+    """
+    a, b = ([_one_value(part, j) for j in range(columns_of(part).shape[1])] for part in (first, second))
+    alike = [
+        _alike((one - one.mean()) / np.std(one), (other - other.mean()) / np.std(other), within)
+        for one, other in zip(a, b, strict=True)
+        if np.std(one) > 0 and np.std(other) > 0
+    ]
+    return float(np.mean(alike)) if alike else 0.0
+
+
+def _alike(first: np.ndarray, second: np.ndarray, within: float) -> bool:
+    """Whether the second distribution lies between the first, moved to the right and down, and to the left and up."""
+    first, second = np.sort(first.astype("float64")), np.sort(second.astype("float64"))
+    at = np.unique(np.concatenate([first - within, first + within, second]))
+
+    def below(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+        return np.searchsorted(values, at, side="right") / len(values)
+
+    low, high, other = below(first, at - within) - within, below(first, at + within) + within, below(second, at)
+    return bool(np.all(low <= other + 1e-12) and np.all(other <= high + 1e-12))
+
+
 def _ks(first: np.ndarray, second: np.ndarray, feature: int) -> float:
     one, two = (_one_value(x, feature) for x in (first, second))
     return float(stats.ks_2samp(one, two, method="asymp").pvalue)
@@ -407,6 +434,34 @@ def transfer(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndar
         across = float(np.mean(model.fit(a, y[first]).predict(b) == other_y[second]))
     common = [np.unique(labels, return_counts=True)[1].max() / len(labels) for labels in (y, other_y)]
     return Transfer(inside, across, float(max(common)))
+
+
+def told_by_words(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndarray) -> Transfer:
+    """What a table of the label that each word has most often says of other words: of rows left out, of another part.
+
+    x, other_x: (rows, places) numbers of words. y, other_y: the label of each. Words that fill rows up, the most
+    frequent one with its one label, do not count.
+    """
+    half, (words, counts) = len(x) // 2, np.unique(x, return_counts=True)
+    filling = words[counts.argmax()]
+    inside = np.mean([_told(x[:half], y[:half], x[half:], y[half:], filling),
+                      _told(x[half:], y[half:], x[:half], y[:half], filling)])  # fmt: skip
+    across = _told(x, y, other_x, other_y, filling)
+    real = [labels[part != filling] for part, labels in ((x, y), (other_x, other_y))]
+    common = [np.unique(labels, return_counts=True)[1].max(initial=0) / max(len(labels), 1) for labels in real]
+    return Transfer(float(inside), across, float(max(common)))
+
+
+def _told(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndarray, filling: Any) -> float:
+    """The share of the words of another part whose label is the most frequent one of that word here."""
+    labels = np.unique(y)
+    words, place = np.unique(x, return_inverse=True)
+    counts = np.zeros((len(words), len(labels)), int)
+    np.add.at(counts, (place.reshape(-1), np.searchsorted(labels, y).reshape(-1)), 1)
+    real = other_x != filling
+    at = np.minimum(np.searchsorted(words, other_x[real]), len(words) - 1)
+    said = np.where(words[at] == other_x[real], labels[counts.argmax(1)][at], labels[counts.sum(0).argmax()])
+    return float(np.mean(said == other_y[real])) if real.any() else 0.0
 
 
 def telling_feature(x: np.ndarray, y: np.ndarray) -> tuple[int, float]:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_course.diagnostics import forward as graphs
+from keras_course.diagnostics.feeds import Feeds
 from keras_course.diagnostics.fits import assigned, noise_of, plan_of_loop, schedule_of, split_of_loop
 from keras_course.diagnostics.forward import Forward
 from keras_course.diagnostics.names import names_of
-from keras_course.diagnostics.observation import Data, Loss, Observation, Optimizer, Steps, Unit, Variable
+from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Optimizer, Steps, Unit, Variable
 from keras_course.diagnostics.probes import PARAMETERS, Recorder, measured
 
 import keras
@@ -37,6 +38,9 @@ class Training:
         self.entering: tf.TensorSpec | None = None  # what the model was called with
         self.disconnected = False  # no weight has a gradient
         self.earlier: set[int] = set()  # ids of the handles of what earlier trainings changed
+        self.feeds: Feeds | None = None  # what models are given
+        self.number = 0  # of the trainings there were, with this one
+        self.until: int | None = None  # and with the next one of the same weights
         self.evaluating = False  # the model was called with training=False, or not told
         self.unseen: list[str] = []
         self.closed: Observation | None = None
@@ -190,11 +194,16 @@ class Training:
     # The observation
 
     def close(self) -> Observation:
-        """What was seen; afterwards nothing is added."""
+        """What was seen; afterwards nothing is added but what the model is asked behind it."""
         if self.closed is None:
             self.closed = self.observe()
             self.closed.finished = True
+        self.closed.fed, self.closed.asked = self._given()
         return self.closed
+
+    def _given(self) -> tuple[list[Feed], list[Feed]]:
+        """What the model was given in the steps of a loop, and outside of steps until it is trained again."""
+        return self.feeds.of(self.model, self.number, self.until) if self.feeds is not None else ([], [])
 
     @property
     def idle(self) -> bool:
@@ -214,6 +223,7 @@ class Training:
         looks = recorder.looks if recorder else []
         plan, steps = facts.get("plan") or plan_of_loop(self.dataset), recorder.steps() if recorder else None
         train, validation = (facts.get("train"), facts.get("validation")) if facts else split_of_loop(self.dataset)
+        fed, asked = self._given()
         return Observation(
             name=self.model.name if self.model is not None else "loop",
             interface=facts.get("interface", "loop"),
@@ -237,6 +247,8 @@ class Training:
             validation_pipeline=facts.get("validation_pipeline"),
             train=train if train is not None or not units else self._sequences(units[0]),
             validation=validation,
+            fed=fed,
+            asked=asked,
             stream=[p.y for p in looks if p.step < 32 and p.y is not None],
             steps=steps,
             probes=list(looks),

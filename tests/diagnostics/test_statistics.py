@@ -171,3 +171,44 @@ def test_how_often_rows_are_equal_by_chance():
     assert s._equal_by_chance(coins) == pytest.approx(1 / 8, rel=0.01)
     assert s._equal_by_chance(np.arange(50.0)[:, None]) == pytest.approx(1 / 50)
     assert s._equal_by_chance(np.array(["a", "b"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "share"),
+    [
+        (lambda x: 255 * x + 3, 1.0),
+        (lambda x: x, 1.0),
+        (lambda x: np.stack([x[:, 0] / 9, np.exp(2 * x[:, 1])], 1), 0.5),
+        (lambda x: x**4, 0.0),
+        (lambda x: 0 * x, 0.0),  # what does not vary is like nothing
+    ],
+)
+def test_features_of_another_scale_are_alike_but_for_it(other, share):
+    a, b = np.random.default_rng(1).normal(size=(2, 500, 2))
+    assert s.scaled_otherwise(a, other(b)) == share
+
+
+def test_values_that_many_examples_share_may_stand_a_little_apart():
+    """Half of a picture is black: its mean and spread, and so the place of black, differ a little by chance."""
+    ink = np.random.default_rng(2).uniform(0, 1, (2, 400, 3)) * (np.random.default_rng(3).random((2, 400, 3)) > 0.5)
+    assert s.scaled_otherwise(ink[0], 255 * ink[1]) == 1.0
+    assert s.scaled_otherwise(ink[0], np.random.default_rng(4).uniform(0, 255, (400, 3))) == 0.0
+
+
+def test_a_table_of_words_tells_labels_where_the_words_are_the_same():
+    rng = np.random.default_rng(0)
+    x = rng.integers(1, 30, (200, 9))
+    x[:, 6:] = 0  # filled up
+    y = np.where(x > 0, 1 + x % 3, 0)
+    found = s.told_by_words(x[:150], y[:150], x[150:], y[150:])
+    real = y[150:][x[150:] > 0], y[:150][x[:150] > 0]
+    most = max(np.bincount(labels).max() / len(labels) for labels in real)
+    assert (found.inside, found.across, found.chance) == (1.0, 1.0, most)
+    other = np.where(x > 0, 1 + x % 29, 0)  # each word has the number of the next
+    shifted = s.told_by_words(x[:150], y[:150], other[150:], y[150:])
+    assert shifted.across < 0.1
+    unknown = s.told_by_words(x[:150], y[:150], x[150:] + 100 * (x[150:] > 0), y[150:])
+    common = np.bincount(y[:150].ravel()).argmax()
+    assert unknown.across == np.mean(real[0] == common)  # whoever knows no word says what is said most often
+    empty = s.told_by_words(x[:150], y[:150], 0 * x[150:], y[150:])
+    assert empty.across == 0.0

@@ -1,6 +1,9 @@
 """Rules on inputs and targets, each as they are: rows 8 to 14, 45 and 46 of the table of causes."""
 
+from collections.abc import Iterator
+
 from keras_course.diagnostics.harm import baseline_of
+from keras_course.diagnostics.held_out import held_out
 from keras_course.diagnostics.observation import Finding, Observation, Probe
 from keras_course.diagnostics.seen import (
     BINARY,
@@ -106,16 +109,18 @@ def missing_class(seen: Observation) -> list[Finding]:
     what was learned. Must stay silent: vocabularies; validation by other classes altogether, which is row 19.
     """
     labels, width = classes_seen(seen), seen.classes
-    if labels is None or seen.loss.name not in CATEGORICAL + BINARY or len(labels) < 200:
+    if seen.loss.name not in CATEGORICAL + BINARY:
         return []
-    other = classes_of(seen.validation.y) if seen.validation is not None and seen.validation.y is not None else None
-    other = np.zeros(0, int) if other is None else other
-    gone = [int(c) for c in np.setdiff1d(other, labels)]
-    for one in gone:
-        hits = int(np.sum(other == one))
-        if hits >= 5 and share_interval(hits, len(other))[0] > 0.02 and len(gone) < len(np.unique(other)):
-            text = f"class {one} has {hits} of {len(other)} rows of validation and none of {len(labels)} of training"
-            return [Finding(cause="missing_class", confidence=0.9, certain=True, evidence=text)]
+    for name, train, other in _labels_beside(seen):
+        gone = [int(c) for c in np.setdiff1d(other, train)]
+        for one in gone if len(gone) < len(np.unique(other)) else ():
+            hits = int(np.sum(np.any(other == one, axis=1)))
+            low = share_interval(hits, len(other))[0]
+            if hits >= 5 and (low > 0.02 if len(train) >= 200 else len(train) * np.log1p(-low) < np.log(1e-6)):
+                text = f"class {one} has {hits} of {len(other)} rows of {name} and none of {len(train)} of training"
+                return [Finding(cause="missing_class", confidence=0.9, certain=True, evidence=text)]
+    if labels is None or len(labels) < 200:
+        return []
     if width is None or not 2 <= width <= 100 or len(labels) < 50 * width or len(np.unique(labels)) < 2:
         return []
     absent = sorted(set(range(width)) - set(np.unique(labels).tolist()))
@@ -127,6 +132,25 @@ def missing_class(seen: Observation) -> list[Finding]:
         text += f", and validation is right in {last['val_acc']:.1%}, training in {last['acc']:.0%}"
         return [Finding(cause="missing_class", confidence=0.9, certain=True, evidence=text, tag="epoch/val_accuracy")]
     return [Finding(cause="missing_class", kind="note", confidence=0.5, evidence=text)]
+
+
+def _labels_beside(seen: Observation) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """What is held out, by name, and the classes of training and of it: (rows, places), one place without sequences."""
+    pairs: list[tuple[str, np.ndarray | None, np.ndarray | None]] = []
+    if seen.validation is not None:
+        pairs.append(("validation", classes_seen(seen), seen.validation.y))
+    pairs += [(held.name, held.train.y, held.asked.y) for held in held_out(seen) if held.named]
+    for name, *parts in pairs:
+        train, other = (None if y is None else _by_place(y) for y in parts)
+        if train is not None and other is not None:
+            yield name, train, other
+
+
+def _by_place(y: np.ndarray) -> np.ndarray | None:
+    """The class of each example, or of each place of a sequence; None where there is none."""
+    if (found := classes_of(y)) is not None:
+        return found[:, None]
+    return y if y.ndim == 2 and form_of(y) == "ids" and len(np.unique(y)) <= 100 else None
 
 
 def class_imbalance(seen: Observation) -> list[Finding]:

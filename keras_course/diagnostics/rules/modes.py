@@ -1,6 +1,7 @@
 """Rules on layers that train otherwise than they predict, and on penalties: rows 38 and 39 of the taxonomy."""
 
 from keras_course.diagnostics.harm import baseline_of, penalty_shares
+from keras_course.diagnostics.held_out import held_out
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.rules.structure import kernels
 
@@ -59,6 +60,8 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
                 f"{seen.epochs[-1]['loss']:.3g}",
             )
         ]
+    if asked := _asked_in_training(seen, "BatchNormalization"):
+        return asked
     if far := [found for layer in layers if (found := _never_arrives(seen, layer))]:
         return far[:1]
     size = seen.plan.batch_size or (
@@ -111,7 +114,9 @@ def dropout_mode(seen: Observation) -> list[Finding]:
     Certain: no random operation is among those that the loss is computed from. With harm: uniform draws are among those
     that the prediction is computed from when the model is called with training=False.
     With harm: the last layer of the network is a dropout, which spoils the prediction itself.
-    Must not trigger: a rate of 0; a model none of whose dropout layers is trainable.
+    Certain too: whatever the model is asked outside of training it is asked with training=True.
+    Must not trigger: a rate of 0; questions that are asked several times, as in Monte Carlo dropout; a model none of
+    whose dropout layers is trainable.
     Source: taxonomy row 39.
     """
     if seen.experiments.get("draws_in_evaluation"):
@@ -125,6 +130,8 @@ def dropout_mode(seen: Observation) -> list[Finding]:
                 line=seen.line,
             )
         ]
+    if asked := _asked_in_training(seen, "Dropout"):
+        return asked
     behind = [layer for layer in seen.layers[1:] if layer["class"] not in ("InputLayer", "Activation", "Softmax")]
     last = behind[-1] if behind and "Dropout" in behind[-1]["class"] else None
     share = float(last["config"].get("rate") or 0) if last else 0.0
@@ -156,6 +163,24 @@ def dropout_mode(seen: Observation) -> list[Finding]:
             line=seen.line,
         )
     ]
+
+
+def _asked_in_training(seen: Observation, kind: str) -> list[Finding]:
+    """The model is asked with training=True, always, about rows that are not those of the training."""
+    layers = [
+        layer
+        for layer in seen.layers
+        if kind in layer["class"] and layer["trainable"] and float(layer["config"].get("rate", 1) or 0) > 0
+    ]
+    asked = [feed for feed in seen.asked if len(feed.x) >= 20]
+    if not layers or not asked or not seen.alone or not all(f.training is True and f.again < 2 for f in asked):
+        return []
+    if not held_out(seen):
+        return []
+    rows = sum(len(feed.x) for feed in asked)
+    text = f"the model is asked about {rows} rows outside of training, all of them with training=True"
+    cause = "dropout_mode" if kind == "Dropout" else "batchnorm_mode"
+    return [Finding(cause=cause, confidence=0.9, certain=True, layer=layers[0]["name"], evidence=text)]
 
 
 def overwhelming_penalty(seen: Observation) -> list[Finding]:

@@ -1,16 +1,19 @@
 """Rules on training against validation: rows 19 to 22 of the table of causes."""
 
 from keras_course.diagnostics.harm import baseline_of
+from keras_course.diagnostics.held_out import HeldOut, held_out
 from keras_course.diagnostics.observation import Data, Finding, Observation
-from keras_course.diagnostics.seen import looked_up
+from keras_course.diagnostics.seen import looked_up, quantities
 from keras_course.diagnostics.statistics import (
     Shift,
     classes_of,
     keys,
     label_drift,
+    scaled_otherwise,
     shared_rows,
     shift,
     telling_feature,
+    told_by_words,
     transfer,
 )
 
@@ -25,6 +28,13 @@ def _both(seen: Observation) -> tuple[Data, Data] | None:
     return (a, b) if a.x.shape[1:] == b.x.shape[1:] and min(len(a.x), len(b.x)) >= 10 else None
 
 
+def _named(seen: Observation) -> list[tuple[Data, Data, str]]:
+    """`_both`, and training beside each set that the script asks about under a name by which it is held out."""
+    both = _both(seen)
+    validation = [(*both, "validation")] if both is not None else []
+    return validation + [(held.train, held.asked, held.name) for held in held_out(seen) if held.named]
+
+
 def validation_split_sorted(seen: Observation) -> list[Finding]:
     """Row 19: training and validation have other classes.
 
@@ -33,9 +43,11 @@ def validation_split_sorted(seen: Observation) -> list[Finding]:
     last rows, so that sorted data give this. Must stay silent: small validation sets, by the test; training thinned by
     class against a balanced validation set; real targets, which drift with time. Source: row 19 of the taxonomy.
     """
-    if (both := _both(seen)) is None or both[0].y is None or both[1].y is None:
-        return []
-    a, b = classes_of(both[0].y), classes_of(both[1].y)
+    return next((found for both in _named(seen) if (found := _other_classes(seen, *both))), [])
+
+
+def _other_classes(seen: Observation, train: Data, validation: Data, name: str) -> list[Finding]:
+    a, b = (None if part.y is None else classes_of(part.y) for part in (train, validation))
     if a is None or b is None or min(len(a), len(b)) < 20:
         return []
     drift = label_drift(a, b)
@@ -43,8 +55,8 @@ def validation_split_sorted(seen: Observation) -> list[Finding]:
     alone = np.isin(a, drift.only_first).mean() + np.isin(b, drift.only_second).mean()
     if drift.distance <= 0.3 or drift.p >= 1e-6 or alone < 0.1:
         return []
-    split = seen.plan.validation_split
-    text = f"the shares of the classes differ by {drift.distance:.2f} between training and validation (0.3 is much)"
+    split = seen.plan.validation_split if name == "validation" else 0.0
+    text = f"the shares of the classes differ by {drift.distance:.2f} between training and {name} (0.3 is much)"
     text += f"; validation_split={split:g} takes the last rows" if split else ""
     return [
         Finding(
@@ -63,12 +75,18 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     Threshold: more than 20 % of the features with spreads threefold apart or means 3 spreads apart, each with p < 1e-6
     of the Kolmogorov-Smirnov test. Rows drawn alike do not do that. Or columns that mean something else: what a linear
     model learns from training closes more than half of the way from chance to being right on rows of it that were left
-    out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant. Must stay
-    silent: inputs that are looked up; series that drift, seen by halves of the training rows that differ half as much.
+    out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant. What the
+    script asks about outside of training counts where all of it differs so: rows that are alike but for their scale;
+    or, with labels and a name that says test, rows of which a linear model, or a table of words and their labels, says
+    as little. Must stay silent: words that are frequent in one part alone; series that drift, seen by halves of the
+    training rows that differ half as much; questions about what is meant to be strange, another kind or another range.
     Source: row 20 of the taxonomy.
     """
-    if (both := _both(seen)) is None:
-        return []
+    both = _both(seen)
+    return (_prepared_otherwise(seen, both) if both is not None else []) or _asked_otherwise(seen)
+
+
+def _prepared_otherwise(seen: Observation, both: tuple[Data, Data]) -> list[Finding]:
     for number, (x, other) in enumerate(zip(both[0].further, both[1].further, strict=False), 2):
         if x.dtype.kind == "f" == other.dtype.kind and x.shape[1:] == other.shape[1:] and x[0].size <= 20000:
             found = shift(x, other)
@@ -82,12 +100,29 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     return [] if _drifts(both[0].x, found) else [_mismatch(found)]
 
 
-def _mismatch(found: Shift, of: str = "") -> Finding:
+def _asked_otherwise(seen: Observation) -> list[Finding]:
+    """Rows that are asked about, all of them prepared otherwise than those of the training."""
+    found = [_asked(seen, held) for held in held_out(seen)]
+    return found[0] if found and all(found) else []
+
+
+def _asked(seen: Observation, held: HeldOut) -> list[Finding]:
+    x, other = held.train.x, held.asked.x
+    if looked_up(seen, x) or x[0].size > 20000:
+        return _untold(seen, held.train, held.asked, held.name) if held.named else []
+    moved = shift(x, other)
+    beyond = x[0].size == 1 and 1 / 3 < moved.factor < 3
+    if moved.share > 0.2 and scaled_otherwise(x, other) >= 0.5 and not beyond and not _drifts(x, moved):
+        return [_mismatch(moved, other=held.name or "what is predicted")]
+    return _untold(seen, held.train, held.asked, held.name) if held.named else []
+
+
+def _mismatch(found: Shift, of: str = "", other: str = "validation") -> Finding:
     return Finding(
         cause="train_val_preprocessing_mismatch",
         confidence=0.9,
         certain=True,
-        evidence=f"{found.share:.0%} of the features{of} differ between training and validation: spreads by a factor "
+        evidence=f"{found.share:.0%} of the features{of} differ between training and {other}: spreads by a factor "
         f"of {found.factor:.3g}, means by {found.distance:.3g} spreads (p < 1e-6 each)",
         tag="inputs/spread",
     )
@@ -96,23 +131,34 @@ def _mismatch(found: Shift, of: str = "") -> Finding:
 def _other_meaning(seen: Observation, train: Data, validation: Data) -> list[Finding]:
     """Validation on which nothing holds that was learned, though each of its columns looks as it should."""
     values, best = [row["val_loss"] for row in seen.epochs if "val_loss" in row], baseline_of(seen)
-    if not values or best is None or values[-1] < 0.9 * best or train.x[0].size > 4096:
+    if not values or best is None or values[-1] < 0.9 * best:
         return []
-    a, b = (None if part.y is None else classes_of(part.y) for part in (train, validation))
-    if a is None or b is None or len(a) < 200 or len(b) < 50 or np.unique(a, return_counts=True)[1].min() < 3:
+    return _untold(seen, train, validation, "validation")
+
+
+def _untold(seen: Observation, train: Data, other: Data, name: str) -> list[Finding]:
+    """What a simple model learns of the training rows says next to nothing of the others."""
+    if train.y is None or other.y is None or min(len(train.x), len(other.x)) < 50:
         return []
-    if len(np.unique(a)) < 2:
-        return []  # nothing can be learned of a single class
-    found = transfer(train.x, a, validation.x, b)
+    if train.x.shape == train.y.shape and looked_up(seen, train.x):
+        found, model, least = told_by_words(train.x, train.y, other.x, other.y), "a table of the words of training", 0.3
+    else:
+        a, b = classes_of(train.y), classes_of(other.y)
+        if a is None or b is None or len(a) < 200 or np.unique(a, return_counts=True)[1].min() < 3:
+            return []
+        if len(np.unique(a)) < 2 or np.mean(np.isin(b, a)) < 0.8 or train.x[0].size > 4096:
+            return []  # nothing can be learned of a single class, or of classes that are not there
+        rows = quantities(seen, np.concatenate([train.x, other.x]))  # with one vocabulary
+        found, model, least = transfer(rows[: len(a)], a, rows[len(a) :], b), "a linear model of the training rows", 0.5
     gained = found.inside - found.chance
-    if gained < 0.5 * (1 - found.chance) or found.across - found.chance > 0.25 * gained:
+    if gained < least * (1 - found.chance) or found.across - found.chance > 0.25 * gained:
         return []
     text = (
-        f"a linear model of the training rows is right on {found.inside:.0%} of those left out and on "
-        f"{found.across:.0%} of validation, where the most frequent class has {found.chance:.0%}"
+        f"{model} is right on {found.inside:.0%} of those left out and on {found.across:.0%} of {name}, where the most "
+        f"frequent class has {found.chance:.0%}"
     )
     cause = "train_val_preprocessing_mismatch"
-    return [Finding(cause=cause, confidence=0.8, evidence=text, tag="epoch/val_loss")]
+    return [Finding(cause=cause, confidence=0.8, certain=name != "validation", evidence=text, tag="epoch/val_loss")]
 
 
 def _drifts(x: np.ndarray, found: Shift) -> bool:
@@ -133,17 +179,14 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     words or more that were copied.
     Source: deepchecks' duplicates of train and test, with a bound.
     """
-    both = _both(seen)
-    if both is None or both[0].x[0].size < 2:
-        return []
-    if seen.units and seen.units[0].kind == "embedding":
-        return _copied_texts(both[0].x, both[1].x)
-    return repeats(both[0].x, both[1].x)
+    pairs = [(train.x, other.x, name) for train, other, name in _named(seen) if train.x[0].size > 1]
+    judge = _copied_texts if seen.units and seen.units[0].kind == "embedding" else repeats
+    return next((found for pair in pairs if (found := judge(*pair))), [])
 
 
-def _copied_texts(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
+def _copied_texts(train: np.ndarray, validation: np.ndarray, name: str) -> list[Finding]:
     """Texts that were copied: those that come again come equally often, where what repeats by chance does not."""
-    found = repeats(train, validation)
+    found = repeats(train, validation, name)
     if not found or train[0].size < 8:
         return []
     times = np.unique(keys(np.concatenate([train, validation])), return_counts=True)[1]
@@ -151,7 +194,7 @@ def _copied_texts(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
     return found if len(again) >= 30 and np.mean(again == np.median(again)) > 0.98 else []
 
 
-def repeats(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
+def repeats(train: np.ndarray, validation: np.ndarray, name: str = "validation") -> list[Finding]:
     """`leakage_duplicates` of rows of numbers, or of texts."""
     if train.shape[1:] != validation.shape[1:]:
         return []
@@ -159,9 +202,9 @@ def repeats(train: np.ndarray, validation: np.ndarray) -> list[Finding]:
     copied = found.low > 0.05 and found.chance < 1e-3 and (train.ndim == 2 or _new_numbers(train))
     if found.hits < 5 or (found.low <= max(0.01, 3 * found.expected) and not copied):
         return []
-    text = f"{found.hits} of {found.n} validation rows stand among the training rows (at least {found.low:.1%})"
+    text = f"{found.hits} of {found.n} rows of {name} stand among the training rows (at least {found.low:.1%})"
     if len(train) == len(validation) and found.hits > 0.95 * found.n:  # on purpose, to see whether it can be learned
-        text = "validation is the training data"
+        text = f"{name} is the training data"
         return [Finding(cause="leakage_duplicates", kind="note", confidence=0.5, evidence=text, tag="epoch/val_loss")]
     return [Finding(cause="leakage_duplicates", confidence=0.95, certain=True, evidence=text, tag="epoch/val_loss")]
 

@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Data, Optimizer, Plan, Variable
+from keras_course.diagnostics.observation import Data, Feed, Optimizer, Plan, Variable
 from keras_course.diagnostics.rules import data
 from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, named, softmax, steps, training
 
@@ -109,6 +109,33 @@ def test_a_class_that_only_validation_has():
     assert "class 7" in found.evidence
     seen.validation = None
     assert causes(seen) == (set(), {"missing_class"})
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "fires"),
+    [(900, "x_test", True), (900, "unknown", False), (150, "x_test", True), (40, "xv", False)],
+)
+def test_a_class_that_only_what_is_held_out_by_name_has(rows, name, fires):
+    """Of fewer than 200 rows of training a class that has a tenth of the others cannot be missing by chance."""
+    seven = LABELS[:rows] == 7
+    seen = training(DIGITS[:rows][~seven], LABELS[:rows][~seven])
+    labels = np.where(np.arange(700) % 4 == 0, 7, LABELS[900:1600])  # a quarter of the rows
+    seen.asked = [Feed(x=DIGITS[900:1600], name=name, labels={"y_test": labels})]
+    assert ("missing_class" in causes(seen)[0]) == fires
+    if fires:
+        assert f"class 7 has {np.sum(labels == 7)} of 700 rows of x_test" in only(seen, "missing_class").evidence
+
+
+def test_a_tag_that_only_the_places_of_the_test_have():
+    words = RNG.integers(1, 30, (300, 6))
+    tags = words % 4
+    rows = ~np.any(tags == 3, axis=1)
+    seen = training(words[rows], tags[rows], classes=4)
+    seen.train.x, seen.train.y = np.tile(seen.train.x, (5, 1)) + 0, np.tile(seen.train.y, (5, 1))
+    seen.asked = [Feed(x=words + 1, name="x_test", labels={"y_test": tags})]
+    assert "class 3" in only(seen, "missing_class").evidence
+    seen.asked[0].labels = {"y_test": np.minimum(tags, 2)}
+    assert "missing_class" not in causes(seen)[0]
 
 
 def test_a_rare_class_that_is_never_named():

@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe, Variable
+from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Plan, Probe, Variable
 from keras_course.diagnostics.rules.modes import RULES
 from tests.diagnostics.typed import SQUARED, named, net, walked
 
@@ -70,6 +70,36 @@ def test_dropout_that_draws_nothing():
     taught = dropping(0.3, 0.0)
     taught.layers[0]["trainable"] = False  # of a frozen teacher, which is called as it will be used
     assert found("dropout_mode", taught) == []
+
+
+ROWS = np.random.default_rng(0).normal(size=(90, 3)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("change", "fires_"),
+    [
+        ({}, True),
+        ({"training": False}, False),
+        ({"training": None}, False),
+        ({"again": 20}, False),  # Monte Carlo dropout asks again and again
+        ({"x": ROWS[:60]}, False),  # the rows of the training
+        ({"x": ROWS[60:70]}, False),  # too few to be an evaluation
+    ],
+)
+@pytest.mark.parametrize("kind", ["Dropout", "BatchNormalization"])
+def test_a_model_that_is_always_asked_with_training_on(kind, change, fires_):
+    seen = dropping(0.3, 1.0, kind=kind, train=Data(x=ROWS[:60], y=np.arange(60)), interface="fit", steps=walked())
+    seen.asked = [Feed(**{"x": ROWS[60:], "name": "x_test", "training": True} | change)]
+    cause = "dropout_mode" if kind == "Dropout" else "batchnorm_mode"
+    assert fires(cause, seen) == ({cause} if fires_ else set())
+    seen.asked.append(Feed(x=ROWS[60:], training=False))  # once as it should be
+    assert fires(cause, seen) == set()
+
+
+def test_one_of_two_that_train_each_other_may_be_asked_with_training_on():
+    seen = dropping(0.3, 1.0, train=Data(x=ROWS[:60], y=np.arange(60)), interface="fit", alone=False)
+    seen.asked = [Feed(x=ROWS[60:], training=True)]
+    assert found("dropout_mode", seen) == []
 
 
 @pytest.mark.parametrize(

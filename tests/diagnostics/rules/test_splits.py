@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Data, Plan
+from keras_course.diagnostics.observation import Data, Feed, Plan, Unit
 from keras_course.diagnostics.rules import splits
 from tests.diagnostics.typed import BINARY, RNG, SQUARED, named, training
 
@@ -177,3 +177,76 @@ def test_a_column_that_is_the_target_is_certain():
     assert told(np.where(BENIGN == 1, RNG.uniform(20, 90, 569), RNG.uniform(-9, 0, 569))) == [False], "a threshold"
     ramp = np.arange(300.0)[:, None] + np.arange(4)
     assert splits.leakage_feature(divided(ramp[:, :3], ramp[:, 3], np.arange(200), np.arange(200, 300))) == []
+
+
+def asked(x, y, train, *feeds, **more):
+    """A training without validation, whose script asks about feeds: (rows, name) or (rows, name, labels)."""
+    seen = training(x[train], y[train], **more)
+    seen.asked = [Feed(x=rows, name=name, labels=dict(enumerate(labels))) for rows, name, *labels in feeds]
+    return seen
+
+
+TRAIN, TEST = halves()
+
+
+@pytest.mark.parametrize(
+    ("feeds", "fires"),
+    [
+        ([(DIGITS[TEST], "x_test", LABELS[TEST])], False),
+        ([(255 * DIGITS[TEST], "x_test")], True),
+        ([(255 * DIGITS[TEST], "")], True),
+        ([(255 * DIGITS[TEST], "x_test"), (DIGITS[TEST], "clean")], False),  # a question about what is strange
+        ([(RNG.uniform(0, 255, (400, 64)), "noise")], False),  # of another kind
+        ([(1 - DIGITS[TEST], "x_test", LABELS[TEST])], True),  # a linear model is right on .95 and on .0
+        ([(1 - DIGITS[TEST], "x_test")], False),
+        ([(1 - DIGITS[TEST], "inverted", LABELS[TEST])], False),
+        ([(1 - DIGITS[TEST[:40]], "x_test", LABELS[TEST[:40]])], False),  # too few to say
+    ],
+)
+def test_what_a_script_asks_about_is_prepared_as_its_training_was(feeds, fires):
+    seen = asked(DIGITS, LABELS, TRAIN, *feeds)
+    assert named(splits.RULES, seen)[0] == ({"train_val_preprocessing_mismatch"} if fires else set())
+    if fires:
+        assert f"{feeds[0][1] or 'what is predicted'}" in only(seen, "train_val_preprocessing_mismatch").evidence
+
+
+def test_a_range_beyond_that_of_the_only_input_is_no_other_preparation():
+    x = RNG.uniform(0, 1, (300, 1)).astype("float32")
+    beyond = asked(x, x[:, 0], np.arange(300), (x + 3, "x_test"), classes=1, loss=SQUARED)
+    assert named(splits.RULES, beyond) == (set(), set())
+    scaled = asked(x, x[:, 0], np.arange(300), (100 * x, "x_test"), classes=1, loss=SQUARED)
+    assert named(splits.RULES, scaled)[0] == {"train_val_preprocessing_mismatch"}
+
+
+WORDS = np.random.default_rng(5).integers(1, 40, (400, 12))
+WORDS[:, 8:] = 0  # rows that are filled up
+TAGS = np.where(WORDS > 0, 1 + WORDS % 3, 0)
+TOPIC = (np.sum(WORDS % 3 == 1, 1) > 2).astype("int64")
+OTHER = np.concatenate([[0], 1 + np.random.default_rng(6).permutation(39)])  # numbers of a vocabulary of its own
+
+
+@pytest.mark.parametrize("labels", [TAGS, TOPIC])
+@pytest.mark.parametrize("vocabulary", ["same", "other"])
+def test_words_have_the_same_numbers_in_what_a_script_asks_about(labels, vocabulary):
+    rows = WORDS[300:] if vocabulary == "same" else OTHER[WORDS[300:]]
+    seen = asked(WORDS, labels, np.arange(300), (rows, "x_test", labels[300:]))
+    seen.units = [Unit(name="words", kind="embedding")]
+    assert bool(named(splits.RULES, seen)[0]) == (vocabulary == "other")
+    seen.asked[0].name = "unknown"
+    assert named(splits.RULES, seen)[0] == set()
+
+
+@pytest.mark.parametrize(("name", "fires"), [("x_test", True), ("x", False)])
+def test_other_classes_and_copied_rows_in_what_is_held_out_by_name(name, fires):
+    low, high = np.flatnonzero(LABELS < 5), np.flatnonzero(LABELS > 4)
+    apart = asked(DIGITS, LABELS, low, (DIGITS[high], name, LABELS[high]), plan=Plan(validation_split=0.1))
+    assert ("validation_split_sorted" in named(splits.RULES, apart)[0]) == fires
+    if fires:
+        assert (
+            "between training and x_test (0.3 is much), and no class is in both"
+            in only(apart, "validation_split_sorted").evidence
+        )
+    copied = asked(CELLS, BENIGN, np.arange(400), (CELLS[330:], name, BENIGN[330:]), classes=2)
+    assert named(splits.RULES, copied)[0] == ({"leakage_duplicates"} if fires else set())
+    if fires:
+        assert "70 of 239 rows of x_test" in only(copied, "leakage_duplicates").evidence

@@ -1,0 +1,197 @@
+"""What a script gives its models: rows in the steps of a loop, and rows outside of them.
+
+`predict`, `evaluate`, a call of the model and a `tf.function` that calls it are all seen. Labels are what the script
+holds beside the rows: the same number of them, in the frame or among the arguments of the call.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from keras_course.diagnostics.fits import rows_of
+from keras_course.diagnostics.forward import is_users
+from keras_course.diagnostics.observation import Data, Feed
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+ENOUGH = 64  # steps of a loop that are looked at
+SPOKEN = ("pred", "prob", "hat", "logit", "out", "score", "guess")  # names of what a network says, not of labels
+
+
+class _Kept:
+    """The rows of one place and kind, as they come."""
+
+    def __init__(self, model: keras.Model, *, inside: bool, training: bool | None, name: str) -> None:
+        self.model, self.inside, self.training, self.name = model, inside, training, name
+        self.parts: list[np.ndarray] = []
+        self.beside: dict[str, list[np.ndarray]] = {}
+        self.rows = self.again = self.calls = self.ticks = 0
+        self.last: Any = None
+
+    def add(self, x: np.ndarray, beside: Mapping[str, np.ndarray]) -> None:
+        if self.parts and x.shape[1:] != self.parts[0].shape[1:]:
+            return
+        chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), Data.ROWS - self.rows)).astype(int))
+        for name, labels in beside.items():
+            if len(self.beside.get(name, ())) == len(self.parts):
+                self.beside.setdefault(name, []).append(labels[chosen])
+        self.parts.append(x[chosen].copy())
+        self.rows += len(chosen)
+
+    @property
+    def feed(self) -> Feed:
+        whole = {name: parts for name, parts in self.beside.items() if len(parts) == len(self.parts)}
+        labels = {
+            name: np.concatenate(parts) for name, parts in whole.items() if len({p.shape[1:] for p in parts}) == 1
+        }
+        return Feed(
+            x=np.concatenate(self.parts), labels=labels, name=self.name, training=self.training, again=self.again
+        )
+
+
+@dataclasses.dataclass
+class _Mark:
+    """A function that calls a model. place: of the rows among its arguments that are tensors; -1: they are computed."""
+
+    function: Any
+    model: keras.Model
+    shape: tf.TensorShape
+    place: int
+    inside: bool
+    training: bool | None
+    calls: int = 0
+
+
+class Feeds:
+    """Every call of a model, by the model, the place and the way it was called."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[Any, ...], _Kept] = {}
+        self.trainings = 0  # that there were until now
+        self.ticks = 0  # tapes and functions that the script has entered: where none came between, nothing was learned
+        self.marks: dict[int, _Mark | None] = {}  # id of a function -> how it calls a model; None: seen often enough
+
+    def of(self, model: keras.Model | None, since: int = 0, until: int | None = None) -> tuple[list[Feed], list[Feed]]:
+        """What the model was given in steps, and outside of them. since, until: by the number of trainings."""
+        mine = [
+            kept
+            for (_, then, *_), kept in list(self.kept.items())
+            if kept.model is model and kept.parts and (kept.inside or since <= then < (until or np.inf))
+        ]
+        return [k.feed for k in mine if k.inside], [k.feed for k in mine if not k.inside]
+
+    def call(
+        self, model: keras.Model, given: Any, training: bool | None, *, inside: bool, functions: Sequence[Any]
+    ) -> None:
+        """The model is called, by the script or while a function is traced."""
+        given = next(iter(given.values())) if isinstance(given, dict) and given else given
+        given = given[0] if isinstance(given, list | tuple) and given else given
+        if isinstance(given, np.ndarray) or hasattr(given, "numpy"):
+            self._record(model, given, training, inside=inside)
+        elif functions and tf.is_tensor(given) and id(functions[-1]) not in self.marks:
+            place = next((i for i, t in enumerate(given.graph.inputs) if t is given), -1)
+            self.marks[id(functions[-1])] = _Mark(functions[-1], model, given.shape, place, inside, training)
+
+    def function(self, function: Any, args: Any, kwargs: Any) -> None:
+        """A function has been called of which there is a mark."""
+        if (mark := self.marks[id(function)]) is None:
+            return
+        tensors = [a for a in tf.nest.flatten((args, kwargs)) if isinstance(a, np.ndarray) or tf.is_tensor(a)]
+        if not all(isinstance(a, np.ndarray) or hasattr(a, "numpy") for a in tensors):
+            return  # by another function, while that one is traced
+        mark.calls += 1
+        if not 0 <= mark.place < len(tensors) or (mark.inside and mark.calls > ENOUGH):
+            self.marks[id(function)] = None
+        elif mark.shape.is_compatible_with(tensors[mark.place].shape):
+            rest = {f"argument {i}": a for i, a in enumerate(tensors) if i != mark.place}
+            self.ticks -= not mark.inside  # its own call is none between
+            self._record(mark.model, tensors[mark.place], mark.training, inside=mark.inside, beside=rest)
+
+    def evaluated(self, model: keras.Model, x: Any, y: Any = None) -> None:
+        """`predict` or `evaluate` is about to be called."""
+        if isinstance(x, tf.data.Dataset):
+            from keras_course.diagnostics import pipeline
+
+            data = pipeline.source_rows(x)
+        else:
+            data = rows_of(x, y) if y is not None else None
+        if data is not None:
+            kept = self._place(model, None, inside=False, name=_name_of(x, _users_scopes())[0], labelled=True)
+            if kept.rows < Data.ROWS:
+                kept.add(data.x, {} if data.y is None else {"y": data.y})
+        elif x is not None:
+            self.call(model, x, None, inside=False, functions=())
+
+    def _place(
+        self, model: keras.Model, training: bool | None, *, inside: bool, name: str, labelled: bool = False
+    ) -> _Kept:
+        # a training is one from its first gradient on, behind the first call in its steps
+        key = id(model), 0 if inside else self.trainings, inside, training, name, labelled
+        if key not in self.kept:
+            self.kept[key] = _Kept(model, inside=inside, training=training, name=name)
+        return self.kept[key]
+
+    def _record(
+        self,
+        model: keras.Model,
+        given: Any,
+        training: bool | None,
+        *,
+        inside: bool,
+        beside: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not getattr(given, "shape", ()) or not given.shape[0]:
+            return
+        name, scope = ("", {}) if inside and beside is not None else _name_of(given, _users_scopes())
+        kept = self._place(model, training, inside=inside, name=name)
+        same, kept.last, before, kept.ticks = given is kept.last, given, kept.ticks, self.ticks
+        kept.again += same and before == self.ticks
+        kept.calls += 1
+        if kept.rows < Data.ROWS and not same and (not inside or kept.calls <= ENOUGH):
+            x = np.asarray(given)
+            found = dict(_labels_beside(given, scope)) if beside is None else beside
+            few = {n: np.asarray(v) for n, v in found.items() if getattr(v, "shape", ()) and len(v) == len(x)}
+            kept.add(x, few)
+
+
+def _users_scopes() -> list[dict[str, Any]]:
+    """The names of the innermost frame of the script, and those of its file."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if is_users(frame.f_code.co_filename):
+            return [frame.f_locals, frame.f_globals]
+        frame = frame.f_back
+    return []
+
+
+def _name_of(x: Any, scopes: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """What the script calls `x`, or the array that it is a part of, and the scope that has the name; "" without."""
+    for wanted in (x, x.base if isinstance(x, np.ndarray) else None):
+        for scope in scopes if wanted is not None else ():
+            for name, value in list(scope.items()):
+                if value is wanted and not name.startswith("_"):
+                    return name, scope
+    return "", scopes[0] if scopes else {}
+
+
+def _labels_beside(x: Any, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What may be the labels of `x`, by name: as many of them, or of the array that `x` is a slice of."""
+    whole, start = _whole(x)
+    for name, value in list(scope.items()):
+        fits = isinstance(value, np.ndarray) or (tf.is_tensor(value) and hasattr(value, "numpy"))
+        if not fits or value is x or value is whole or name.startswith("_") or len(value.shape) not in (1, 2, 3):
+            continue
+        if len(value) == len(whole) and not any(word in name.lower() for word in SPOKEN):
+            yield name, value[start : start + len(x)]
+
+
+def _whole(x: Any) -> tuple[Any, int]:
+    """The array that `x` is a slice of, and from which row on; `x` itself and 0 without."""
+    base = x.base if isinstance(x, np.ndarray) else None
+    if base is None or not isinstance(base, np.ndarray) or base.shape[1:] != x.shape[1:] or base.strides != x.strides:
+        return x, 0
+    away = x.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    return base, away // x.strides[0]

@@ -1,0 +1,91 @@
+"""Rows that a script asks its model about outside of training, beside those it trains on: validation that `fit` is not
+given, a test set, what a loop evaluates on."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from keras_course.diagnostics.observation import Data, Feed, Observation
+from keras_course.diagnostics.seen import joined
+from keras_course.diagnostics.statistics import form_of, keys
+
+import numpy as np
+
+NAMES = re.compile(r"val|test|hold|held|unseen|eval|(^|_)dev(_|$)|^x_?(v|te|t)$|^(v|te|t)_?x$", re.IGNORECASE)
+WHOLE = re.compile(r"train|all|full|whole|every", re.IGNORECASE)
+FEW = 20  # rows from which on there is something to compare
+
+
+class HeldOut(NamedTuple):
+    """name: what the script calls the rows. named: by that name they are held out. train, asked: the two parts."""
+
+    name: str
+    named: bool
+    train: Data
+    asked: Data
+
+
+def held_out(seen: Observation) -> list[HeldOut]:
+    """The rows asked about that are of the form of the training rows, and for the most part none of them."""
+    train = _trained_on(seen)
+    if train is None:
+        return []
+    known, found = keys(train.x), []
+    for feed in seen.asked:
+        named = bool(NAMES.search(feed.name)) and not WHOLE.search(feed.name)
+        if feed.x.shape[1:] != train.x.shape[1:] or feed.x.dtype.kind not in "iuf":
+            continue
+        asked = _once(feed, train.y)
+        again = float(np.mean(np.isin(keys(asked.x.astype(train.x.dtype)), known)))
+        if len(asked.x) >= FEW and again < (0.95 if named else 0.5):
+            found.append(HeldOut(feed.name, named, train, asked))
+    return found
+
+
+def _trained_on(seen: Observation) -> Data | None:
+    """The rows of the training as the model is given them: those of `fit`, or those of the steps of a loop."""
+    if seen.interface != "loop":
+        data = seen.train
+    else:
+        like = joined([p.y for p in seen.probes])
+        parts = [_once(feed, like) for feed in seen.fed]
+        x, y = joined([p.x for p in parts]), joined([p.y for p in parts if p.y is not None])
+        data = None if x is None else Data(x=x, y=y if y is not None and len(y) == len(x) else None)
+    return data if data is not None and data.x.dtype.kind in "iuf" and len(data.x) >= FEW else None
+
+
+def _once(feed: Feed, like: np.ndarray | None) -> Data:
+    """Each row of a feed once, with its labels where they are known."""
+    first = np.sort(np.unique(keys(feed.x), return_index=True)[1])
+    labels = labels_of(feed, like)
+    return Data(x=feed.x[first], y=None if labels is None else labels[first])
+
+
+def labels_of(feed: Feed, like: np.ndarray | None) -> np.ndarray | None:
+    """Of what stands beside the rows of a feed the one that has the form of `like`, labels of the training; None where
+    none has, or where several have and no name decides."""
+    if like is None:
+        return None
+    alike = {name: y for name, y in feed.labels.items() if len(y) == len(feed.x) and _alike(y, like)}
+    if len(alike) > 1 and (wanted := _words(feed.name)):
+        alike = {name: y for name, y in alike.items() if _words(name) == wanted} or alike
+    if len(alike) > 1 and form_of(like) == "ids":
+        alike = {name: y for name, y in alike.items() if np.mean(np.isin(y, like)) > 0.5}
+    return next(iter(alike.values())) if len(alike) == 1 else None
+
+
+def _alike(y: np.ndarray, like: np.ndarray) -> bool:
+    if y.dtype.kind not in "iufb" or _width(y) != _width(like):
+        return False
+    return bool(np.all(like == np.round(like))) == bool(np.all(y == np.round(y)))
+
+
+def _width(y: np.ndarray) -> tuple[int, ...]:
+    """The form of a label; one number is written in two ways."""
+    return () if y.shape[1:] == (1,) else y.shape[1:]
+
+
+def _words(name: str) -> Sequence[str]:
+    """What is left of a name without the words for inputs and for labels: that of x_val and y_val is "val"."""
+    left = re.sub(r"image|label|target|input|feature|data|answer|class", "", name.lower())
+    return sorted(filter(None, (re.sub(r"^t$|^[xy]|[xy]$|s$", "", word) for word in left.split("_"))))

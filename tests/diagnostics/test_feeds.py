@@ -1,0 +1,154 @@
+from keras_course.diagnostics.feeds import ENOUGH
+from keras_course.diagnostics.hooks import watching
+from tests.diagnostics.trained import X, Y, mlp
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+LATER, ANSWERS = 10 + X[:40], Y[:40]
+
+
+def given(script):
+    """What the model of a script was given in steps, and outside of them."""
+    model = mlp()
+    with watching() as monitor:
+        script(model)
+    return monitor.feeds.of(model)
+
+
+def evaluate(model):
+    model.compile(loss="sparse_categorical_crossentropy")
+    model.evaluate(LATER, ANSWERS, verbose=0)
+
+
+def evaluate_a_pipeline(model):
+    model.compile(loss="sparse_categorical_crossentropy")
+    model.evaluate(tf.data.Dataset.from_tensor_slices((LATER, ANSWERS)).batch(7), verbose=0)
+
+
+def predict(model):
+    x_val, y_val, y_pred = LATER, ANSWERS, ANSWERS + 1
+    model.predict(x_val, verbose=0)
+    assert len(y_val) == len(y_pred)
+
+
+def call_on_tensors(model):
+    for xb, yb in tf.data.Dataset.from_tensor_slices((LATER, ANSWERS)).batch(7):
+        assert len(model(xb, training=False)) == len(yb)
+
+
+def call_on_slices(model):
+    x_val, y_val = LATER.copy(), ANSWERS.copy()
+    for i in range(0, len(y_val), 7):
+        model(x_val[i : i + 7], training=False)
+
+
+def call_in_a_function(model):
+    @tf.function
+    def ask(labels, rows):
+        return tf.reduce_mean(tf.cast(labels, "float32")[:, None] * model(rows, training=False))
+
+    for i in range(0, len(LATER), 10):
+        ask(ANSWERS[i : i + 10], tf.constant(LATER[i : i + 10]))
+
+
+@pytest.mark.parametrize(
+    "script", [evaluate, evaluate_a_pipeline, predict, call_on_tensors, call_on_slices, call_in_a_function]
+)
+def test_whatever_way_a_model_is_asked_its_rows_are_seen_with_what_stands_beside_them(script):
+    inside, (asked,) = given(script)
+    assert inside == []
+    np.testing.assert_array_equal(asked.x, LATER)
+    (labels,) = asked.labels.values()
+    np.testing.assert_array_equal(labels, ANSWERS)
+    assert asked.name == {predict: "x_val", call_on_tensors: "xb", call_on_slices: "x_val"}.get(script, asked.name)
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_the_rows_of_the_steps_of_a_loop_are_apart_from_those_it_evaluates_on(graph):
+    def script(model):
+        def step(a, b):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(b, model(a, training=True), True))
+            return tape.gradient(loss, model.trainable_variables)
+
+        run = tf.function(step) if graph else step
+        for i in range(0, 60, 20):
+            run(tf.constant(X[i : i + 20]), tf.constant(Y[i : i + 20]))
+        model(LATER)
+
+    (fed,), (asked,) = given(script)
+    np.testing.assert_array_equal(fed.x, X)
+    if graph:
+        np.testing.assert_array_equal(fed.labels["argument 1"], Y)
+    else:
+        np.testing.assert_array_equal(fed.labels["b"], Y)
+    assert (fed.training, asked.training) == (True, None)
+    np.testing.assert_array_equal(asked.x, LATER)
+
+
+def test_what_a_function_computes_before_it_calls_the_model_is_not_known():
+    def script(model):
+        @tf.function
+        def ask(rows):
+            return model(rows / 255, training=False)
+
+        ask(tf.constant(LATER))
+
+    assert given(script) == ([], [])
+
+
+def test_a_model_inside_of_a_model_is_not_asked_by_the_script():
+    inner = mlp()
+    outer = keras.Sequential([keras.Input((5,)), inner])
+    with watching() as monitor:
+        outer(LATER)
+        outer.predict(LATER, verbose=0)
+    assert monitor.feeds.of(inner) == ([], [])
+
+
+def test_the_same_rows_again_are_counted_and_not_kept():
+    def script(model):
+        draws = [model(LATER, training=True) for _ in range(5)]
+        assert len(draws) == 5
+
+    _, (asked,) = given(script)
+    assert (len(asked.x), asked.again, asked.training) == (40, 4, True)
+
+
+def test_validation_of_fit_is_no_question_of_the_script():
+    def script(model):
+        model.compile(loss="sparse_categorical_crossentropy")
+        model.fit(X, Y, validation_data=(LATER, ANSWERS), epochs=2, verbose=0)
+
+    assert given(script) == ([], [])
+
+
+def test_a_long_run_is_looked_at_for_so_many_steps_and_rows():
+    def script(model):
+        @tf.function
+        def step(a):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(model(a))
+            return tape.gradient(loss, model.trainable_variables)
+
+        for i in range(ENOUGH + 9):
+            step(tf.constant(X[:2] + i))
+        for i in range(60):
+            model(np.repeat(X, 2, 0) + i)
+
+    (fed,), (asked,) = given(script)
+    assert len(fed.x) == 2 * ENOUGH
+    assert len(asked.x) == 2048
+
+
+def test_what_is_no_array_of_rows_is_left_alone():
+    def script(model):
+        text = keras.Sequential([keras.layers.TextVectorization(vocabulary=["a"]), keras.layers.Embedding(3, 2)])
+        text.predict(tf.constant([["a"], ["b"]]), verbose=0)
+        model(keras.Input((5,)))
+        model.predict(((X[i : i + 1],) for i in range(3)), verbose=0)
+
+    assert given(script) == ([], [])

@@ -1,0 +1,80 @@
+from keras_course.diagnostics.held_out import held_out, labels_of
+from keras_course.diagnostics.observation import Feed
+from tests.diagnostics.typed import training
+
+import numpy as np
+import pytest
+
+X = np.random.default_rng(0).normal(size=(300, 3)).astype("float32")
+Y = (X[:, 0] > 0).astype("int64") + (X[:, 1] > 1)
+
+
+def asked(*feeds, **more):
+    seen = training(X[:200], Y[:200], classes=3, **more)
+    seen.asked = list(feeds)
+    return held_out(seen)
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        *[(name, True) for name in ("x_val", "X_test", "xv", "Xte", "x_t", "holdout", "dev_x", "test_images", "vx")],
+        *[(name, False) for name in ("", "x", "grid", "batch", "x_train", "all_test_and_train", "devices_x", "text")],
+    ],
+)
+def test_what_is_held_out_by_its_name(name, named):
+    (found,) = asked(Feed(x=X[200:], name=name))
+    assert found.named == named
+    np.testing.assert_array_equal(found.train.x, X[:200])
+
+
+def test_what_the_training_has_is_not_held_out():
+    assert asked(Feed(x=X[:200], name="x_test")) == []
+    assert asked(Feed(x=X[50:250])) == []  # three quarters of the whole data
+    (found,) = asked(Feed(x=X[150:260], name="x_test"))  # a leak
+    assert len(found.asked.x) == 110
+
+
+def test_rows_of_another_form_or_too_few_are_none():
+    assert asked(Feed(x=X[200:, :2]), Feed(x=X[200:219]), Feed(x=np.array([["a"] * 3] * 30))) == []
+
+
+def test_rows_that_come_again_with_each_epoch_count_once():
+    (found,) = asked(Feed(x=np.tile(X[200:], (3, 1)), name="xv", labels={"yv": np.tile(Y[200:], 3)}))
+    np.testing.assert_array_equal(found.asked.x, X[200:])
+    np.testing.assert_array_equal(found.asked.y, Y[200:])
+
+
+def test_the_rows_of_a_loop_are_those_of_its_steps():
+    seen = training(X[:200] * 2, Y[:200], classes=3, interface="loop")
+    seen.asked = [Feed(x=X[200:], name="xv")]
+    assert held_out(seen) == []  # nobody knows what the model was given
+    seen.fed = [Feed(x=np.tile(X[:200], (2, 1)), labels={"argument 1": np.tile(Y[:200], 2)})]
+    (found,) = held_out(seen)
+    np.testing.assert_array_equal(found.train.x, X[:200])
+    np.testing.assert_array_equal(found.train.y, Y[:200])
+
+
+ONE_HOT = np.eye(3)[Y]
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "chosen"),
+    [
+        ("x_val", {"y_val": Y, "weights": X[:, 0]}, "y_val"),
+        ("x_val", {"y_val": Y, "groups": Y + 1}, "y_val"),
+        ("val_images", {"val_labels": Y, "test_labels": Y + 1}, "val_labels"),
+        ("xv", {"yv": Y, "yt": Y + 1}, "yv"),
+        ("Xte", {"yte": Y[:, None], "ytr": Y + 1}, "yte"),
+        ("x_val", {"one_hot": ONE_HOT}, None),
+        ("x_val", {"a": Y, "b": Y}, None),
+        ("", {"a": Y, "b": Y}, None),
+        ("x_val", {"y_val": Y[:30]}, None),
+        ("x_val", {"y_val": Y.astype(str)}, None),
+        ("x_val", {}, None),
+    ],
+)
+def test_the_labels_are_those_of_the_form_of_training_whose_name_goes_with_the_rows(name, labels, chosen):
+    found = labels_of(Feed(x=X, name=name, labels=labels), Y[:50])
+    assert found is None if chosen is None else found is labels[chosen]
+    assert labels_of(Feed(x=X, name=name, labels=labels), None) is None
