@@ -24,7 +24,9 @@ ELSEWHERE = {
     "batchnorm_mode",
     "class_imbalance",
 }
-ORDER = {"data_sorted", "shuffle_buffer_too_small", "pipeline_order"}  # whose batches are easy, each by itself
+# Causes that show in the loss of training, or elsewhere alone: batches in order are easy, each by itself; dropout that
+# is on in evaluation spoils validation more than training.
+BOTH = {"data_sorted", "shuffle_buffer_too_small", "pipeline_order", "dropout_mode"}
 NAMED = 0.3  # of harm, from which on a mechanism is named
 NEEDED = {  # by those that a training with less harm may show
     "too_few_steps": 0.6,
@@ -104,7 +106,7 @@ def _judged(finding: Finding, harm: Harm) -> Finding:
     needed = NEEDED.get(finding.cause, NAMED)
     if finding.cause in CURVES and harm.reference is None and harm.baseline is not None:
         needed = max(needed, UNKNOWN)
-    degree = max(harm.degree, harm.elsewhere) if finding.cause in ORDER else harm.degree
+    degree = max(harm.degree, harm.elsewhere) if finding.cause in BOTH else harm.degree
     if finding.kind == "note" or finding.certain or finding.cause in ELSEWHERE or harm.diverged or degree >= needed:
         return finding
     return dataclasses.replace(finding, kind="note")

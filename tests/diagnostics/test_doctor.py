@@ -156,3 +156,12 @@ def test_sorted_batches_are_easy_each_by_itself(monkeypatch):
         for field, value in change.items():
             setattr(seen, field, value)
         assert named(doctor.examine(seen)) == ["data_sorted"]
+
+
+def test_dropout_that_is_on_in_evaluation_spoils_validation_alone(monkeypatch):
+    odd = [Finding(cause="dropout_mode", confidence=0.9), Finding(cause="init_scale", confidence=0.9)]
+    monkeypatch.setattr(doctor, "rules", lambda: {"typed": lambda seen: odd})
+    seen = ended(0.1)
+    assert named(doctor.examine(seen)) == []
+    seen.epochs = [{"val_loss": 8.0}]
+    assert named(doctor.examine(seen)) == ["dropout_mode"]

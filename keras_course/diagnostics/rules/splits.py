@@ -180,8 +180,15 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     Source: deepchecks' duplicates of train and test, with a bound.
     """
     pairs = [(train.x, other.x, name) for train, other, name in _named(seen) if train.x[0].size > 1]
+    if seen.interface == "loop":  # whose rows are known once each, so that nobody knows how many repeat by chance
+        pairs = [pair for pair in pairs if _measured(pair[0])]
     judge = _copied_texts if seen.units and seen.units[0].kind == "embedding" else repeats
     return next((found for pair in pairs if (found := judge(*pair))), [])
+
+
+def _measured(x: np.ndarray) -> bool:
+    """Whether rows are measurements, more numbers than rows, which are never equal by chance."""
+    return x.dtype.kind == "f" and x.ndim == 2 and len(np.unique(x)) > len(x)
 
 
 def _copied_texts(train: np.ndarray, validation: np.ndarray, name: str) -> list[Finding]:

@@ -250,3 +250,11 @@ def test_other_classes_and_copied_rows_in_what_is_held_out_by_name(name, fires):
     assert named(splits.RULES, copied)[0] == ({"leakage_duplicates"} if fires else set())
     if fires:
         assert "70 of 239 rows of x_test" in only(copied, "leakage_duplicates").evidence
+
+
+@pytest.mark.parametrize(("x", "fires"), [(CELLS, True), (np.round(np.clip(CELLS[:, :5], -1, 1)), False)])
+def test_copied_rows_in_what_a_loop_evaluates_on(x, fires):
+    """Few values repeat by chance, and how often cannot be seen of rows that come again with each epoch."""
+    seen = asked(x, BENIGN, np.arange(400), (x[330:], "x_test", BENIGN[330:]), classes=2, interface="loop")
+    seen.fed = [Feed(x=np.tile(x[:400], (3, 1)))]
+    assert ("leakage_duplicates" in named(splits.RULES, seen)[0]) == fires
