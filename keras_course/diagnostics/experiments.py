@@ -9,9 +9,11 @@ import time
 from typing import Any
 
 from keras_course.diagnostics import harm
-from keras_course.diagnostics.observation import Observation
+from keras_course.diagnostics.held_out import held_out
+from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
-from keras_course.diagnostics.seen import badly_mixed
+from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, badly_mixed, quantities, several_inputs
+from keras_course.diagnostics.statistics import classes_of, linear
 from keras_course.diagnostics.trainings import Training
 
 import keras
@@ -261,3 +263,47 @@ def outputs(replay: Replay, seen: Observation, training: Training) -> dict[str, 
         return {}
     spread = float(np.max(np.std(values, axis=0))) / max(float(np.max(np.abs(values))), 1e-30)
     return {"output_spread": float(spread)} if np.isfinite(spread) else {}
+
+
+ROWS = 512  # of each part, of which a model is asked whether it knows them
+
+
+def by_heart(training: Training, seen: Observation) -> dict[str, float]:
+    """How often the last weights are right on rows of the training and on those held out, and a linear model on these.
+
+    Shares of classes, or of the variance of real targets. Nothing without labels, with several inputs, or when the
+    weights have been trained on since; and no linear model where what was learned holds.
+    """
+    parts = [(held.train, held.asked) for held in held_out(seen) if held.named]
+    if not parts and seen.train is not None and seen.validation is not None:
+        parts = [(seen.train, seen.validation)]
+    if training.model is None or training.until is not None or several_inputs(seen) or not parts:
+        return {}
+    train, other = parts[0]
+    if train.y is None or other.y is None or min(len(train.x), len(other.x)) < 100 or len(train.y) != len(train.x):
+        return {}
+    known, new = (_right(training.model, part, seen) for part in (train, other))
+    if known is None or new is None:
+        return {}
+    found = {"right_train": known, "right_held": new}
+    if known > 0.9 and known - new > 0.2:
+        rows = quantities(seen, np.concatenate([train.x, other.x]))
+        if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():
+            found["linear_held"] = linear(rows[: len(train.x)], train.y, rows[len(train.x) :], other.y)
+    return found
+
+
+def _right(model: keras.Model, part: Data, seen: Observation) -> float | None:
+    """The share of labels that the model tells, or of the variance of real targets; None where it gives neither."""
+    assert part.y is not None
+    chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
+    y = np.asarray(part.y)[chosen]
+    said = np.concatenate([np.asarray(model(part.x[rows], training=False)) for rows in np.array_split(chosen, 4)])
+    classes = classes_of(np.asarray(part.y))
+    if classes is not None and seen.loss.name in CATEGORICAL and said.ndim == 2:
+        return float(np.mean(said.argmax(-1) == classes[chosen]))
+    if classes is not None and seen.loss.name in BINARY and said.size == len(y):
+        return float(np.mean((said.reshape(-1) > (0.0 if seen.loss.from_logits else 0.5)) == (classes[chosen] > 0)))
+    if seen.loss.name in DIFFERENCES and said.size == y.size == len(y) and np.var(y) > 0:
+        return float(1 - np.mean((said.reshape(-1) - y.reshape(-1)) ** 2) / np.var(y))
+    return None

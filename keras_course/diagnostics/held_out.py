@@ -42,6 +42,21 @@ def held_out(seen: Observation) -> list[HeldOut]:
     return found
 
 
+def validated(seen: Observation) -> tuple[Data, Data] | None:
+    """Training and validation rows, when both were seen and are numbers of one form."""
+    a, b = seen.train, seen.validation
+    if a is None or b is None or a.x.dtype.kind not in "iuf" or b.x.dtype.kind not in "iuf":
+        return None
+    return (a, b) if a.x.shape[1:] == b.x.shape[1:] and min(len(a.x), len(b.x)) >= 10 else None
+
+
+def parts(seen: Observation) -> list[tuple[Data, Data, str]]:
+    """`validated`, and training beside each set that the script asks about under a name by which it is held out."""
+    both = validated(seen)
+    validation = [(*both, "validation")] if both is not None else []
+    return validation + [(held.train, held.asked, held.name) for held in held_out(seen) if held.named]
+
+
 def _trained_on(seen: Observation) -> Data | None:
     """The rows of the training as the model is given them: those of `fit`, or those of the steps of a loop."""
     if seen.interface != "loop":

@@ -262,6 +262,35 @@ def _alike(first: np.ndarray, second: np.ndarray, within: float) -> bool:
     return bool(np.all(low <= other + 1e-12) and np.all(other <= high + 1e-12))
 
 
+def kept_correlation(first: np.ndarray, second: np.ndarray, *, features: int = 64) -> float:
+    """How much of the correlations of the features in the second part the first part has: 1 where all, 0 where none.
+
+    Another scale keeps them, noise of its own on each feature takes them away. NaN where there is next to nothing to
+    keep: a mean square of the correlations below 0.05.
+    """
+    flat = [np.reshape(part, (len(part), -1)).astype("float64") for part in (first, second)]
+    varied = np.flatnonzero((flat[0].std(0) > 0) & (flat[1].std(0) > 0))
+    chosen = varied[np.unique(np.linspace(0, len(varied) - 1, min(len(varied), features)).astype(int))]
+    if len(chosen) < 2:
+        return np.nan
+    pairs = np.triu_indices(len(chosen), 1)
+    own, other = (np.corrcoef(part[:, chosen], rowvar=False)[pairs] for part in flat)
+    strength = float(np.mean(other**2))
+    return float(np.mean(own * other)) / strength if strength > 0.05 else np.nan
+
+
+def drowned(first: np.ndarray, second: np.ndarray) -> float:
+    """How many times as strong as the rows of the second part the noise is that those of the first have; 0 without.
+
+    By the spreads, where they let expect more than 1.8, a signal-to-noise ratio below 0.3, and the correlations of the
+    features are gone accordingly: to 0.3 and less of what they are in the second part.
+    """
+    a, b = columns_of(first).astype("float64").std(0), columns_of(second).astype("float64").std(0)
+    varied = (a > 0) & (b > 0)
+    ratio = float(np.median((a[varied] / b[varied]) ** 2)) - 1 if varied.any() else 0.0
+    return np.sqrt(ratio) if ratio > 1.8**2 and kept_correlation(first, second) < 0.3 else 0.0
+
+
 def _ks(first: np.ndarray, second: np.ndarray, feature: int) -> float:
     one, two = (_one_value(x, feature) for x in (first, second))
     return float(stats.ks_2samp(one, two, method="asymp").pvalue)
@@ -434,6 +463,20 @@ def transfer(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndar
         across = float(np.mean(model.fit(a, y[first]).predict(b) == other_y[second]))
     common = [np.unique(labels, return_counts=True)[1].max() / len(labels) for labels in (y, other_y)]
     return Transfer(inside, across, float(max(common)))
+
+
+def linear(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndarray, rows: int = 1000) -> float:
+    """The share of classes, or of the variance of real targets, that a linear model of one part tells of another."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    a, b = classes_of(y), classes_of(other_y)
+    if a is not None and b is not None:
+        return transfer(x, a, other_x, b, rows).across if np.unique(a, return_counts=True)[1].min() >= 3 else np.nan
+    chosen = np.random.default_rng(0).permutation(len(y))[:rows]
+    model = make_pipeline(StandardScaler(), Ridge(10.0)).fit(_plain(x[chosen]), np.reshape(y, -1)[chosen])
+    return float(model.score(_plain(other_x), np.reshape(other_y, -1)))
 
 
 def told_by_words(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndarray) -> Transfer:

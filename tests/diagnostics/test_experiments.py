@@ -1,4 +1,6 @@
 from keras_course.diagnostics import experiments
+from keras_course.diagnostics.observation import Data, Feed, Loss, Observation
+from keras_course.diagnostics.trainings import Training
 from tests.diagnostics.trained import X, Y, crossentropy, loop, watched
 
 import keras
@@ -141,3 +143,67 @@ def test_what_the_first_batches_cost_in_the_end():
     found = experiments.forgotten(experiments.replay_of(training), training.close(), training)
     first = [float(crossentropy(model, X[order][i : i + 10], Y[order][i : i + 10])) for i in range(0, 60, 10)]
     assert found["forgotten"] == pytest.approx(np.mean(first), rel=1e-4)
+
+
+WIDE = np.random.default_rng(3).normal(size=(400, 24)).astype("float32")
+WIDE[:, 0] *= 3  # the direction that says most, and in which a linear model errs least
+KINDS = (WIDE[:, 0] + np.random.default_rng(4).normal(size=400) > 0).astype("int64")
+
+
+class Table(keras.Model):
+    """Knows by heart what it was given, and says `other` of all else."""
+
+    def __init__(self, x, said, other):
+        super().__init__()
+        self.known = dict(zip(map(bytes, x), said, strict=True))
+        self.other = other
+
+    def call(self, x, training=False):
+        return tf.constant(np.array([self.known.get(bytes(row), self.other) for row in np.asarray(x)], "float32"))
+
+
+@pytest.mark.parametrize(("loss", "logits"), [("sparse", True), ("binary", True), ("binary", False), ("squared", None)])
+def test_what_the_last_weights_know_of_rows_held_out(loss, logits):
+    y = KINDS if loss != "squared" else WIDE @ np.arange(24.0)
+    said = {"sparse": np.eye(2)[KINDS], "binary": (KINDS - 0.5 * logits)[:, None] if logits is not None else None,
+            "squared": y[:, None]}[loss]  # fmt: skip
+    other = np.zeros_like(said[0]) + (np.mean(y) if loss == "squared" else 0)
+    names = {
+        "sparse": "sparse_categorical_crossentropy",
+        "binary": "binary_crossentropy",
+        "squared": "mean_squared_error",
+    }
+    seen = Observation(name="m", interface="fit", loss=Loss(name=names[loss], from_logits=logits))
+    seen.train, seen.asked = (
+        Data(x=WIDE[:300], y=y[:300]),
+        [Feed(x=WIDE[300:], name="x_test", labels={"y_test": y[300:]})],
+    )
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE[:300], said[:300], other)
+    found = experiments.by_heart(training, seen)
+    at_random = {"sparse": np.mean(KINDS[300:] == 0), "binary": np.mean(KINDS[300:] == 0)}.get(loss, 0.0)
+    assert found["right_train"] == pytest.approx(1.0)
+    assert found["right_held"] == pytest.approx(at_random, abs=0.05)
+    assert found["linear_held"] > 0.8
+    training.model = Table(WIDE, said, other)
+    assert experiments.by_heart(training, seen) == {"right_train": pytest.approx(1.0), "right_held": pytest.approx(1.0)}
+
+
+@pytest.mark.parametrize("change", ["trained on since", "two inputs", "few rows", "no labels", "no name"])
+def test_nothing_is_asked_of_weights_that_have_changed_or_of_what_is_not_known(change):
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))
+    seen.train = Data(x=WIDE[:300], y=KINDS[:300])
+    seen.asked = [Feed(x=WIDE[300:], name="x_test", labels={"y": KINDS[300:]})]
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE, np.eye(2)[KINDS], np.zeros(2))
+    assert experiments.by_heart(training, seen)
+    if change == "trained on since":
+        training.until = 2
+    elif change == "two inputs":
+        seen.layers = [{"class": "InputLayer"}] * 2
+    else:
+        rows, labels = (WIDE[300:], {}) if change == "no labels" else (WIDE[300:], {"y": KINDS[300:]})
+        if change == "few rows":
+            rows, labels = WIDE[320:380], {"y": KINDS[320:380]}
+        seen.asked = [Feed(x=rows, name="" if change == "no name" else "x_test", labels=labels)]
+    assert experiments.by_heart(training, seen) == {}

@@ -212,3 +212,25 @@ def test_a_table_of_words_tells_labels_where_the_words_are_the_same():
     assert unknown.across == np.mean(real[0] == common)  # whoever knows no word says what is said most often
     empty = s.told_by_words(x[:150], y[:150], 0 * x[150:], y[150:])
     assert empty.across == 0.0
+
+
+def test_noise_takes_correlations_away_and_another_scale_does_not():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 1)) + 0.5 * rng.normal(size=(2000, 5))
+    for times in (2.0, 4.0):
+        noisy = x[:1000] + times * np.std(x) * rng.normal(size=(1000, 5))
+        assert s.kept_correlation(noisy, x[1000:]) == pytest.approx(1 / (1 + times**2), abs=0.05)
+        assert s.drowned(noisy, x[1000:]) == pytest.approx(times, rel=0.1)
+    assert s.kept_correlation(9 * x[:1000], x[1000:]) == pytest.approx(1, abs=0.05)
+    assert s.drowned(9 * x[:1000], x[1000:]) == 0
+    assert np.isnan(s.kept_correlation(x[:1000], rng.normal(size=(1000, 5)))), "nothing to keep"
+    assert s.drowned(9 * rng.normal(size=(1000, 5)), rng.normal(size=(1000, 5))) == 0, "nobody knows"
+
+
+def test_what_a_linear_model_tells_of_another_part():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3))
+    assert s.linear(x[:300], (x[:300, 0] > 0).astype(int), x[300:], (x[300:, 0] > 0).astype(int)) > 0.9
+    y = x @ [1.0, 2, 3] + 0.5 * rng.normal(size=400)  # .25 of a variance of 14.25 is noise
+    assert s.linear(x[:300], y[:300, None], x[300:], y[300:]) == pytest.approx(1 - 0.25 / 14.25, abs=0.01)
+    assert np.isnan(s.linear(x[:300], np.arange(300) == 7, x[300:], np.arange(100) == 7)), "one example of a class"

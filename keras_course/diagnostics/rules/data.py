@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from keras_course.diagnostics.harm import baseline_of
-from keras_course.diagnostics.held_out import held_out
+from keras_course.diagnostics.held_out import held_out, parts
 from keras_course.diagnostics.observation import Finding, Observation, Probe
 from keras_course.diagnostics.seen import (
     BINARY,
@@ -20,6 +20,7 @@ from keras_course.diagnostics.seen import (
 from keras_course.diagnostics.statistics import (
     MANY,
     classes_of,
+    drowned,
     form_of,
     mislabelled,
     neighbour_correlation,
@@ -140,8 +141,8 @@ def _labels_beside(seen: Observation) -> Iterator[tuple[str, np.ndarray, np.ndar
     if seen.validation is not None:
         pairs.append(("validation", classes_seen(seen), seen.validation.y))
     pairs += [(held.name, held.train.y, held.asked.y) for held in held_out(seen) if held.named]
-    for name, *parts in pairs:
-        train, other = (None if y is None else _by_place(y) for y in parts)
+    for name, *labels in pairs:
+        train, other = (None if y is None else _by_place(y) for y in labels)
         if train is not None and other is not None:
             yield name, train, other
 
@@ -432,9 +433,10 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     Threshold: the noise seen in the graph has a spread of more than 1.8 times that of the inputs, a signal-to-noise
     ratio below 0.3; or neighbouring pixels of what enters correlate below .2 and a quarter of what those of the stored
     images (of validation, where these are not known) do, which must be above .3; less sure where they correlate below
-    .15, whatever is stored. Only for classes, and for targets that are smaller than the input: networks that remove
-    noise are given more. Must stay silent: augmentation and dropout on inputs, which keep the ratio above 1. Source:
-    row 46 of the taxonomy.
+    .15, whatever is stored; or the rows of training have spreads by which that noise is on them, and on none of those
+    held out, and a third or less of the correlations of these. Only for classes, and for targets that are smaller than
+    the input: networks that remove noise are given more. Must stay silent: augmentation and dropout on inputs, which
+    keep the ratio above 1. Source: row 46 of the taxonomy.
     """
     y, x = targets_of(seen), joined([probe.x for probe in seen.probes[:16]])
     if y is None or (classes_of(y) is None and (x is None or y[:1].size >= x[:1].size)):
@@ -451,6 +453,9 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     sure, tag = 0.9, "inputs/neighbour_correlation"
     if not text and x is not None and x.ndim == 4 and (here := neighbour_correlation(x)) < 0.15:
         sure, text = 0.65, f"neighbouring pixels correlate by {here:.2f}: those of pictures do by .3 and more"
+    for train, other, name in parts(seen) if not text else ():
+        if times := drowned(train.x, other.x):
+            text, tag = f"noise of {times:.2g} times the spread of {name}, whose correlations are gone in training", ""
     return [Finding(cause="inputs_drowned_in_noise", confidence=sure, evidence=text, tag=tag)] if text else []
 
 

@@ -1,12 +1,13 @@
 """Rules on training against validation: rows 19 to 22 of the table of causes."""
 
 from keras_course.diagnostics.harm import baseline_of
-from keras_course.diagnostics.held_out import HeldOut, held_out
+from keras_course.diagnostics.held_out import HeldOut, held_out, parts, validated
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.seen import looked_up, quantities
 from keras_course.diagnostics.statistics import (
     Shift,
     classes_of,
+    drowned,
     keys,
     label_drift,
     scaled_otherwise,
@@ -20,21 +21,6 @@ from keras_course.diagnostics.statistics import (
 import numpy as np
 
 
-def _both(seen: Observation) -> tuple[Data, Data] | None:
-    """Training and validation rows, when both were seen and are numbers of one form."""
-    a, b = seen.train, seen.validation
-    if a is None or b is None or a.x.dtype.kind not in "iuf" or b.x.dtype.kind not in "iuf":
-        return None
-    return (a, b) if a.x.shape[1:] == b.x.shape[1:] and min(len(a.x), len(b.x)) >= 10 else None
-
-
-def _named(seen: Observation) -> list[tuple[Data, Data, str]]:
-    """`_both`, and training beside each set that the script asks about under a name by which it is held out."""
-    both = _both(seen)
-    validation = [(*both, "validation")] if both is not None else []
-    return validation + [(held.train, held.asked, held.name) for held in held_out(seen) if held.named]
-
-
 def validation_split_sorted(seen: Observation) -> list[Finding]:
     """Row 19: training and validation have other classes.
 
@@ -43,7 +29,7 @@ def validation_split_sorted(seen: Observation) -> list[Finding]:
     last rows, so that sorted data give this. Must stay silent: small validation sets, by the test; training thinned by
     class against a balanced validation set; real targets, which drift with time. Source: row 19 of the taxonomy.
     """
-    return next((found for both in _named(seen) if (found := _other_classes(seen, *both))), [])
+    return next((found for both in parts(seen) if (found := _other_classes(seen, *both))), [])
 
 
 def _other_classes(seen: Observation, train: Data, validation: Data, name: str) -> list[Finding]:
@@ -82,7 +68,7 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     training rows that differ half as much; questions about what is meant to be strange, another kind or another range.
     Source: row 20 of the taxonomy.
     """
-    both = _both(seen)
+    both = validated(seen)
     return (_prepared_otherwise(seen, both) if both is not None else []) or _asked_otherwise(seen)
 
 
@@ -97,7 +83,7 @@ def _prepared_otherwise(seen: Observation, both: tuple[Data, Data]) -> list[Find
     found = shift(both[0].x, both[1].x)
     if found.share <= 0.2:
         return _other_meaning(seen, *both)
-    return [] if _drifts(both[0].x, found) else [_mismatch(found)]
+    return [] if _drifts(both[0].x, found) or drowned(both[0].x, both[1].x) else [_mismatch(found)]
 
 
 def _asked_otherwise(seen: Observation) -> list[Finding]:
@@ -113,6 +99,8 @@ def _asked(seen: Observation, held: HeldOut) -> list[Finding]:
     moved = shift(x, other)
     beyond = x[0].size == 1 and 1 / 3 < moved.factor < 3
     if moved.share > 0.2 and scaled_otherwise(x, other) >= 0.5 and not beyond and not _drifts(x, moved):
+        if drowned(x, other):
+            return []  # another cause
         return [_mismatch(moved, other=held.name or "what is predicted")]
     return _untold(seen, held.train, held.asked, held.name) if held.named else []
 
@@ -179,7 +167,7 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     words or more that were copied.
     Source: deepchecks' duplicates of train and test, with a bound.
     """
-    pairs = [(train.x, other.x, name) for train, other, name in _named(seen) if train.x[0].size > 1]
+    pairs = [(train.x, other.x, name) for train, other, name in parts(seen) if train.x[0].size > 1]
     if seen.interface == "loop":  # whose rows are known once each, so that nobody knows how many repeat by chance
         pairs = [pair for pair in pairs if _measured(pair[0])]
     judge = _copied_texts if seen.units and seen.units[0].kind == "embedding" else repeats

@@ -131,3 +131,18 @@ def test_the_head_of_another_output_is_no_hidden_layer():
     assert RULES["underfitting_capacity"](seen)[0].layer == "b"
     seen.variables[2].shape = (30, 1)  # the last unit looks past the second, as two outputs of one trunk do
     assert RULES["underfitting_capacity"](seen) == []
+
+
+@pytest.mark.parametrize(
+    ("held", "linear", "fires"), [(0.6, 0.8, True), (0.6, 0.7, False), (-9.0, 0.1, False), (-9.0, 0.2, True)]
+)
+def test_what_was_learned_by_heart_and_holds_nowhere_else(held, linear, fires):
+    """Worse than nothing counts as nothing: a linear model is to know something of what is held out."""
+    seen = Observation(name="m", experiments={"right_train": 0.99, "right_held": held, "linear_held": linear})
+    found = RULES["overfitting"](seen)
+    assert bool(found) == fires
+    if fires:
+        assert found[0].certain
+        assert f"99% of the training and on {held:.0%}" in found[0].evidence
+    del seen.experiments["linear_held"]
+    assert RULES["overfitting"](seen) == []

@@ -362,3 +362,26 @@ def test_inputs_that_flatten_the_first_units_are_certain_where_the_loss_has_no_c
         for probe in seen.probes:
             probe.saturated, probe.dead = np.array([flat, np.nan]), np.array([np.nan, 0.0])
         assert [f.certain for f in data.inputs_not_scaled(seen)] == [certain]
+
+
+CELLS, BENIGN = load_breast_cancer(return_X_y=True)
+CELLS = ((CELLS - CELLS.mean(0)) / CELLS.std(0)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("x", "fires"),
+    [
+        (CELLS[:400] + 4 * RNG.normal(size=(400, 30)).astype("float32"), True),
+        (CELLS[:400] + RNG.normal(size=(400, 30)).astype("float32"), False),  # as augmentation does
+        (4 * CELLS[:400], False),
+        (CELLS[:400], False),
+    ],
+)
+@pytest.mark.parametrize("name", ["x_test", "unknown", "validation"])
+def test_noise_on_rows_that_those_held_out_have_not(x, fires, name):
+    seen = training(x, BENIGN[:400], classes=2)
+    if name == "validation":
+        seen.validation = Data(x=CELLS[400:], y=BENIGN[400:])
+    else:
+        seen.asked = [Feed(x=CELLS[400:], name=name)]
+    assert bool(data.inputs_drowned_in_noise(seen)) == (fires and name != "unknown")

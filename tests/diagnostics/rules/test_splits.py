@@ -258,3 +258,16 @@ def test_copied_rows_in_what_a_loop_evaluates_on(x, fires):
     seen = asked(x, BENIGN, np.arange(400), (x[330:], "x_test", BENIGN[330:]), classes=2, interface="loop")
     seen.fed = [Feed(x=np.tile(x[:400], (3, 1)))]
     assert ("leakage_duplicates" in named(splits.RULES, seen)[0]) == fires
+
+
+@pytest.mark.parametrize("where", ["asked", "validation"])
+def test_noise_on_the_rows_of_training_is_no_other_scale(where):
+    noisy = CELLS[:400] + 5 * RNG.normal(size=(400, 30)).astype("float32")
+    scaled = 5 * CELLS[:400]
+    for x, cause in ((noisy, set()), (scaled, {"train_val_preprocessing_mismatch"})):
+        seen = asked(x, BENIGN[:400], np.arange(400), classes=2)
+        if where == "asked":
+            seen.asked = [Feed(x=CELLS[400:], name="x_test")]
+        else:
+            seen.validation = Data(x=CELLS[400:], y=BENIGN[400:])
+        assert named(splits.RULES, seen)[0] == cause
