@@ -265,7 +265,7 @@ def outputs(replay: Replay, seen: Observation, training: Training) -> dict[str, 
     return {"output_spread": float(spread)} if np.isfinite(spread) else {}
 
 
-ROWS = 512  # of each part, of which a model is asked whether it knows them
+ROWS = 1024  # of each part, of which a model is asked whether it knows them
 
 
 def by_heart(training: Training, seen: Observation) -> dict[str, float]:
@@ -282,10 +282,11 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     train, other = parts[0]
     if train.y is None or other.y is None or min(len(train.x), len(other.x)) < 100 or len(train.y) != len(train.x):
         return {}
-    known, new = (_right(training.model, part, seen) for part in (train, other))
-    if known is None or new is None:
+    said = [_said(training.model, part, seen) for part in (train, other)]
+    if said[0] is None or said[1] is None:
         return {}
-    found = {"right_train": known, "right_held": new}
+    known, new = _right(*said[0]), _right(*said[1])
+    found = {"right_train": known, "right_held": new, **_rarest(train, *said[1])}
     if known > 0.9 and known - new > 0.2:
         rows = quantities(seen, np.concatenate([train.x, other.x]))
         if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():
@@ -293,17 +294,39 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     return found
 
 
-def _right(model: keras.Model, part: Data, seen: Observation) -> float | None:
-    """The share of labels that the model tells, or of the variance of real targets; None where it gives neither."""
+def _said(model: keras.Model, part: Data, seen: Observation) -> tuple[np.ndarray, np.ndarray] | None:
+    """What the model says of rows and what is true: class numbers, or real targets; None where it gives neither."""
     assert part.y is not None
     chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
-    y = np.asarray(part.y)[chosen]
+    y, classes = np.asarray(part.y)[chosen], classes_of(np.asarray(part.y))
     said = np.concatenate([np.asarray(model(part.x[rows], training=False)) for rows in np.array_split(chosen, 4)])
-    classes = classes_of(np.asarray(part.y))
     if classes is not None and seen.loss.name in CATEGORICAL and said.ndim == 2:
-        return float(np.mean(said.argmax(-1) == classes[chosen]))
+        return said.argmax(-1), classes[chosen]
     if classes is not None and seen.loss.name in BINARY and said.size == len(y):
-        return float(np.mean((said.reshape(-1) > (0.0 if seen.loss.from_logits else 0.5)) == (classes[chosen] > 0)))
+        return (said.reshape(-1) > (0.0 if seen.loss.from_logits else 0.5)).astype(int), (classes[chosen] > 0).astype(
+            int
+        )
     if seen.loss.name in DIFFERENCES and said.size == y.size == len(y) and np.var(y) > 0:
-        return float(1 - np.mean((said.reshape(-1) - y.reshape(-1)) ** 2) / np.var(y))
+        return said.reshape(-1), y.reshape(-1)
     return None
+
+
+def _right(said: np.ndarray, true: np.ndarray) -> float:
+    """The share of classes, or of the variance of real targets."""
+    whole = said.dtype.kind in "iu"
+    return float(np.mean(said == true)) if whole else float(1 - np.mean((said - true) ** 2) / np.var(true))
+
+
+def _rarest(train: Data, said: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """How often rows held out of the rarest class of training are found, and those of the others."""
+    classes = classes_of(np.asarray(train.y))
+    if classes is None or said.dtype.kind not in "iu":
+        return {}
+    names, counts = np.unique(classes, return_counts=True)
+    rare = names[counts.argmin()]
+    others = [np.mean(said[true == name] == name) for name in np.unique(true) if name != rare]
+    if not others or not np.any(true == rare):
+        return {}
+    found = {"rare_found": np.sum(said[true == rare] == rare), "rare_rows": np.sum(true == rare)}
+    found |= {"rare_class": rare, "others_found": np.mean(others)}
+    return {name: float(value) for name, value in found.items()}

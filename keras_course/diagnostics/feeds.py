@@ -6,6 +6,7 @@ holds beside the rows: the same number of them, in the frame or among the argume
 
 import dataclasses
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-ENOUGH = 64  # steps of a loop that are looked at
+ENOUGH, MANY = 64, 4096  # calls of a model that are looked at, in steps and outside of them
 SPOKEN = ("pred", "prob", "hat", "logit", "out", "score", "guess")  # names of what a network says, not of labels
 
 
@@ -28,7 +29,7 @@ class _Kept:
         self.model, self.inside, self.training, self.name = model, inside, training, name
         self.parts: list[np.ndarray] = []
         self.beside: dict[str, list[np.ndarray]] = {}
-        self.rows = self.again = self.calls = self.ticks = 0
+        self.rows = self.again = self.ticks = 0
         self.last: Any = None
 
     def add(self, x: np.ndarray, beside: Mapping[str, np.ndarray]) -> None:
@@ -70,6 +71,7 @@ class Feeds:
 
     def __init__(self) -> None:
         self.kept: dict[tuple[Any, ...], _Kept] = {}
+        self.calls: Counter[tuple[int, bool]] = Counter()  # of each model, in steps and outside of them
         self.trainings = 0  # that there were until now
         self.ticks = 0  # tapes and functions that the script has entered: where none came between, nothing was learned
         self.marks: dict[int, _Mark | None] = {}  # id of a function -> how it calls a model; None: seen often enough
@@ -143,14 +145,15 @@ class Feeds:
         inside: bool,
         beside: Mapping[str, Any] | None = None,
     ) -> None:
-        if not getattr(given, "shape", ()) or not given.shape[0]:
+        self.calls[id(model), inside] += 1
+        often = self.calls[id(model), inside] > (ENOUGH if inside else MANY)
+        if often or not getattr(given, "shape", ()) or not given.shape[0]:
             return
-        name, scope = ("", {}) if inside and beside is not None else _name_of(given, _users_scopes())
-        kept = self._place(model, training, inside=inside, name=name)
+        name, scope = _name_of(given, _users_scopes()) if beside is None or not inside else ("", {})
+        kept = self._place(model, training, inside=inside, name="" if inside else name)
         same, kept.last, before, kept.ticks = given is kept.last, given, kept.ticks, self.ticks
         kept.again += same and before == self.ticks
-        kept.calls += 1
-        if kept.rows < Data.ROWS and not same and (not inside or kept.calls <= ENOUGH):
+        if kept.rows < Data.ROWS and not same:
             x = np.asarray(given)
             found = dict(_labels_beside(given, scope)) if beside is None else beside
             few = {n: np.asarray(v) for n, v in found.items() if getattr(v, "shape", ()) and len(v) == len(x)}

@@ -186,7 +186,25 @@ def test_what_the_last_weights_know_of_rows_held_out(loss, logits):
     assert found["right_held"] == pytest.approx(at_random, abs=0.05)
     assert found["linear_held"] > 0.8
     training.model = Table(WIDE, said, other)
-    assert experiments.by_heart(training, seen) == {"right_train": pytest.approx(1.0), "right_held": pytest.approx(1.0)}
+    found = experiments.by_heart(training, seen)
+    assert (found["right_train"], found["right_held"]) == (pytest.approx(1.0), pytest.approx(1.0))
+    assert "linear_held" not in found, "what was learned holds"
+
+
+def test_the_rarest_class_of_training_among_the_rows_held_out():
+    y = np.where(np.arange(400) % 20 == 0, 2, KINDS)
+    said = np.eye(3)[
+        np.where((y == 2) & (np.arange(400) < 380), 0, np.where(y == 1, 1, y))
+    ]  # finds one of the last two
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))
+    seen.train = Data(x=WIDE[:250], y=y[:250])
+    seen.asked = [Feed(x=WIDE[250:], name="x_test", labels={"y_test": y[250:]})]
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE, said, np.zeros(3))
+    found = experiments.by_heart(training, seen)
+    assert {name: found[name] for name in found if name.startswith(("rare", "others"))} == {
+        "rare_class": 2.0, "rare_found": 1.0, "rare_rows": 7.0, "others_found": 1.0
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("change", ["trained on since", "two inputs", "few rows", "no labels", "no name"])

@@ -1,3 +1,6 @@
+import contextlib
+
+from keras_course.diagnostics import feeds
 from keras_course.diagnostics.feeds import ENOUGH
 from keras_course.diagnostics.hooks import watching
 from tests.diagnostics.trained import X, Y, mlp
@@ -144,6 +147,21 @@ def test_a_long_run_is_looked_at_for_so_many_steps_and_rows():
     assert len(asked.x) == 2048
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_eager_run_is_looked_at_for_so_many_calls(inside, monkeypatch):
+    monkeypatch.setattr(feeds, "ENOUGH", 5)
+    monkeypatch.setattr(feeds, "MANY", 7)
+
+    def script(model):
+        for i in range(9):
+            with tf.GradientTape() if inside else contextlib.nullcontext():
+                model(X[:3] + i)
+
+    in_steps, outside = given(script)
+    assert [len(f.x) for f in in_steps] == ([15] if inside else [])
+    assert [len(f.x) for f in outside] == ([] if inside else [21])
+
+
 def test_what_is_no_array_of_rows_is_left_alone():
     def script(model):
         text = keras.Sequential([keras.layers.TextVectorization(vocabulary=["a"]), keras.layers.Embedding(3, 2)])
@@ -152,3 +170,47 @@ def test_what_is_no_array_of_rows_is_left_alone():
         model.predict(((X[i : i + 1],) for i in range(3)), verbose=0)
 
     assert given(script) == ([], [])
+
+
+def test_rows_of_another_length_and_labels_that_are_missing_once():
+    pooled = keras.Sequential([keras.Input((None, 2)), keras.layers.GlobalAveragePooling1D()])
+    with watching() as monitor:
+        for length in (5, 3, 5):
+            pooled(tf.zeros((4, length, 2)))
+        for number in range(2):
+            scope = {"rows": tf.zeros((4 + number, 5, 2))} | ({} if number else {"labels": np.arange(4)})
+            exec(compile("model(rows)", __file__, "exec"), scope | {"model": pooled})
+    unnamed, named = monitor.feeds.of(pooled)[1]
+    assert unnamed.x.shape == (8, 5, 2)
+    assert (named.x.shape, named.labels) == ((9, 5, 2), {})
+
+
+def test_several_inputs_are_judged_by_the_first():
+    inputs = {name: keras.Input((width,), name=name) for name, width in (("a", 5), ("b", 2))}
+    model = keras.Model(inputs, keras.layers.Concatenate()(list(inputs.values())))
+    rows = {"a": LATER, "b": LATER[:, :2]}
+    with watching() as monitor:
+        model(rows)
+        model.predict(rows, verbose=0)
+    listed = keras.Model(list(inputs.values()), keras.layers.Concatenate()(list(inputs.values())))
+    with watching() as other:
+        listed([LATER, LATER[:, :2]])
+    for feed in (*monitor.feeds.of(model)[1], *other.feeds.of(listed)[1]):
+        np.testing.assert_array_equal(feed.x, LATER)
+    assert len(monitor.feeds.of(model)[1]) == len(other.feeds.of(listed)[1]) == 1
+
+
+def test_what_is_asked_belongs_to_the_training_before_it():
+    def script(model):
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.predict(X, verbose=0)
+        for rows in (LATER, 3 * LATER):
+            model.fit(X, Y, verbose=0)
+            model.predict(rows, verbose=0)
+
+    model = mlp()
+    with watching() as monitor:
+        script(model)
+    for training, times in zip(monitor.trainings, (1, 3), strict=True):
+        (asked,) = training.close().asked
+        np.testing.assert_array_equal(asked.x, times * LATER)

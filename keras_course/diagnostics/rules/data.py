@@ -160,7 +160,8 @@ def class_imbalance(seen: Observation) -> list[Finding]:
     Threshold: a share below 0.1 / K; of the looks at the second half of the steps, or where these have less than 5 rows
     of it of the last that have 8, an upper exact 95 % bound of its recall below half of the mean recall of the others,
     while the most frequent class is named more often than it occurs. A share below 0.3 / K counts where that bound is
-    below a tenth. Or weights of classes by which the rarest one, below a fifth of the rows, counts less than a third of
+    below a tenth. Certain where that bound of the recall of at least 8 rows held out is below half of that of the other
+    classes. Or weights of classes by which the rarest one, below a fifth of the rows, counts less than a third of
     the most frequent one. Must stay silent: imbalanced data whose rare class is found. Source: cleanlab's 0.1 / K for
     the share.
     """
@@ -174,6 +175,8 @@ def class_imbalance(seen: Observation) -> list[Finding]:
     share = counts.min() / counts.sum()
     if len(names) < 2 or share >= 0.3 / len(names):
         return []
+    if found := _missed(seen, share):
+        return found
     rare, common = names[counts.argmin()], names[counts.argmax()]
     true, said = _last_decisions(looks, seen, rare)
     n = int(np.sum(true == rare))
@@ -191,6 +194,19 @@ def class_imbalance(seen: Observation) -> list[Finding]:
         f"found (of the other classes {np.mean(others):.0%})"
     )
     return [Finding(cause="class_imbalance", confidence=0.6, evidence=text, tag="labels/entropy")]
+
+
+def _missed(seen: Observation, share: float) -> list[Finding]:
+    """A rare class that the last weights do not find among the rows held out."""
+    e = seen.experiments
+    rows = int(e.get("rare_rows", 0))
+    if rows < 8 or share_interval(int(e["rare_found"]), rows)[1] >= 0.5 * e["others_found"]:
+        return []
+    text = (
+        f"class {int(e['rare_class'])} has {share:.1%} of the labels, and {int(e['rare_found'])} of {rows} rows of it "
+        f"that are held out are found (of the other classes {e['others_found']:.0%})"
+    )
+    return [Finding(cause="class_imbalance", confidence=0.8, certain=True, evidence=text, tag="labels/entropy")]
 
 
 def _weights_reversed(seen: Observation, names: np.ndarray, counts: np.ndarray) -> list[Finding]:

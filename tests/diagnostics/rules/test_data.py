@@ -385,3 +385,18 @@ def test_noise_on_rows_that_those_held_out_have_not(x, fires, name):
     else:
         seen.asked = [Feed(x=CELLS[400:], name=name)]
     assert bool(data.inputs_drowned_in_noise(seen)) == (fires and name != "unknown")
+
+
+@pytest.mark.parametrize(
+    ("hits", "rows", "share", "fires"),
+    [(2, 20, 0.02, True), (9, 20, 0.02, False), (0, 7, 0.02, False), (2, 20, 0.4, False)],
+)
+def test_a_rare_class_that_is_not_found_among_the_rows_held_out(hits, rows, share, fires):
+    y = (np.arange(500) < 500 * share).astype("int64")
+    right = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - learned by heart
+    seen = training(RNG.normal(size=(500, 3)), y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=right)
+    seen.experiments = {"rare_class": 1.0, "rare_found": hits, "rare_rows": rows, "others_found": 0.9}
+    found = data.class_imbalance(seen)
+    assert [f.certain for f in found] == ([True] if fires else [])
+    if fires:
+        assert "2 of 20 rows of it that are held out" in found[0].evidence
