@@ -37,8 +37,7 @@ class _Kept:
             return
         chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), Data.ROWS - self.rows)).astype(int))
         for name, labels in beside.items():
-            if len(self.beside.get(name, ())) == len(self.parts):
-                self.beside.setdefault(name, []).append(labels[chosen])
+            self.beside.setdefault(name, []).append(labels[chosen])
         self.parts.append(x[chosen].copy())
         self.rows += len(chosen)
 
