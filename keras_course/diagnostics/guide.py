@@ -265,6 +265,9 @@ A cause is named when there is evidence of its mechanism and the training was ha
 of the best constant prediction, it diverged, or validation falls behind. Mechanism without harm is a note. A cause
 explains its symptoms: these are not named beside it.
 
+What a script asks its model outside of training (`evaluate`, `predict`, a call, a function that calls it) is held
+against what it trains on: by their names, as `x_val` and `y_test`, rows and labels count as held out.
+
 What is measured, for each layer (a linear operation with what follows it up to the next one):
 
 | tag | what it is | how to read it |
