@@ -235,8 +235,6 @@ rec.fit(x_tr, y_tr, sample_weight=w_tr, batch_size=50, epochs=8, validation_data
               new="x, y = plays[:, 1:], plays[:, 1:]", certain=True),
         Fault(cause="constant_labels", old="w = (y != 0)", new="w = (y == 0)", accept=("missing_class",),
               beside=("class_imbalance", "label_encoding")),
-        Fault(cause="probabilities_to_logits_loss", old="layers.Dense(SONGS + 1, name='next')",
-              new="layers.Dense(SONGS + 1, activation='softmax', name='next')", layer=("next",)),
         Fault(cause="regularisation_overwhelms", old="layers.Dense(SONGS + 1, name='next')",
               new="layers.Dense(SONGS + 1, kernel_regularizer=keras.regularizers.L1(0.1), name='next')", layer=("next",)),
     ),
