@@ -21,7 +21,7 @@ images = (digits.images[perm] / 16.0)[..., None].astype('float32')
 labels = digits.target[perm]
 x_train, y_train, x_val, y_val = images[:1400], labels[:1400], images[1400:], labels[1400:]
 
-EPOCHS, BATCH, DIM = 9, 32, 32
+EPOCHS, BATCH, DIM = 6, 32, 32
 total_steps = EPOCHS * math.ceil(len(x_train) / BATCH)
 
 
