@@ -60,6 +60,7 @@ CAUSES: dict[str, Cause] = {
         7,
         "the metric does not measure what is trained",
         "MeanAbsoluteError for real targets; a threshold of 0 on logits",
+        ("loss_metric_inconsistent",),
     ),
     "label_encoding": Cause(
         8,
@@ -89,7 +90,7 @@ CAUSES: dict[str, Cause] = {
         12,
         "the inputs were scaled more than once",
         "divide by 255 once",
-        (*CONSTANT, "learning_rate_too_low", "init_scale", "dead_units"),
+        (*CONSTANT, "learning_rate_too_low", "init_scale", "dead_units", "inputs_not_scaled"),
     ),
     "targets_not_scaled": Cause(
         13,
@@ -235,6 +236,7 @@ CAUSES: dict[str, Cause] = {
             "vanishing_gradient",
             "frozen_or_disconnected",
             "learning_rate_too_low",
+            "missing_nonlinearity",
             "init_scale",
         ),
     ),

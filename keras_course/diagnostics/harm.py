@@ -112,13 +112,30 @@ def harm_of(seen: Observation) -> Harm:
     grew = end > start + 3 * error and moved < -0.2
     blind, chance = blind_at_the_end(seen), accuracy_of_chance(seen)
     words = f"the loss goes from {start:.3g} to {end:.3g}" + ", and the prediction is constant" * blind
+    lost = grew or abs(moved) < 0.01 or blind or chance
     return Harm(
-        degree=1.0 if grew or abs(moved) < 0.01 or blind or chance else 0.0,
+        degree=1.0 if lost else STALLED if seen.alone and _stalled(losses) else 0.0,
         sentence=f"{words}, {chance}" if chance else words,
         diverged=grew and end > 10 * abs(start),
         end=end,
         still_falling=falling,
     )
+
+
+STALLED = 0.45  # of harm: a mechanism may be named, a curve may not
+
+
+def _stalled(losses: np.ndarray) -> bool:
+    """Whether the last tenth of the steps is not significantly below the first, by three standard errors; or not below
+    the first loss of all, from which it jumped."""
+    n = len(losses) // 10
+    if n < 5:
+        return False
+    if np.max(losses[:n]) > 100 * losses[0] > 0:
+        return bool(np.mean(losses[-n:]) > 0.8 * losses[0])
+    first, last = losses[:n], losses[-n:]
+    error = np.sqrt((np.var(first) + np.var(last)) / n)
+    return bool(np.mean(last) > np.mean(first) - 3 * error and np.mean(last) > 0.8 * np.mean(first) > 0)
 
 
 def impossible(seen: Observation) -> bool:

@@ -229,6 +229,12 @@ def same_shape(case: Case) -> list[Repair]:
     return linear_output(case)[:1] if case.seen.loss.name in ("", *DIFFERENCES) else []
 
 
+def thawed(case: Case) -> list[Repair]:
+    """All weights are trained; none where all are, so that only the optimiser was not given them."""
+    frozen = [v for v in case.seen.variables if not v.trainable and "moving_" not in v.name and "seed" not in v.name]
+    return [Repair(everything=True)] if frozen else []
+
+
 REPAIRS: dict[str, Callable[[Case], list[Repair]]] = {
     "learning_rate_too_high": slower,
     "learning_rate_too_low": faster,
@@ -254,7 +260,7 @@ REPAIRS: dict[str, Callable[[Case], list[Repair]]] = {
     "loss_broadcast": same_shape,
     "gradient_sign_flipped": lambda case: [Repair(sign=-1.0)],
     "optimiser_not_applied": lambda case: [Repair(still=True), Repair(still=True, rate=10.0)],
-    "frozen_or_disconnected": lambda case: [Repair(everything=True)],
+    "frozen_or_disconnected": thawed,
 }
 
 

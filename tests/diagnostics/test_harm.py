@@ -1,5 +1,5 @@
 from keras_course.diagnostics import harm
-from keras_course.diagnostics.harm import baseline_of, harm_of
+from keras_course.diagnostics.harm import STALLED, baseline_of, harm_of
 from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe
 from tests.diagnostics.typed import BINARY, CROSS, SPARSE, SQUARED, steps
 
@@ -360,3 +360,25 @@ def test_a_sum_over_pixels_is_judged_without_what_is_added_to_it(learned, added,
 
 def test_where_a_constant_is_perfect_only_progress_is_judged():
     assert harm_of(made(SPARSE, np.zeros(6, int), np.linspace(0.5, 0.2, 60))).degree == 0
+
+
+NOISE = np.random.default_rng(0).normal(size=400)
+
+
+@pytest.mark.parametrize(
+    ("losses", "degree"),
+    [
+        (1 + 0.1 * NOISE - np.linspace(0, 0.02, 400), STALLED),  # less than chance
+        (1 + 0.1 * NOISE - np.linspace(0, 0.5, 400), 0.0),
+        (1 + 0.1 * NOISE + np.linspace(0, 0.1, 400), STALLED),
+        (-1 + 0.1 * NOISE - np.linspace(0, 0.02, 400), 0.0),  # of a loss below 0 nobody knows where it may end
+        (np.concatenate([[1.0], np.linspace(500, 1, 39), 0.99 + 0.01 * NOISE[:360]]), STALLED),
+        (np.concatenate([[1.0], np.linspace(500, 1, 39), 0.5 + 0.01 * NOISE[:360]]), 0.0),
+        ((1 + 0.1 * NOISE)[:40] - np.linspace(0, 0.1, 40), 0.0),  # too few steps to say
+    ],
+)
+def test_a_loss_of_ones_own_that_does_not_fall(losses, degree):
+    seen = Observation(name="m", steps=steps(losses))
+    assert harm_of(seen).degree == degree
+    seen.alone = False  # in a game of two nothing needs to fall
+    assert harm_of(seen).degree == 0.0

@@ -53,6 +53,13 @@ def test_a_right_repair_is_confirmed(cause, parts, more):
     assert found.confidence > 0.7
 
 
+def test_nothing_is_thawed_where_nothing_is_frozen():
+    """An optimiser that is not given all weights makes steps that a trial with all of them does not repeat."""
+    assert tried("frozen_or_disconnected", hidden()).confirmed is None
+    frozen = [layers.Dense(16, "relu", trainable=False), layers.Dense(3)]
+    assert tried("frozen_or_disconnected", frozen).confirmed is not None
+
+
 @pytest.mark.parametrize("cause", ["learning_rate_too_high", "dead_units", "init_scale", "inputs_not_scaled"])
 def test_a_repair_that_does_not_help_is_never_confirmed(cause):
     found = tried(cause, hidden(), rate=0.1)

@@ -65,12 +65,12 @@ def too_few_steps(seen: Observation) -> list[Finding]:
 
     Threshold: the last third of the steps lies significantly below the third before (three standard errors and 2 %), or
     twenty further steps on copies gain a tenth of the loss, and what a simple model reaches is not reached. Or fewer
-    than 50 steps were made, of a network that learns eight examples by heart: named last.
+    than 50 steps were made, of a network that learns eight examples by heart: named last, and with less harm.
     Source: taxonomy row 42.
     """
     harm, e = harm_of(seen), seen.experiments
     count = seen.steps.count if seen.steps is not None else 0
-    if harm.diverged or harm.degree < 0.5:
+    if harm.diverged or harm.degree < (0.4 if count < 50 else 0.5):
         return []
     if harm.still_falling or _would_gain(seen):
         few, text = 0.5 if count < 100 else 0.35, f"the loss still falls: {harm.sentence}"
@@ -80,7 +80,7 @@ def too_few_steps(seen: Observation) -> list[Finding]:
         text += f"{e['few_end']:.3g}"
     else:
         return []
-    return [Finding(cause="too_few_steps", confidence=few, tag="loss", evidence=text)]
+    return [Finding(cause="too_few_steps", confidence=few, certain=count < 50 and few > 0.3, tag="loss", evidence=text)]
 
 
 def small_capacity(seen: Observation) -> list[Finding]:

@@ -107,7 +107,8 @@ def missing_class(seen: Observation) -> list[Finding]:
     frequent as 3 in n is seen with 95 %) and there are at most 100 outputs. Certain when validation has the class: at
     least 5 rows of it and 2 % of its rows, by the lower exact bound, in none of at least 200 of training; or when the
     accuracy in validation is below half of chance where nine tenths are right in training: what is right there is not
-    what was learned. Must stay silent: vocabularies; validation by other classes altogether, which is row 19.
+    what was learned; or of the only one of at most 20, between others. Must stay silent: vocabularies; validation by
+    other classes altogether, which is row 19.
     """
     labels, width = classes_seen(seen), seen.classes
     if seen.loss.name not in CATEGORICAL + BINARY:
@@ -128,6 +129,10 @@ def missing_class(seen: Observation) -> list[Finding]:
     if not absent:
         return []
     text = f"class {absent[0]} of {width} occurs in none of {len(labels)} labels"
+    inside = labels.min() >= 0 and labels.max() < width
+    if width <= 20 and inside and len(absent) == 1 and 0 < absent[0] < width - 1:
+        text += ", and those before and behind it do"
+        return [Finding(cause="missing_class", confidence=0.7, certain=True, evidence=text)]
     last = {name.removesuffix("uracy"): value for name, value in (seen.epochs[-1] if seen.epochs else {}).items()}
     if last.get("val_acc", 1.0) < 0.5 / width and last.get("acc", 0.0) > 0.9:
         text += f", and validation is right in {last['val_acc']:.1%}, training in {last['acc']:.0%}"
@@ -317,10 +322,13 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     """Row 12: pixels that were divided by 255 twice.
 
     Threshold: all inputs in [0, 1.01 / 255], or as near to -1, with a spread above 0 within the examples; certain where
-    the largest of rows of at least 64 numbers is 1 / 255, within a hundredth of it, and of images half of that. Must
-    stay silent: blank images.
+    the largest of rows of at least 64 numbers is 1 / 255, within a hundredth of it, and of images half of that. Certain
+    too: a first layer Rescaling by a twentieth or less, of examples that reach no further than 5. Must stay silent:
+    blank images.
     Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
     """
+    if layer := _rescaled_again(seen):
+        return [layer]
     x = first_inputs(seen)
     if x is None:
         return []
@@ -337,6 +345,28 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     return [Finding(cause="inputs_scaled_twice", confidence=0.9, certain=exact, evidence=text, tag="inputs/max")]
 
 
+def _rescaled_again(seen: Observation) -> Finding | None:
+    """A layer that divides pixels, in front of what holds pixels no more."""
+    first = next(
+        (layer for layer in seen.layers if layer["class"] not in ("InputLayer", "Sequential", "Functional")), {}
+    )
+    scale = first.get("config", {}).get("scale")
+    x = seen.train.x if seen.train is not None else None
+    if first.get("class") != "Rescaling" or not isinstance(scale, float | int) or not 0 < scale <= 0.05 or x is None:
+        return None
+    if x.dtype.kind != "f" or x[0].size < 64 or not 0 < float(np.abs(x).max()) <= 5:
+        return None
+    text = f"{first['name']} multiplies by {scale:.3g} what reaches no further than {np.abs(x).max():.3g}"
+    return Finding(
+        cause="inputs_scaled_twice",
+        confidence=0.95,
+        certain=True,
+        evidence=text,
+        layer=first["name"],
+        tag="inputs/max",
+    )
+
+
 def targets_not_scaled(seen: Observation) -> list[Finding]:
     """Row 13: targets further away than the output layer can move, or than a squared error bears.
 
@@ -344,13 +374,16 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
     as long as the rate, they are out of reach when their size exceeds rate x steps x (1 + sum of the last activations):
     then it is the surer; within reach it is a note. Named when there is harm, since with time and a high enough rate it
     is no fault; where the rate is below a tenth of the usual one and the targets below 100, the rate is the surer
-    cause. Of several outputs one whose squared or absolute error stays above 10,000. Must stay silent: outputs scaled
-    back inside the model. Source: row 13 of the taxonomy.
+    cause. Of several outputs one whose squared or absolute error stays above 10,000, or a thousand times above the loss
+    of classes, which falls by less than a tenth. Must stay silent: outputs scaled back inside the model. Source: row 13
+    of the taxonomy.
     """
     for output, (name, losses) in losses_of_outputs(seen).items():
         if name in DIFFERENCES and losses[0] > 1e4 and losses[0] >= losses[-1] > 0.5 * losses[0]:
             text = f"the {name} of {output} starts at {losses[0]:.3g} and ends at {losses[-1]:.3g} (above 10,000)"
             return [Finding(cause="targets_not_scaled", confidence=0.88, evidence=text, tag=f"epoch/{output}_loss")]
+    if found := _drowning_out(seen):
+        return [found]
     y = targets_of(seen)
     if y is None or seen.loss.name not in DIFFERENCES or not np.isfinite(y).all():
         return []
@@ -377,6 +410,22 @@ def _reach(seen: Observation) -> float | None:
     if not kernels or last.mean is None or len(last.mean) < 2:
         return None
     return float(rate * seen.steps.count * (1 + kernels[-1].shape[0] * abs(last.mean[-2])))
+
+
+def _drowning_out(seen: Observation) -> Finding | None:
+    """One of several outputs whose error is all that the others are trained by."""
+    found = losses_of_outputs(seen)
+    large = {name: losses for name, (loss, losses) in found.items() if loss in DIFFERENCES and losses.min() > 1e3}
+    for name, (loss, losses) in found.items():
+        for other, errors in large.items() if loss in CATEGORICAL + BINARY else ():
+            if errors[-1] > 1e3 * losses[-1] and losses[-1] > 0.9 * losses[0]:
+                text = (
+                    f"the error of {other} ends at {errors[-1]:.3g} beside a loss of {losses[-1]:.3g} of {name}, which "
+                    f"started at {losses[0]:.3g}"
+                )
+                tag = f"epoch/{other}_loss"
+                return Finding(cause="targets_not_scaled", confidence=0.88, certain=True, evidence=text, tag=tag)
+    return None
 
 
 def nan_or_inf_in_data(seen: Observation) -> list[Finding]:
@@ -461,13 +510,14 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     if noise > 1.8:
         text = f"noise of {noise:.2g} times the spread of the inputs: signal to noise {noise**-2:.2g}, below 0.3"
     stored = seen.train.x if seen.train is not None else seen.validation.x if seen.validation is not None else None
-    if not text and x is not None and stored is not None and x.ndim == 4 and x.shape[1:] == stored.shape[1:]:
+    picture = x is not None and x.ndim == 4 and min(x.shape[1:3]) > 1  # a sequence enters a convolution as one row
+    if not text and x is not None and picture and stored is not None and x.shape[1:] == stored.shape[1:]:
         here, there = neighbour_correlation(x), neighbour_correlation(stored)
         if there > 0.3 and here < min(0.2, 0.25 * there):
             kept = "as stored" if seen.train is not None else "in validation"
             text = f"neighbouring pixels correlate by {here:.2f} where they enter, and by {there:.2f} {kept}"
     sure, tag = 0.9, "inputs/neighbour_correlation"
-    if not text and x is not None and x.ndim == 4 and (here := neighbour_correlation(x)) < 0.15:
+    if not text and x is not None and picture and (here := neighbour_correlation(x)) < 0.15:
         sure, text = 0.65, f"neighbouring pixels correlate by {here:.2f}: those of pictures do by .3 and more"
     for train, other, name in parts(seen) if not text else ():
         if times := drowned(train.x, other.x):

@@ -59,8 +59,18 @@ def softmax_on_single_unit(seen: Observation) -> list[Finding]:
     """Row 1: a softmax over an axis of length 1 is 1 for every input.
 
     Certain: no data are needed. Outputs that are not all 1 contradict it: that softmax runs over another axis, as in
-    attention over time steps. Source: UMLAUT, NeuraLint; what Keras 3 makes of it is in the table above.
+    attention over time steps. So is a dense layer of one unit with softmax, wherever it stands. Source: UMLAUT,
+    NeuraLint; what Keras 3 makes of it is in the table above.
     """
+    for layer in seen.layers:
+        if (
+            layer["class"] == "Dense"
+            and layer["config"].get("units") == 1
+            and layer["config"].get("activation") == "softmax"
+        ):
+            text = f"{layer['name']} has one unit, and its softmax is 1 for every input"
+            name = layer["name"]
+            return [Finding(cause="softmax_on_single_unit", confidence=1.0, certain=True, evidence=text, layer=name)]
     if seen.head != "softmax" or seen.classes != 1:
         return []
     outputs = [output for _, output in outputs_of(seen)]
@@ -339,23 +349,27 @@ def _loss(evidence: str, confidence: float = 0.97, certain: bool = True) -> Find
 def wrong_metric(seen: Observation) -> list[Finding]:
     """Row 7: accuracy of measurements, or accuracy that cuts logits at one half.
 
-    A note, since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent:
+    Of measurements, and of one unit where the largest of several is asked for, it is certain to say nothing. Of logits
+    a note, since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent:
     accuracy of classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
     if y is None or not asked:
         return []
-    text = ""
+    text, sure = "", False
     if seen.loss.name in DIFFERENCES and form_of(y) == "real" and len(np.unique(y[:20000])) > MANY:
-        text = f"{asked[0]} counts exact hits, and the targets are measurements"
+        sure, text = True, f"{asked[0]} counts exact hits, and the targets are measurements"
+    elif seen.classes == 1 and seen.loss.name in BINARY and asked[0].endswith("categorical_accuracy"):
+        sure, text = True, f"{asked[0]} takes the largest of several outputs, and there is one: it always says class 0"
     elif seen.loss.name in BINARY and seen.loss.from_logits and seen.classes == 1 and seen.head == "linear":
         text = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0"
     monitored = [name for name in seen.plan.monitored if "acc" in name]
     if not text:
         return []
-    kind = "named" if monitored else "note"
+    sure = sure or bool(monitored)
     text += f"; a callback goes by {monitored[0]}" if monitored else ""
-    return [Finding(cause="wrong_metric", kind=kind, confidence=0.9, certain=bool(monitored), evidence=text)]
+    kind, confidence = ("named", 0.9 if monitored else 0.6) if sure else ("note", 0.9)
+    return [Finding(cause="wrong_metric", kind=kind, confidence=confidence, certain=sure, evidence=text)]
 
 
 def loss_metric_inconsistent(seen: Observation) -> list[Finding]:

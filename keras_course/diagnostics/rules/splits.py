@@ -3,7 +3,7 @@
 from keras_course.diagnostics.harm import baseline_of
 from keras_course.diagnostics.held_out import HeldOut, held_out, parts, validated
 from keras_course.diagnostics.observation import Data, Finding, Observation
-from keras_course.diagnostics.seen import looked_up, quantities
+from keras_course.diagnostics.seen import looked_up, quantities, several_inputs
 from keras_course.diagnostics.statistics import (
     Shift,
     classes_of,
@@ -218,12 +218,15 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     than 98 % of the rows it was not fitted on, by the lower exact 99 % bound, and leaves less than a tenth of the
     errors of naming the most frequent class. Certain where a column is the target itself, written otherwise: one value
     for each class, or the same measurement up to scale and rounding; or where it is blank for one of two classes and
-    for no example of the other, as what is filled in when the outcome is known. Must stay silent: images, and tables of
+    for no example of the other, as what is filled in when the outcome is known; or where words are their own labels,
+    place by place, in a network without a bottleneck of a single vector. Must stay silent: images, and tables of
     one column. Source: deepchecks' single-feature check.
     """
     data = seen.train
     if data is None or data.y is None or data.x.ndim != 2 or data.x.dtype.kind not in "iuf" or data.x.shape[1] < 2:
         return []
+    if found := _next_word_is_given(seen, data.x, data.y):
+        return found
     y = classes_of(data.y)
     if len(data.y) < 200 or not np.isfinite(data.x).all() or looked_up(seen, data.x):
         return []
@@ -241,6 +244,19 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         return []
     text = f"column {column} alone tells the class in more than {low:.1%} of the rows"
     return [Finding(cause="leakage_feature", kind="note", confidence=0.6, evidence=text)]
+
+
+def _next_word_is_given(seen: Observation, x: np.ndarray, y: np.ndarray) -> list[Finding]:
+    """Words that are their own labels, place by place: what is to be said next is what is read."""
+    kinds = {layer["class"] for layer in seen.layers}
+    if x.shape != y.shape or not looked_up(seen, x) or "RepeatVector" in kinds or several_inputs(seen):
+        return []
+    names, counts = np.unique(x, return_counts=True)
+    real = x != names[counts.argmax()]  # without what fills rows up
+    if real.sum() < 200 or np.mean(x[real] == y[real]) < 0.98:
+        return []
+    text = f"{np.mean(x[real] == y[real]):.0%} of the words are their own labels, at the same place"
+    return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=text)]
 
 
 def _copy_of(x: np.ndarray, classes: np.ndarray | None, targets: np.ndarray) -> int:

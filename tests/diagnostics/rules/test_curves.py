@@ -83,6 +83,13 @@ def test_training_that_ends_while_the_loss_falls():
     assert RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=1.5)) == [], "steps are not what it lacks"
 
 
+@pytest.mark.parametrize(("count", "end", "certain"), [(40, 7, True), (60, 7, False), (40, 3.5, True), (60, 3.5, None)])
+def test_fewer_than_fifty_steps_of_a_falling_loss_need_less_harm(count, end, certain):
+    """Of 9.5 that a constant leaves an end of 7 is a harm of .8, one of 3.5 of .48 and .44."""
+    found = RULES["too_few_steps"](ended(np.linspace(12, end, 120)[:: 120 // count][:count]))
+    assert [f.certain for f in found] == ([] if certain is None else [certain])
+
+
 def test_networks_that_are_too_small():
     (finding,) = RULES["underfitting_capacity"](ended(FLAT, widths=(30, 3)))
     assert "has 3 units" in finding.evidence

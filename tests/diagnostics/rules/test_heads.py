@@ -208,9 +208,10 @@ def test_class_numbers_with_a_squared_error_need_harm_and_are_surer_with_accurac
     assert plain.confidence < 0.5 < asked.confidence
 
 
-def test_accuracy_of_measurements_is_a_note_unless_training_stops_by_it():
+def test_accuracy_of_measurements_says_nothing_and_less_when_training_stops_by_it():
     seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one, plan=Plan(metrics=("accuracy",)))
-    assert causes(seen) == (set(), {"wrong_metric"})
+    unused = only(seen, "wrong_metric")
+    assert (unused.certain, unused.confidence) == (True, 0.6)
     seen.plan = Plan(metrics=("accuracy",), monitored=("val_accuracy",))
     assert only(seen, "wrong_metric").certain
     seen.plan = Plan(metrics=("mean_absolute_error",), monitored=("val_loss",))
@@ -234,3 +235,25 @@ def test_several_ones_under_a_softmax_are_certain_where_each_output_has_a_loss_o
     assert only(seen, "wrong_head_for_labels").certain
     seen = training(DIGITS, np.eye(10)[LABELS], loss=BINARY, head="softmax", logits=False, output=shares)
     assert causes(seen) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    ("kind", "units", "activation", "fires"),
+    [("Dense", 1, "softmax", True), ("Dense", 2, "softmax", False), ("Dense", 1, "sigmoid", False)],
+)
+def test_a_dense_layer_of_one_unit_with_softmax_wherever_it_stands(kind, units, activation, fires):
+    seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one)
+    seen.layers = [{"class": kind, "name": "weights", "config": {"units": units, "activation": activation}}]
+    found = heads.softmax_on_single_unit(seen)
+    assert [(f.layer, f.certain) for f in found] == ([("weights", True)] if fires else [])
+
+
+@pytest.mark.parametrize(
+    ("metric", "fires"), [("sparse_categorical_accuracy", True), ("categorical_accuracy", True), ("accuracy", False)]
+)
+def test_the_largest_of_one_output_is_no_metric(metric, fires):
+    y = (LABELS > 4).astype("int64")
+    likely = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - one expression
+    seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=likely)
+    seen.plan = Plan(metrics=(metric,))
+    assert [f.certain for f in heads.wrong_metric(seen)] == ([True] if fires else [])

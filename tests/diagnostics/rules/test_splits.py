@@ -271,3 +271,19 @@ def test_noise_on_the_rows_of_training_is_no_other_scale(where):
         else:
             seen.validation = Data(x=CELLS[400:], y=BENIGN[400:])
         assert named(splits.RULES, seen)[0] == cause
+
+
+@pytest.mark.parametrize(
+    ("labels", "layer", "kind", "fires"),
+    [
+        (WORDS, "GRU", "embedding", True),
+        (np.roll(WORDS, -1, axis=1), "GRU", "embedding", False),  # the next word
+        (WORDS, "RepeatVector", "embedding", False),  # through one vector
+        (WORDS, "Dense", "dense", False),  # numbers that are reconstructed
+    ],
+)
+def test_words_that_are_their_own_labels(labels, layer, kind, fires):
+    seen = training(WORDS, labels, classes=40)
+    seen.units, seen.layers = [Unit(name="words", kind=kind)], [{"class": layer, "name": "a", "config": {}}]
+    found = splits.leakage_feature(seen)
+    assert [f.certain for f in found if "their own labels" in f.evidence] == ([True] if fires else [])
