@@ -354,6 +354,9 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     accuracy of classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
+    if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
+        first, logged = next(iter(seen.losses)), {name for row in seen.epochs for name in row}
+        asked = [m for m in asked if f"{first}_{m}" in logged]
     if y is None or not asked:
         return []
     text, sure = "", False

@@ -257,3 +257,10 @@ def test_the_largest_of_one_output_is_no_metric(metric, fires):
     seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=likely)
     seen.plan = Plan(metrics=(metric,))
     assert [f.certain for f in heads.wrong_metric(seen)] == ([True] if fires else [])
+
+
+@pytest.mark.parametrize(("logged", "fires"), [("size_accuracy", True), ("kind_accuracy", False)])
+def test_accuracy_of_another_output_is_no_accuracy_of_measurements(logged, fires):
+    seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one, plan=Plan(metrics=("accuracy",)))
+    seen.losses, seen.epochs = {"size": SQUARED, "kind": BINARY}, [{"loss": 1.0, logged: 0.5}]
+    assert bool(heads.wrong_metric(seen)) == fires
