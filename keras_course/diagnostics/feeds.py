@@ -13,12 +13,14 @@ from typing import Any
 from keras_course.diagnostics.fits import rows_of
 from keras_course.diagnostics.forward import is_users
 from keras_course.diagnostics.observation import Data, Feed
+from keras_course.diagnostics.pipeline import source_rows
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 ENOUGH, MANY = 64, 4096  # calls of a model that are looked at, in steps and outside of them
+ROOM = 256_000_000  # bytes of rows that are kept
 SPOKEN = ("pred", "prob", "hat", "logit", "out", "score", "guess")  # names of what a network says, not of labels
 
 
@@ -32,14 +34,17 @@ class _Kept:
         self.rows = self.again = self.ticks = 0
         self.last: Any = None
 
-    def add(self, x: np.ndarray, beside: Mapping[str, np.ndarray]) -> None:
-        if self.parts and x.shape[1:] != self.parts[0].shape[1:]:
-            return
-        chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), Data.ROWS - self.rows)).astype(int))
+    def add(self, x: np.ndarray, beside: Mapping[str, np.ndarray], room: int) -> int:
+        """Keeps rows, evenly spread, with what stands beside them. Returns the bytes they take, at most `room`."""
+        few = min(len(x), Data.ROWS - self.rows, room // max(x[:1].nbytes, 1))
+        if few < 1 or (self.parts and x.shape[1:] != self.parts[0].shape[1:]):
+            return 0
+        chosen = np.unique(np.linspace(0, len(x) - 1, few).astype(int))
         for name, labels in beside.items():
             self.beside.setdefault(name, []).append(labels[chosen])
         self.parts.append(x[chosen].copy())
         self.rows += len(chosen)
+        return self.parts[-1].nbytes
 
     @property
     def feed(self) -> Feed:
@@ -63,6 +68,7 @@ class _Mark:
     inside: bool
     training: bool | None
     calls: int = 0
+    over: bool = False  # it has been seen often enough, or says nothing
 
 
 class Feeds:
@@ -73,7 +79,8 @@ class Feeds:
         self.calls: Counter[tuple[int, bool]] = Counter()  # of each model, in steps and outside of them
         self.trainings = 0  # that there were until now
         self.ticks = 0  # tapes and functions that the script has entered: where none came between, nothing was learned
-        self.marks: dict[int, _Mark | None] = {}  # id of a function -> how it calls a model; None: seen often enough
+        self.marks: dict[int, _Mark] = {}  # id of a function -> how it calls a model
+        self.room = ROOM
 
     def of(self, model: keras.Model | None, since: int = 0, until: int | None = None) -> tuple[list[Feed], list[Feed]]:
         """What the model was given in steps, and outside of them. since, until: by the number of trainings."""
@@ -98,14 +105,14 @@ class Feeds:
 
     def function(self, function: Any, args: Any, kwargs: Any) -> None:
         """A function has been called of which there is a mark."""
-        if (mark := self.marks[id(function)]) is None:
+        if (mark := self.marks[id(function)]).over:
             return
         tensors = [a for a in tf.nest.flatten((args, kwargs)) if isinstance(a, np.ndarray) or tf.is_tensor(a)]
         if not all(isinstance(a, np.ndarray) or hasattr(a, "numpy") for a in tensors):
             return  # by another function, while that one is traced
         mark.calls += 1
         if not 0 <= mark.place < len(tensors) or (mark.inside and mark.calls > ENOUGH):
-            self.marks[id(function)] = None
+            mark.over = True
         elif mark.shape.is_compatible_with(tensors[mark.place].shape):
             rest = {f"argument {i}": a for i, a in enumerate(tensors) if i != mark.place}
             self.ticks -= not mark.inside  # its own call is none between
@@ -113,18 +120,13 @@ class Feeds:
 
     def evaluated(self, model: keras.Model, x: Any, y: Any = None) -> None:
         """`predict` or `evaluate` is about to be called."""
-        if isinstance(x, tf.data.Dataset):
-            from keras_course.diagnostics import pipeline
-
-            data = pipeline.source_rows(x)
-        else:
-            data = rows_of(x, y) if y is not None else None
-        if data is not None:
-            kept = self._place(model, None, inside=False, name=_name_of(x, _users_scopes())[0], labelled=True)
-            if kept.rows < Data.ROWS:
-                kept.add(data.x, {} if data.y is None else {"y": data.y})
-        elif x is not None:
+        if not isinstance(x, tf.data.Dataset) and y is None:
             self.call(model, x, None, inside=False, functions=())
+            return
+        kept = self._place(model, None, inside=False, name=_name_of(x, _users_scopes())[0], labelled=True)
+        same, kept.last = x is kept.last, x
+        if not same and (data := rows_of(x, y) if y is not None else source_rows(x)) is not None:
+            self.room -= kept.add(data.x, {} if data.y is None else {"y": data.y}, self.room)
 
     def _place(
         self, model: keras.Model, training: bool | None, *, inside: bool, name: str, labelled: bool = False
@@ -156,7 +158,7 @@ class Feeds:
             x = np.asarray(given)
             found = dict(_labels_beside(given, scope)) if beside is None else beside
             few = {n: np.asarray(v) for n, v in found.items() if getattr(v, "shape", ()) and len(v) == len(x)}
-            kept.add(x, few)
+            self.room -= kept.add(x, few, self.room)
 
 
 def _users_scopes() -> list[dict[str, Any]]:

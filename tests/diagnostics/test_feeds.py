@@ -214,3 +214,30 @@ def test_what_is_asked_belongs_to_the_training_before_it():
     for training, times in zip(monitor.trainings, (1, 3), strict=True):
         (asked,) = training.close().asked
         np.testing.assert_array_equal(asked.x, times * LATER)
+
+
+def test_no_more_is_kept_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(feeds, "ROOM", 4 * 5 * 50)  # 50 rows of five
+
+    def script(model):
+        for i in range(3):
+            model(X[:20] + i)
+        model.compile(loss="sparse_categorical_crossentropy")
+        model.evaluate(LATER, ANSWERS, verbose=0)
+
+    _, (called,) = given(script)
+    assert called.x.shape == (50, 5)
+
+
+def test_a_pipeline_is_read_once(monkeypatch):
+    times = []
+    monkeypatch.setattr(feeds, "source_rows", lambda dataset: times.append(dataset))
+
+    def script(model):
+        model.compile(loss="sparse_categorical_crossentropy")
+        rows = tf.data.Dataset.from_tensor_slices((LATER, ANSWERS)).batch(7)
+        for _ in range(3):
+            model.evaluate(rows, verbose=0)
+
+    assert given(script) == ([], [])
+    assert len(times) == 1
