@@ -77,7 +77,26 @@ def a_loop(graph):
     return train
 
 
+def fit_and_ask():
+    """Everything that a script may ask its model, with dropout on and off, about 120 rows."""
+    rows, labels = np.random.default_rng(5).normal(size=(240, 5)).astype("float32"), np.arange(240) % 3
+    x_test, y_test = rows[120:], labels[120:]
+    model = network(layers.Dense(6, "relu"), layers.Dropout(0.3), layers.Dense(3))
+    model.compile("sgd", CROSS)
+
+    @tf.function
+    def ask(x, y):
+        return CROSS(y, model(x, training=True))
+
+    model.fit(rows[:120], labels[:120], epochs=2, batch_size=60, verbose=0)
+    model.evaluate(tf.data.Dataset.from_tensor_slices((x_test, y_test)).shuffle(9).batch(50), verbose=0)
+    assert len(model.predict(x_test, verbose=0)) == len(model(x_test, training=True)) == 120
+    ask(x_test, y_test)
+    return model
+
+
 WAYS = {
+    "asked": fit_and_ask,
     "own step": fit_with_a_step_of_its_own,
     "generator": fit_on_a_generator,
     "graph loop": a_loop(True),
@@ -112,6 +131,9 @@ def test_a_watched_training_ends_with_the_same_bits(way, same_bits, monkeypatch)
         np.testing.assert_array_equal(a, b)
     (report,) = kept[0].reports
     assert report.observation.steps.count == STEPS.get(way, 4)
+    asked = [f.training for f in report.observation.asked]
+    assert asked == ([None, None, True, True] if way == "asked" else [])
+    assert ("right_held" in report.observation.experiments) == (way == "asked")
     assert not [s for s in report.observation.unseen if "could not" in s or "failed" in s], report.observation.unseen
 
 
