@@ -92,9 +92,9 @@ def logits_to_probability_loss(seen: Observation) -> list[Finding]:
     """Row 2: a cross-entropy that expects probabilities is given other numbers.
 
     Threshold: in each step looked at, at least 3 predictions below 0 or, for classes, rows whose sum is off 1 by more
-    than .05. A softmax or sigmoid in front, or logits that Keras found behind one, end it. For classes it is certain:
-    no probabilities look like that. With one unit Keras clips, and the network often learns all the same: named when
-    there is harm. Must stay silent: hinge and squared errors, any head whose rows add up to 1, divided by their sum or
+    than .05. A softmax or sigmoid in front, or logits that Keras found behind one, end it. It is certain, no
+    probabilities look like that, though with one unit Keras clips and the network often learns all the same. Must stay
+    silent: hinge and squared errors, any head whose rows add up to 1, divided by their sum or
     by softmax. A ReLU in front says 0 or a number without an upper end: where all its predictions are 0, the logarithm
     is cut off and nothing is learned any more. Source: the table above.
     """
@@ -130,7 +130,7 @@ def logits_to_probability_loss(seen: Observation) -> list[Finding]:
         Finding(
             cause="logits_to_probability_loss",
             confidence=0.95,
-            certain=loss.name in CATEGORICAL,
+            certain=True,
             evidence=f"{loss.name} expects probabilities, and {off[0]} of the predictions of step {looks[0][0]} are "
             f"none (such as {example:.3g}; {ROWS} are enough)",
             layer=seen.units[-1].name if seen.units else "",

@@ -18,7 +18,7 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
     Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the
     momentum of 0.99, Keras's own, or above leaves more than half of the first values in the averages at the end, 0.5 <
     momentum^steps, which is arithmetic, and the validation loss is half as large again as that of training, and
-    no better than that of a constant; or more than nine tenths are left after 100 steps, and a moving mean is more than
+    no better than that of a constant; or more than half is left after 100 steps, and a moving mean is more than
     one spread from that of the batches, or a moving spread more than threefold another (certain, for whoever predicts
     with it).
     Must not trigger: a frozen, pretrained trunk, whose layers are not trainable or whose averages are not 0 and 1.
@@ -74,7 +74,7 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
 
 
 def _never_arrives(seen: Observation, layer: dict) -> Finding | None:
-    """A moving mean or spread far from that of the batches, when 90 % and more of its first value are left.
+    """A moving mean or spread far from that of the batches, when half and more of its first value is left.
 
     What was mixed in is known from what was there at first, the part of it that is left, and what is there now.
     """
@@ -83,7 +83,7 @@ def _never_arrives(seen: Observation, layer: dict) -> Finding | None:
     averages = {v.name.rpartition("/")[2]: v for v in seen.variables if v.name.split("/")[-2:-1] == [layer["name"]]}
     pair = [averages.get(f"moving_{kind}") for kind in ("mean", "variance")]
     known = [(v.initial, v.final) for v in pair if v is not None and v.initial is not None and v.final is not None]
-    if not 0.9 < left < 1 or count < 100 or len(known) < 2:
+    if not 0.5 < left < 1 or count < 100 or len(known) < 2:
         return None
     mean, variance = ((last - left * first) / (1 - left) for first, last in known)
     now, spread = known[0][1], np.sqrt(np.maximum(variance, 0))

@@ -223,6 +223,8 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     one column. Source: deepchecks' single-feature check.
     """
     data = seen.train
+    if data is not None and data.further and (found := _input_is_label(data)):
+        return found
     if data is None or data.y is None or data.x.ndim != 2 or data.x.dtype.kind not in "iuf" or data.x.shape[1] < 2:
         return []
     if found := _next_word_is_given(seen, data.x, data.y):
@@ -244,6 +246,23 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         return []
     text = f"column {column} alone tells the class in more than {low:.1%} of the rows"
     return [Finding(cause="leakage_feature", kind="note", confidence=0.6, evidence=text)]
+
+
+def _input_is_label(data: Data) -> list[Finding]:
+    """One of several inputs, a number or a word for each example, that is the class under another name."""
+    classes = classes_of(data.y) if data.y is not None else None
+    if classes is None or len(classes) < 200 or len(np.unique(classes)) < 2:
+        return []
+    for number, column in enumerate((data.x, *data.further), 1):
+        if column.size != len(classes) or column.dtype.kind not in "iufbOSU":
+            continue
+        names, place = np.unique(
+            column.reshape(-1).astype(str) if column.dtype.kind == "O" else column, return_inverse=True
+        )
+        if len(names) <= 20 and _same_classes(place.reshape(-1), classes):
+            text = f"input {number} is the target itself, under another name, in all of {len(classes)} rows"
+            return [Finding(cause="leakage_feature", confidence=0.9, certain=True, evidence=text)]
+    return []
 
 
 def _next_word_is_given(seen: Observation, x: np.ndarray, y: np.ndarray) -> list[Finding]:

@@ -287,3 +287,21 @@ def test_words_that_are_their_own_labels(labels, layer, kind, fires):
     seen.units, seen.layers = [Unit(name="words", kind=kind)], [{"class": layer, "name": "a", "config": {}}]
     found = splits.leakage_feature(seen)
     assert [f.certain for f in found if "their own labels" in f.evidence] == ([True] if fires else [])
+
+
+@pytest.mark.parametrize("form", ["words", "objects", "numbers", "column"])
+def test_one_of_several_inputs_is_the_label(form):
+    names = {
+        "words": np.array(["no", "yes"]),
+        "objects": np.array(["no", "yes"], object),
+        "numbers": np.array([7.0, 3.0]),
+    }
+    column = names.get(form, np.array([7.0, 3.0]))[BENIGN]
+    column = column[:, None] if form == "column" else column
+    seen = training(CELLS[:, 0], BENIGN, classes=2)
+    seen.train.further = (CELLS[:, 1], column)
+    (found,) = splits.leakage_feature(seen)
+    assert found.certain
+    assert "input 3" in found.evidence
+    seen.train.further = (CELLS[:, 1], np.roll(column, 1, axis=0))
+    assert splits.leakage_feature(seen) == []
