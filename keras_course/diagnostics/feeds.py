@@ -189,7 +189,8 @@ def _labels_beside(x: Any, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         if not fits or value is x or value is whole or name.startswith("_") or len(value.shape) not in (1, 2, 3):
             continue
         if len(value) == len(whole) and not any(word in name.lower() for word in SPOKEN):
-            yield name, value[start : start + len(x)]
+            # no operation of TensorFlow is called: an eager step that is being recorded would have it among its own
+            yield name, value if len(value) == len(x) else np.asarray(value)[start : start + len(x)]
 
 
 def _whole(x: Any) -> tuple[Any, int]:

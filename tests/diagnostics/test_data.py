@@ -47,7 +47,7 @@ def test_repeats_across_any_two_splits():
     x, y = (np.concatenate([SPLITS.validation[i], TEST[i][:20]]) for i in (0, 1))
     found = probe_data(TRAIN, validation=(x, y), test=TEST).faults
     assert [f.cause for f in found] == ["leakage_duplicates"]
-    assert "20 of 180 test rows stand among the validation rows" in found[0].evidence
+    assert "20 of 180 rows of test stand among the validation rows" in found[0].evidence
 
 
 @pytest.mark.parametrize("which", ["train", "test"])
