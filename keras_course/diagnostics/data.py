@@ -12,6 +12,7 @@ from keras_course.base import InputError, require
 from keras_course.diagnostics.causes import CAUSES
 from keras_course.diagnostics.observation import Data, Finding, Loss, Observation, Probe, Stage
 from keras_course.diagnostics.rules import data as rules
+from keras_course.diagnostics.rules import labels as label_rules
 from keras_course.diagnostics.rules import splits as pairs
 from keras_course.diagnostics.rules import stream
 from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
@@ -162,7 +163,7 @@ def _observed(part: Data, classes: int) -> Observation:
 def _alone(name: str, part: Data, classes: int) -> list[Finding]:
     """Findings on one split; scale, columns and pairing are judged on the training split alone."""
     seen = _observed(part, classes)
-    found = [*rules.nan_or_inf_in_data(seen), *rules.label_encoding(seen)]
+    found = [*rules.nan_or_inf_in_data(seen), *label_rules.label_encoding(seen)]
     found = [dataclasses.replace(f, evidence=f"in {name}, {f.evidence.replace('training ', '')}") for f in found]
     if name != "train":
         return found

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from keras_course.diagnostics import harm
-from keras_course.diagnostics.held_out import held_out
+from keras_course.diagnostics.held_out import parts
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, badly_mixed, quantities, several_inputs
@@ -274,20 +274,17 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     Shares of classes, or of the variance of real targets. Nothing without labels, with several inputs, or when the
     weights have been trained on since; and no linear model where what was learned holds.
     """
-    parts = [(held.train, held.asked) for held in held_out(seen) if held.named]
-    if not parts and seen.train is not None and seen.validation is not None:
-        parts = [(seen.train, seen.validation)]
-    if training.model is None or training.until is not None or several_inputs(seen) or not parts:
+    known = parts(seen)
+    if training.model is None or training.until is not None or several_inputs(seen) or not known:
         return {}
-    train, other = parts[0]
+    train, other, _ = known[0]
     if train.y is None or other.y is None or min(len(train.x), len(other.x)) < 100 or len(train.y) != len(train.x):
         return {}
-    said = [_said(training.model, part, seen) for part in (train, other)]
-    if said[0] is None or said[1] is None:
+    old, new = (_said(training.model, part, seen) for part in (train, other))
+    if old is None or new is None:
         return {}
-    known, new = _right(*said[0]), _right(*said[1])
-    found = {"right_train": known, "right_held": new, **_rarest(train, *said[1])}
-    if known > 0.9 and known - new > 0.2:
+    found = {"right_train": _right(*old), "right_held": _right(*new), **_rarest(train, *new)}
+    if found["right_train"] > max(0.9, found["right_held"] + 0.2):
         rows = quantities(seen, np.concatenate([train.x, other.x]))
         if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():
             found["linear_held"] = linear(rows[: len(train.x)], train.y, rows[len(train.x) :], other.y)
@@ -303,9 +300,8 @@ def _said(model: keras.Model, part: Data, seen: Observation) -> tuple[np.ndarray
     if classes is not None and seen.loss.name in CATEGORICAL and said.ndim == 2:
         return said.argmax(-1), classes[chosen]
     if classes is not None and seen.loss.name in BINARY and said.size == len(y):
-        return (said.reshape(-1) > (0.0 if seen.loss.from_logits else 0.5)).astype(int), (classes[chosen] > 0).astype(
-            int
-        )
+        middle = 0.0 if seen.loss.from_logits else 0.5
+        return (said.reshape(-1) > middle).astype(int), (classes[chosen] > 0).astype(int)
     if seen.loss.name in DIFFERENCES and said.size == y.size == len(y) and np.var(y) > 0:
         return said.reshape(-1), y.reshape(-1)
     return None

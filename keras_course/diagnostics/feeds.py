@@ -5,6 +5,7 @@ holds beside the rows: the same number of them, in the frame or among the argume
 """
 
 import dataclasses
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,8 @@ import tensorflow as tf
 
 ENOUGH, MANY = 64, 4096  # calls of a model that are looked at, in steps and outside of them
 ROOM = 256_000_000  # bytes of rows that are kept
-SPOKEN = ("pred", "prob", "hat", "logit", "out", "score", "guess")  # names of what a network says, not of labels
+# Names of what a network says, not of labels; an outcome is a label.
+SPOKEN = re.compile(r"pred|prob|logit|guess|score|(^|_|y)hat(_|$)|(^|_)out(put)?s?(_|$)", re.IGNORECASE)
 
 
 class _Kept:
@@ -59,7 +61,7 @@ class _Kept:
 
 @dataclasses.dataclass
 class _Mark:
-    """A function that calls a model. place: of the rows among its arguments that are tensors; -1: they are computed."""
+    """A function that calls a model. place: of the rows among its arguments that are tensors."""
 
     function: Any
     model: keras.Model
@@ -67,8 +69,6 @@ class _Mark:
     place: int
     inside: bool
     training: bool | None
-    calls: int = 0
-    over: bool = False  # it has been seen often enough, or says nothing
 
 
 class Feeds:
@@ -100,20 +100,19 @@ class Feeds:
         if isinstance(given, np.ndarray) or hasattr(given, "numpy"):
             self._record(model, given, training, inside=inside)
         elif functions and tf.is_tensor(given) and id(functions[-1]) not in self.marks:
-            place = next((i for i, t in enumerate(given.graph.inputs) if t is given), -1)
-            self.marks[id(functions[-1])] = _Mark(functions[-1], model, given.shape, place, inside, training)
+            place = next((i for i, t in enumerate(given.graph.inputs) if t is given), None)
+            if place is not None:  # else the rows are computed inside
+                self.marks[id(functions[-1])] = _Mark(functions[-1], model, given.shape, place, inside, training)
 
     def function(self, function: Any, args: Any, kwargs: Any) -> None:
         """A function has been called of which there is a mark."""
-        if (mark := self.marks[id(function)]).over:
+        mark = self.marks[id(function)]
+        if self._often(mark.model, inside=mark.inside):
             return
         tensors = [a for a in tf.nest.flatten((args, kwargs)) if isinstance(a, np.ndarray) or tf.is_tensor(a)]
         if not all(isinstance(a, np.ndarray) or hasattr(a, "numpy") for a in tensors):
             return  # by another function, while that one is traced
-        mark.calls += 1
-        if not 0 <= mark.place < len(tensors) or (mark.inside and mark.calls > ENOUGH):
-            mark.over = True
-        elif mark.shape.is_compatible_with(tensors[mark.place].shape):
+        if mark.place < len(tensors) and mark.shape.is_compatible_with(tensors[mark.place].shape):
             rest = {f"argument {i}": a for i, a in enumerate(tensors) if i != mark.place}
             self.ticks -= not mark.inside  # its own call is none between
             self._record(mark.model, tensors[mark.place], mark.training, inside=mark.inside, beside=rest)
@@ -127,6 +126,9 @@ class Feeds:
         same, kept.last = x is kept.last, x
         if not same and (data := rows_of(x, y) if y is not None else source_rows(x)) is not None:
             self.room -= kept.add(data.x, {} if data.y is None else {"y": data.y}, self.room)
+
+    def _often(self, model: keras.Model, *, inside: bool) -> bool:
+        return self.calls[id(model), inside] > (ENOUGH if inside else MANY)
 
     def _place(
         self, model: keras.Model, training: bool | None, *, inside: bool, name: str, labelled: bool = False
@@ -147,8 +149,7 @@ class Feeds:
         beside: Mapping[str, Any] | None = None,
     ) -> None:
         self.calls[id(model), inside] += 1
-        often = self.calls[id(model), inside] > (ENOUGH if inside else MANY)
-        if often or not getattr(given, "shape", ()) or not given.shape[0]:
+        if self._often(model, inside=inside) or not getattr(given, "shape", ()) or not given.shape[0]:
             return
         name, scope = _name_of(given, _users_scopes()) if beside is None or not inside else ("", {})
         kept = self._place(model, training, inside=inside, name="" if inside else name)
@@ -188,7 +189,7 @@ def _labels_beside(x: Any, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         fits = isinstance(value, np.ndarray) or (tf.is_tensor(value) and hasattr(value, "numpy"))
         if not fits or value is x or value is whole or name.startswith("_") or len(value.shape) not in (1, 2, 3):
             continue
-        if len(value) == len(whole) and not any(word in name.lower() for word in SPOKEN):
+        if len(value) == len(whole) and not SPOKEN.search(name):
             # no operation of TensorFlow is called: an eager step that is being recorded would have it among its own
             yield name, value if len(value) == len(x) else np.asarray(value)[start : start + len(x)]
 

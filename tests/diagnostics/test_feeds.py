@@ -121,6 +121,30 @@ def test_the_same_rows_again_are_counted_and_not_kept():
     assert (len(asked.x), asked.again, asked.training) == (40, 4, True)
 
 
+@pytest.mark.parametrize(("between", "again"), [(False, 4), (True, 0)])
+@pytest.mark.parametrize("graph", [False, True])
+def test_an_evaluation_in_each_epoch_is_no_question_asked_again(between, again, graph):
+    def script(model):
+        @tf.function
+        def step(a):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(model(a))
+            return tape.gradient(loss, model.trainable_variables)
+
+        def ask(rows):
+            return model(rows, training=True)
+
+        ask = tf.function(ask) if graph else ask
+        rows, batch = tf.constant(LATER), tf.constant(X[:5])
+        step(batch)
+        for _ in range(5):
+            if between:
+                step(batch)
+            ask(rows)
+
+    assert [feed.again for feed in given(script)[1]] == [again]
+
+
 def test_validation_of_fit_is_no_question_of_the_script():
     def script(model):
         model.compile(loss="sparse_categorical_crossentropy")
@@ -241,3 +265,11 @@ def test_a_pipeline_is_read_once(monkeypatch):
 
     assert given(script) == ([], [])
     assert len(times) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["y_pred", "probs", "y_hat", "yhat", "logits", "out", "outputs", "val_out", "scores", "guess"]
+)
+def test_what_a_network_has_said_is_no_label(name):
+    scope = {"x": LATER, name: ANSWERS, "outcome": ANSWERS, "what": ANSWERS}
+    assert [found for found, _ in feeds._labels_beside(LATER, scope)] == ["outcome", "what"]

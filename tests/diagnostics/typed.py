@@ -97,6 +97,18 @@ def walked(rows=12, v=2, *, update=0.1, gradient=1.0, aligned=-1.0, losses=None)
     return made
 
 
+def one(rows):
+    """What a network of one output might say of rows."""
+    return RNG.normal(size=(len(rows), 1)).astype("float32")
+
+
+def only(rules, seen, cause):
+    """The finding of the only cause that the rules name."""
+    found = [finding for rule in rules.values() for finding in rule(seen) if finding.kind == "named"]
+    assert [f.cause for f in found] == [cause]
+    return found[0]
+
+
 def named(rules, seen):
     """Causes that the rules name, and those they note."""
     found = [finding for rule in rules.values() for finding in rule(seen)]

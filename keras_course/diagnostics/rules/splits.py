@@ -27,7 +27,8 @@ def validation_split_sorted(seen: Observation) -> list[Finding]:
     Threshold: total variation of the shares of the classes above 0.3 with p < 1e-6 of the chi-squared test, and a tenth
     of the rows in classes that one of the two lacks. Certain when no class is in both. `validation_split` takes the
     last rows, so that sorted data give this. Must stay silent: small validation sets, by the test; training thinned by
-    class against a balanced validation set; real targets, which drift with time. Source: row 19 of the taxonomy.
+    class against a balanced validation set; real targets, which drift with time. What the script asks about under a
+    name like x_test is validation too. Source: row 19 of the taxonomy.
     """
     return next((found for both in parts(seen) if (found := _other_classes(seen, *both))), [])
 
@@ -164,7 +165,8 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     sequences and images of which each has numbers of its own: rows were copied before the split. At most 2,048 rows of
     training are looked at, so that fewer are found than there are. Must stay silent: discrete data of few columns,
     which repeat by chance; windows of a series that repeats; inputs that are looked up, unless they are texts of eight
-    words or more that were copied.
+    words or more that were copied. What the script asks about under a name like x_test is validation too; against the
+    steps of a loop, of which repeats cannot be counted, only where rows are measurements.
     Source: deepchecks' duplicates of train and test, with a bound.
     """
     pairs = [(train.x, other.x, name) for train, other, name in parts(seen) if train.x[0].size > 1]

@@ -1,12 +1,17 @@
+import functools
 import math
 
 from keras_course.diagnostics.observation import Plan
 from keras_course.diagnostics.rules import heads
-from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, named, softmax, training
+from tests.diagnostics import typed
+from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, one, softmax, training
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+
+only = functools.partial(typed.only, heads.RULES)
+causes = functools.partial(typed.named, heads.RULES)
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS = (DIGITS / 16).astype("float32")
@@ -30,20 +35,6 @@ def rectified(rows):
 
 def shares(rows):
     return softmax(numbers(rows))
-
-
-def one(rows):
-    return RNG.normal(size=(len(rows), 1)).astype("float32")
-
-
-def causes(seen):
-    return named(heads.RULES, seen)
-
-
-def only(seen, cause):
-    found = [f for rule in heads.RULES.values() for f in rule(seen) if f.kind == "named"]
-    assert [f.cause for f in found] == [cause]
-    return found[0]
 
 
 @pytest.mark.parametrize("loss", [BINARY, SQUARED])

@@ -1,30 +1,22 @@
+import functools
+
 from keras_course.diagnostics.rules import pairs
-from keras_course.diagnostics.rules.data import label_noise
+from keras_course.diagnostics.rules.labels import label_noise
 from keras_course.diagnostics.statistics import Pairing
-from tests.diagnostics.typed import BINARY, RNG, SQUARED, named, training
+from tests.diagnostics import typed
+from tests.diagnostics.typed import BINARY, RNG, SQUARED, one, training
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
 
+only = functools.partial(typed.only, pairs.RULES)
+causes = functools.partial(typed.named, pairs.RULES)
+
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS = (DIGITS / 16).astype("float32")
 PATIENTS, PROGRESS = load_diabetes(return_X_y=True)
 STUCK = (2.3, 2.31, 2.3)
-
-
-def only(seen, cause):
-    found = [f for rule in pairs.RULES.values() for f in rule(seen) if f.kind == "named"]
-    assert [f.cause for f in found] == [cause]
-    return found[0]
-
-
-def causes(seen):
-    return named(pairs.RULES, seen)
-
-
-def one(rows):
-    return RNG.normal(size=(len(rows), 1)).astype("float32")
 
 
 @pytest.mark.parametrize("seed", range(3))

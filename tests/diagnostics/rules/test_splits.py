@@ -1,10 +1,15 @@
+import functools
+
 from keras_course.diagnostics.observation import Data, Feed, Plan, Unit
 from keras_course.diagnostics.rules import splits
+from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, RNG, SQUARED, named, training
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
+
+only = functools.partial(typed.only, splits.RULES)
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS = (DIGITS / 16).astype("float32")
@@ -21,12 +26,6 @@ def divided(x, y, train, validation, **more):
 def halves(n=1797, seed=0):
     order = np.random.default_rng(seed).permutation(n)
     return order[: 2 * n // 3], order[2 * n // 3 :]
-
-
-def only(seen, cause):
-    found = [f for rule in splits.RULES.values() for f in rule(seen) if f.kind == "named"]
-    assert [f.cause for f in found] == [cause]
-    return found[0]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,10 +1,15 @@
+import functools
+
 from keras_course.diagnostics.observation import Loss, Stage
 from keras_course.diagnostics.rules import stream
-from tests.diagnostics.typed import RNG, SQUARED, named, training
+from tests.diagnostics import typed
+from tests.diagnostics.typed import RNG, SQUARED, training
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
+
+causes = functools.partial(typed.named, stream.RULES)
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 SORTED = np.argsort(LABELS, kind="stable")
@@ -37,10 +42,6 @@ def shuffle(buffer, of=1797, **more):
 
 def source():
     return Stage(kind="source", detail={"n": 1797})
-
-
-def causes(seen):
-    return named(stream.RULES, seen)
 
 
 @pytest.mark.parametrize("stored", [True, False])

@@ -1,0 +1,214 @@
+import functools
+
+from keras_course.diagnostics.observation import Data, Feed, Plan, Variable
+from keras_course.diagnostics.rules import data, labels
+from tests.diagnostics import typed
+from tests.diagnostics.typed import BINARY, CROSS, RNG, one, softmax, training
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_digits
+
+RULES = labels.RULES | data.RULES
+only, causes = functools.partial(typed.only, RULES), functools.partial(typed.named, RULES)
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS = (DIGITS / 16).astype("float32")
+IMAGES = DIGITS.reshape(-1, 8, 8, 1)
+CELLS, BENIGN = load_breast_cancer(return_X_y=True)
+
+
+@pytest.mark.parametrize("shift", [1, -1])
+def test_class_numbers_that_no_output_has_are_certain(shift):
+    found = only(training(DIGITS, LABELS + shift), "label_encoding")
+    assert found.certain
+    assert "0 to 9" in found.evidence
+
+
+def test_marks_of_places_without_a_label_are_no_classes():
+    y = np.where(RNG.random((400, 6)) < 0.2, -1, RNG.integers(0, 10, (400, 6)))
+    seen = training(
+        RNG.normal(size=(400, 6, 3)).astype("float32"), y, output=lambda r: RNG.normal(size=(len(r), 6, 10))
+    )
+    assert causes(seen) == (set(), set())
+    assert only(training(DIGITS, np.where(LABELS == 3, -1, LABELS)), "label_encoding").certain
+
+
+@pytest.mark.parametrize("pair", [(-1, 1), (1, 2), (0, 255)])
+def test_two_classes_are_called_0_and_1(pair):
+    y = np.array(pair)[BENIGN]
+    x = (CELLS - CELLS.mean(0)) / CELLS.std(0)
+    assert only(training(x, y, loss=BINARY, classes=1, output=one), "label_encoding").certain
+    assert causes(training(x, y, loss="hinge", classes=1, output=one)) == (set(), set())
+
+
+def test_rows_of_one_hot_labels_without_a_one():
+    y = np.eye(10, dtype="float32")[LABELS]
+    y[::20] = 0
+    seen = training(
+        DIGITS, y, loss=CROSS, head="softmax", logits=False, output=lambda r: softmax(RNG.normal(size=(len(r), 10)))
+    )
+    assert not only(seen, "label_encoding").certain
+
+
+def test_constant_labels_are_named_where_fit_trains_a_whole_model_on_them():
+    y = np.ones(len(DIGITS), "int64")
+    seen = training(DIGITS, y, loss=BINARY, classes=1, output=one)
+    assert only(seen, "constant_labels").certain
+    seen.variables = [Variable(name="normalization/mean", shape=(1, 64), trainable=False)]
+    assert only(seen, "constant_labels").certain
+    seen.variables = [Variable(name="critic/kernel", shape=(3, 1), trainable=False)]  # a generator in front of it
+    assert causes(seen) == (set(), {"constant_labels"})
+
+
+def test_masks_of_one_grey_are_constant_labels_of_any_loss():
+    for masks, found in ((np.zeros_like(IMAGES), 1), (IMAGES, 0), (np.zeros((len(IMAGES), 1)), 0)):
+        seen = training(IMAGES, masks, loss="", head="sigmoid", logits=False, classes=1, output=lambda r: IMAGES[r])
+        assert [f.certain for f in labels.constant_labels(seen)] == [False] * found
+
+
+@pytest.mark.parametrize(("accuracy", "kind"), [(0.0, "named"), (0.06, "note"), (0.8, "note")])
+def test_a_class_that_only_validation_can_have(accuracy, kind):
+    rows = LABELS != 9
+    seen = training(DIGITS[rows], LABELS[rows], epochs=[{"accuracy": 0.98, "val_accuracy": accuracy}])
+    (finding,) = labels.missing_class(seen)
+    assert (finding.kind, finding.certain) == (kind, kind == "named")
+
+
+def test_one_class_of_several_in_few_rows_is_certain_whatever_is_frozen():
+    frozen = [Variable(name="base/kernel", shape=(1, 64), trainable=False)]
+    one_hot = np.eye(5, dtype="float32")[np.full(60, 4)]
+    seen = training(DIGITS[:60], one_hot, loss=CROSS, classes=5, variables=frozen)
+    assert [f.certain for f in labels.constant_labels(seen)] == [True]
+
+
+def test_few_constant_labels_are_enough_where_they_are_all_there_are():
+    only(training(DIGITS[:30], np.ones(30, "int64"), loss=BINARY, classes=1, output=one), "constant_labels")
+    looked_at = training(DIGITS[:30], np.ones(30, "int64"), loss=BINARY, classes=1, output=one, looks=2, stored=False)
+    assert labels.constant_labels(looked_at) == []
+    assert labels.constant_labels(training(DIGITS[:9], np.ones(9, "int64"), loss=BINARY, classes=1, output=one)) == []
+
+
+def test_a_class_that_only_validation_has():
+    rest = np.flatnonzero(LABELS[:1200] != 7)
+    seen = training(DIGITS[rest], LABELS[rest])
+    seen.validation = Data(x=DIGITS[1200:], y=LABELS[1200:])
+    found = only(seen, "missing_class")
+    assert found.certain
+    assert "class 7" in found.evidence
+    seen.validation = None
+    assert only(seen, "missing_class").certain, "the only one, between others"
+    last = np.flatnonzero(LABELS != 9)  # the head may be wider than what there is
+    assert causes(training(DIGITS[last], LABELS[last])) == (set(), {"missing_class"})
+    two = np.flatnonzero((LABELS != 7) & (LABELS != 4))
+    assert causes(training(DIGITS[two], LABELS[two])) == (set(), {"missing_class"})
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "fires"),
+    [(900, "x_test", True), (900, "unknown", False), (150, "x_test", True), (40, "xv", False)],
+)
+def test_a_class_that_only_what_is_held_out_by_name_has(rows, name, fires):
+    """Of fewer than 200 rows of training a class that has a tenth of the others cannot be missing by chance."""
+    nine = LABELS[:rows] == 9
+    seen = training(DIGITS[:rows][~nine], LABELS[:rows][~nine])
+    labels = np.where(np.arange(700) % 4 == 0, 9, LABELS[900:1600])  # a quarter of the rows
+    seen.asked = [Feed(x=DIGITS[900:1600], name=name, labels={"y_test": labels})]
+    assert ("missing_class" in causes(seen)[0]) == fires
+    if fires:
+        assert f"class 9 has {np.sum(labels == 9)} of 700 rows of x_test" in only(seen, "missing_class").evidence
+
+
+def test_a_tag_that_only_the_places_of_the_test_have():
+    words = RNG.integers(1, 30, (300, 6))
+    tags = words % 4
+    rows = ~np.any(tags == 3, axis=1)
+    seen = training(words[rows], tags[rows], classes=4)
+    seen.train.x, seen.train.y = np.tile(seen.train.x, (5, 1)) + 0, np.tile(seen.train.y, (5, 1))
+    seen.asked = [Feed(x=words + 1, name="x_test", labels={"y_test": tags})]
+    assert "class 3" in only(seen, "missing_class").evidence
+    seen.asked[0].labels = {"y_test": np.minimum(tags, 2)}
+    assert "missing_class" not in causes(seen)[0]
+
+
+def test_a_rare_class_that_is_never_named():
+    rare = np.flatnonzero((LABELS != 3) | (np.arange(len(LABELS)) % 8 == 0))
+    x, y = DIGITS[rare], (LABELS[rare] == 3).astype("int64")
+    blind = lambda rows: np.full((len(rows), 1), 0.05, "float32")  # noqa: E731 - one expression
+    seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=blind, looks=60)
+    assert "class 1" in only(seen, "class_imbalance").evidence
+    sees = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - one expression
+    seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=sees, looks=60)
+    assert causes(seen) == (set(), set())
+
+
+def test_a_rare_class_is_judged_by_the_second_half_of_the_steps():
+    rare = np.flatnonzero((LABELS != 3) | (np.arange(len(LABELS)) % 8 == 0))
+    x, y = DIGITS[rare], (LABELS[rare] == 3).astype("int64")
+    seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, looks=120, losses=np.ones(120))
+    for probe in seen.probes:  # at first every second row is said to be of it, then none
+        early = (np.arange(len(probe.y)) % 2)[:, None] * 1.0
+        probe.output = early if probe.step < 60 else np.full((len(probe.y), 1), 0.05)
+    only(seen, "class_imbalance")
+
+
+@pytest.mark.parametrize(("found", "fires"), [(0.0, True), (1.0, False)])
+def test_a_class_too_rare_for_the_second_half_is_judged_by_the_last_of_it(found, fires):
+    rows = np.flatnonzero((LABELS != 3) | (np.arange(len(LABELS)) % 8 == 0))
+    x, y = DIGITS[rows], (LABELS[rows] == 3).astype("int64")
+    seen = training(x, y, loss=BINARY, head="sigmoid", logits=False, classes=1, looks=120, losses=np.ones(120))
+    for probe in seen.probes:
+        probe.output = np.where(probe.y[:, None] == 1, 0.9 * found * (probe.step >= 45), 0.1)
+        if probe.step >= 60:
+            probe.y, probe.output = np.zeros_like(probe.y), np.full_like(probe.output, 0.1)
+    assert bool(labels.class_imbalance(seen)) == fires
+
+
+@pytest.mark.parametrize(("found", "fires"), [(0.0, True), (0.2, False)])
+def test_one_in_ten_is_rare_where_hardly_one_is_found(found, fires):
+    y = (LABELS == 3).astype("int64")
+    seen_as = np.where((y == 1) & (RNG.random(len(y)) < found), 0.9, 0.1)[:, None]
+    seen = training(
+        DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, looks=60, output=lambda r: seen_as[r]
+    )
+    assert bool(labels.class_imbalance(seen)) == fires
+
+
+@pytest.mark.parametrize(
+    ("weights", "fires"), [({0: 16.0, 1: 0.5}, True), ({0: 0.5, 1: 16.0}, False), ({0: 2.0}, False), (None, False)]
+)
+def test_weights_of_classes_that_make_the_rare_one_rarer(weights, fires):
+    y = (LABELS == 3).astype("int64")
+    sees = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - one expression
+    seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=sees)
+    seen.plan = Plan(class_weight=weights)
+    assert [f.certain for f in labels.class_imbalance(seen)] == [True] * fires
+
+
+def test_constant_labels_of_a_loop_are_certain_where_it_trains_all_there_is():
+    seen = training(DIGITS, np.ones(len(DIGITS)), loss=BINARY, classes=1, output=one, stored=False, interface="loop")
+    assert only(seen, "constant_labels").certain
+    seen.alone = False
+    assert causes(seen)[0] == set()
+
+
+def test_labels_that_contradict_their_neighbours_are_a_note():
+    y = LABELS.copy()
+    wrong = RNG.permutation(len(y))[:180]
+    y[wrong] = (y[wrong] + 1 + RNG.integers(0, 9, 180)) % 10
+    assert causes(training(DIGITS, y)) == (set(), {"label_noise"})
+    assert causes(training(DIGITS, LABELS)) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    ("hits", "rows", "share", "fires"),
+    [(2, 20, 0.02, True), (9, 20, 0.02, False), (0, 7, 0.02, False), (2, 20, 0.4, False)],
+)
+def test_a_rare_class_that_is_not_found_among_the_rows_held_out(hits, rows, share, fires):
+    y = (np.arange(500) < 500 * share).astype("int64")
+    right = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - learned by heart
+    seen = training(RNG.normal(size=(500, 3)), y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=right)
+    seen.experiments = {"rare_class": 1.0, "rare_found": hits, "rare_rows": rows, "others_found": 0.9}
+    found = labels.class_imbalance(seen)
+    assert [f.certain for f in found] == ([True] if fires else [])
+    if fires:
+        assert "2 of 20 rows of it that are held out" in found[0].evidence
