@@ -273,3 +273,13 @@ def test_a_pipeline_is_read_once(monkeypatch):
 def test_what_a_network_has_said_is_no_label(name):
     scope = {"x": LATER, name: ANSWERS, "outcome": ANSWERS, "what": ANSWERS}
     assert [found for found, _ in feeds._labels_beside(LATER, scope)] == ["outcome", "what"]
+
+
+def test_a_part_of_an_array_has_a_name_of_its_own():
+    def script(model):
+        everything = np.concatenate([X, LATER])
+        x_val = everything[60:]
+        model.predict(x_val, verbose=0)
+
+    _, (asked,) = given(script)
+    assert asked.name == "x_val"

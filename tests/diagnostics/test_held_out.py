@@ -31,8 +31,9 @@ def test_what_is_held_out_by_its_name(name, named):
 def test_what_the_training_has_is_not_held_out():
     assert asked(Feed(x=X[:200], name="x_test")) == []
     assert asked(Feed(x=X[50:250])) == []  # three quarters of the whole data
-    (found,) = asked(Feed(x=X[150:260], name="x_test"))  # a leak
-    assert len(found.asked.x) == 110
+    (found,) = asked(Feed(x=X[80:260], name="x_test"))  # a leak of two thirds
+    assert len(found.asked.x) == 180
+    assert asked(Feed(x=X[80:260])) == []
 
 
 def test_rows_of_another_form_or_too_few_are_none():
