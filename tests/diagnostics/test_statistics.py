@@ -198,7 +198,7 @@ def test_values_that_many_examples_share_may_stand_a_little_apart():
 def test_a_table_of_words_tells_labels_where_the_words_are_the_same():
     rng = np.random.default_rng(0)
     x = rng.integers(1, 30, (200, 9))
-    x[:, 6:] = 0  # filled up
+    x[:, 8:] = 0  # filled up
     y = np.where(x > 0, 1 + x % 3, 0)
     found = s.told_by_words(x[:150], y[:150], x[150:], y[150:])
     real = y[150:][x[150:] > 0], y[:150][x[:150] > 0]
@@ -221,6 +221,10 @@ def test_noise_takes_correlations_away_and_another_scale_does_not():
         noisy = x[:1000] + times * np.std(x) * rng.normal(size=(1000, 5))
         assert s.kept_correlation(noisy, x[1000:]) == pytest.approx(1 / (1 + times**2), abs=0.05)
         assert s.drowned(noisy, x[1000:]) == pytest.approx(times, rel=0.1)
+    many = rng.normal(size=(20000, 1)) + 0.5 * rng.normal(size=(20000, 5))
+    less = many[:10000] + 1.7 * np.std(many) * rng.normal(size=(10000, 5))
+    assert s.kept_correlation(less, many[10000:]) < 0.3
+    assert s.drowned(less, many[10000:]) == 0, "below 1.8"
     assert s.kept_correlation(9 * x[:1000], x[1000:]) == pytest.approx(1, abs=0.05)
     assert s.drowned(9 * x[:1000], x[1000:]) == 0
     assert np.isnan(s.kept_correlation(x[:1000], rng.normal(size=(1000, 5)))), "nothing to keep"

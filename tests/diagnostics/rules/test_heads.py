@@ -248,6 +248,8 @@ def test_the_largest_of_one_output_is_no_metric(metric, fires):
     seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=likely)
     seen.plan = Plan(metrics=(metric,))
     assert [f.certain for f in heads.wrong_metric(seen)] == ([True] if fires else [])
+    several = training(DIGITS, LABELS, plan=Plan(metrics=(metric,)))
+    assert heads.wrong_metric(several) == []
 
 
 @pytest.mark.parametrize(("logged", "fires"), [("size_accuracy", True), ("kind_accuracy", False)])

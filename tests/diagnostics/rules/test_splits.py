@@ -206,7 +206,9 @@ def test_what_a_script_asks_about_is_prepared_as_its_training_was(feeds, fires):
     seen = asked(DIGITS, LABELS, TRAIN, *feeds)
     assert named(splits.RULES, seen)[0] == ({"train_val_preprocessing_mismatch"} if fires else set())
     if fires:
-        assert f"{feeds[0][1] or 'what is predicted'}" in only(seen, "train_val_preprocessing_mismatch").evidence
+        found = only(seen, "train_val_preprocessing_mismatch")
+        assert found.certain
+        assert f"{feeds[0][1] or 'what is predicted'}" in found.evidence
 
 
 def test_a_range_beyond_that_of_the_only_input_is_no_other_preparation():
@@ -215,6 +217,14 @@ def test_a_range_beyond_that_of_the_only_input_is_no_other_preparation():
     assert named(splits.RULES, beyond) == (set(), set())
     scaled = asked(x, x[:, 0], np.arange(300), (100 * x, "x_test"), classes=1, loss=SQUARED)
     assert named(splits.RULES, scaled)[0] == {"train_val_preprocessing_mismatch"}
+
+
+@pytest.mark.parametrize("drifts", [True, False])
+def test_a_series_that_drifts_on_is_no_other_preparation(drifts):
+    time = np.linspace(0, 1, 400) if drifts else RNG.uniform(0, 1, 400)
+    x = (time[:, None] * [10, 20] + RNG.normal(size=(400, 2))).astype("float32")
+    seen = asked(x, time, np.arange(400), (x + np.float32([40, 80]), "x_test"), classes=1, loss=SQUARED)
+    assert bool(named(splits.RULES, seen)[0]) != drifts
 
 
 WORDS = np.random.default_rng(5).integers(1, 40, (400, 12))
