@@ -78,6 +78,20 @@ def test_a_cause_explains_its_symptoms(judged):
     assert named(judged(symptom)) == ["exploding_gradient"], "alone it is all that is known"
 
 
+@pytest.mark.parametrize(
+    ("cause", "symptom"),
+    [
+        ("inputs_scaled_twice", "inputs_not_scaled"),
+        ("dead_units", "missing_nonlinearity"),
+        ("wrong_metric", "loss_metric_inconsistent"),
+    ],
+)
+def test_what_was_once_named_beside_its_cause(judged, cause, symptom):
+    """Three of which a blind look showed that the symptom stood beside or before the cause."""
+    report = judged(Finding(cause=symptom, confidence=0.9), Finding(cause=cause, confidence=0.6))
+    assert named(report) == [cause]
+
+
 def test_of_two_that_explain_each_other_the_surer_one_stays():
     pairs = [(a, b) for a in CAUSES for b in CAUSES[a].explains if a < b and a in CAUSES[b].explains]
     for a, b in pairs:
