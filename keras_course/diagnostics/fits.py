@@ -32,7 +32,7 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
     else:
         callbacks = [*(callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []), ours]
     split = float(given.get("validation_split") or 0.0)
-    train, validation = data_of(x, y, split)
+    train, validation = data_of(x, y, split, given.get("sample_weight"))
     if given.get("validation_data") is not None:
         validation = validation_of(given["validation_data"], x)
     trains = next(base for base in type(model).__mro__ if "train_step" in vars(base)).__module__
@@ -78,7 +78,14 @@ def _plan(model: keras.Model, given: dict[str, Any], callbacks: Any, split: floa
 
 def _metric_names(model: keras.Model) -> Sequence[str]:
     given = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
-    return [m if isinstance(m, str) else getattr(m, "name", "") or getattr(m, "__name__", "") for m in _flat(given)]
+    return [m if isinstance(m, str) else _metric_name(m) for m in _flat(given)]
+
+
+def _metric_name(metric: Any) -> str:
+    """The name of a metric; with where it cuts, when that is not at one half."""
+    name = getattr(metric, "name", "") or getattr(metric, "__name__", "")
+    cut = getattr(metric, "_fn_kwargs", {}).get("threshold", 0.5)
+    return name if cut == 0.5 else f"{name} at {cut}"
 
 
 def _flat(nested: Any) -> list[Any]:
@@ -121,7 +128,7 @@ def _several(x: Any) -> list[Any] | None:
     return inputs[:1] + [a for a in inputs[1:] if hasattr(a, "__array__") and getattr(a, "shape", None)]
 
 
-def rows_of(x: Any, y: Any) -> Data | None:
+def rows_of(x: Any, y: Any, weight: Any = None) -> Data | None:
     """At most `Data.ROWS` rows of arrays, evenly spread, in their order."""
     if not _is_array(x):
         return None
@@ -132,24 +139,27 @@ def rows_of(x: Any, y: Any) -> Data | None:
     def pick(array: Any) -> np.ndarray:
         return np.asarray(tf.gather(array, chosen)) if tf.is_tensor(array) else np.asarray(array)[chosen]
 
-    usable = target is not None and hasattr(target, "shape") and len(target.shape) and target.shape[0] == n
+    def beside(array: Any) -> np.ndarray | None:
+        return pick(array) if getattr(array, "shape", None) and array.shape[0] == n else None
+
     further = [a for a in (_several(x) or [])[1:] if a.shape[0] == n]
-    return Data(x=pick(first), y=pick(target) if usable else None, n=n, further=tuple(map(pick, further)))
+    return Data(x=pick(first), y=beside(target), n=n, further=tuple(map(pick, further)), weight=beside(weight))
 
 
-def data_of(x: Any, y: Any, split: float) -> tuple[Data | None, Data | None]:
+def data_of(x: Any, y: Any, split: float, weight: Any = None) -> tuple[Data | None, Data | None]:
     """The training rows, and those that `validation_split` takes from the end."""
     if isinstance(x, tf.data.Dataset):
         return _source(x), None
     if not _is_array(x):
         return None, None
     if not split:
-        return rows_of(x, y), None
+        return rows_of(x, y, weight), None
     inputs, target = _several(x) or [x], _first(y) if y is not None else None
     cut = int(len(inputs[0]) * (1 - split))
     late = None if target is None else target[cut:]
     early = None if target is None else target[:cut]
-    return rows_of([a[:cut] for a in inputs], early), rows_of([a[cut:] for a in inputs], late)
+    counts = weight[:cut] if hasattr(weight, "shape") else None
+    return rows_of([a[:cut] for a in inputs], early, counts), rows_of([a[cut:] for a in inputs], late)
 
 
 def validation_of(given: Any, x: Any = None) -> Data | None:

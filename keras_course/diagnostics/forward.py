@@ -6,6 +6,8 @@ Every value of the graph belongs to one of five classes, found in one pass from 
     WEIGHTS     made of variables alone     DATA      made of what the step was fed
     MIXED       made of weights and data: the forward pass proper
 
+Where a step is fed nothing, its data are literals: arrays of the script that the graph has taken in.
+
 A unit is an operation that joins data or a mixed value linearly with weights, and what follows up to the next one. The
 boundary is where data enter the mixed part: who feeds it, and the weights, can run the forward pass again.
 """
@@ -53,7 +55,9 @@ ACTIVATIONS = {
     "Softsign": "softsign",
     "Erf": "gelu",
     "Erfc": "gelu",
+    "Sin": "sine",
 }
+FEW = 20  # rows from which on an array in the graph is data
 GATES = ("Sigmoid", "Tanh")
 RESHAPING = {"Identity", "Reshape", "Squeeze", "ExpandDims", "Cast", "StopGradient", "Transpose", "StridedSlice"}
 SHAPES = {"Shape", "ShapeN", "Size", "Rank", "Const", "ZerosLike", "OnesLike"}
@@ -127,11 +131,13 @@ def ancestors(tensor: Any) -> list[Any]:
     return sorted(seen.values(), key=lambda op: order[op.name])
 
 
-def classes_of(operations: Iterable[Any]) -> dict[str, int]:
-    """The class of each tensor, by name."""
+def classes_of(operations: Iterable[Any], *, literal: bool = False) -> dict[str, int]:
+    """The class of each tensor, by name. literal: whether arrays in the graph are data."""
     found: dict[str, int] = {}
     for op in operations:
         kind = _class(op, {found[t.name] for t in op.inputs})
+        if literal and op.type == "Const" and op.outputs[0].shape.rank and op.outputs[0].shape[0] >= FEW:
+            kind = DATA
         found.update((t.name, kind) for t in op.outputs)
     return found
 
@@ -183,6 +189,8 @@ def read(loss: Any, names: dict[int, str], noted: Sequence[Noted] = ()) -> Forwa
     """
     operations = ancestors(loss)
     kinds = classes_of(operations)
+    if DATA not in kinds.values():
+        kinds = classes_of(operations, literal=True)
     reads = {t.name: external(op.inputs[0]) for op in operations if op.type == "ReadVariableOp" for t in op.outputs}
     result = Forward(loss, [], _boundary(loss, operations, kinds), reads)
     followers = defaultdict(list)

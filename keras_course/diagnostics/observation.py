@@ -87,6 +87,7 @@ class Data:
     y: np.ndarray | None = None
     n: int | None = None
     further: tuple[np.ndarray, ...] = ()  # the same rows of further inputs
+    weight: np.ndarray | None = None  # how much each row counts, or each place of it
     ROWS = 2048
 
 

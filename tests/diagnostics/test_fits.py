@@ -29,6 +29,22 @@ def test_the_plan_of_a_call_on_arrays():
     assert found["callbacks"][0] is stop
 
 
+def test_a_metric_that_cuts_elsewhere_says_so():
+    metrics = [keras.metrics.BinaryAccuracy(threshold=cut) for cut in (0.5, 0.0)]
+    model = mlp()
+    model.compile("sgd", "mse", metrics=[*metrics, "mae", keras.metrics.AUC(name="auc")])
+    assert facts(model, x=X, y=Y)["plan"].metrics == ("binary_accuracy", "binary_accuracy at 0.0", "mae", "auc")
+
+
+def test_the_weight_of_each_row_stands_beside_it():
+    weight = np.arange(60.0)
+    np.testing.assert_array_equal(facts(x=X, y=Y, sample_weight=weight)["train"].weight, weight)
+    split = facts(x=X, y=Y, sample_weight=weight, validation_split=0.25)["train"]
+    np.testing.assert_array_equal(split.weight, weight[:45])
+    assert facts(x=X, y=Y)["train"].weight is None
+    assert facts(x=X, y=Y, sample_weight=weight[:9])["train"].weight is None
+
+
 def test_a_validation_split_is_taken_from_the_end():
     found = facts(x=X, y=Y, validation_split=0.25)
     np.testing.assert_array_equal(found["train"].x, X[:45])

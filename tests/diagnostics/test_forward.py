@@ -194,3 +194,23 @@ def test_cross_entropies_by_hand(graph):
         found = training.forward
         assert (found.name, found.from_logits, found.head) == (name, False, head)
         assert found.targets is not None
+
+
+def test_arrays_of_the_script_are_data_where_a_step_is_fed_nothing():
+    """A step on all rows at once, which stand in its graph."""
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(7, "relu", name="a"), layers.Dense(3, name="b")])
+
+    @tf.function
+    def step():
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=Y, logits=model(X)))
+
+    graph = step.get_concrete_function().graph
+    names = {id(v.value.handle): v.path for v in model.variables}
+    found = forward.read(graph.get_operation_by_name(graph.outputs[0].op.inputs[0].op.name).outputs[0], names)
+    assert [(f.unit.name[-1], f.unit.activation) for f in found.found] == [("a", "relu"), ("b", "linear")]
+    assert [tuple(t.shape) for t in found.boundary if t.dtype == tf.float32] == [X.shape]
+
+
+def test_sines_are_activations():
+    found = forward_of([layers.Dense(7, lambda z: tf.sin(3 * z), name="a"), layers.Dense(3, name="b")])
+    assert read(found)[0][2] == "sine"

@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.harm import baseline_of, harm_of
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES
+from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, worst_unit
 
 import numpy as np
 
@@ -89,8 +89,9 @@ def small_capacity(seen: Observation) -> list[Finding]:
     Threshold: the loss stands still above what a simple model reaches, for want of no more steps (100 were made, and
     twenty further ones gain nothing), and a hidden layer has at most four units or the network cannot learn eight
     examples by heart in 100 steps of Adam; certain for classes, where one or two units let such steps keep 40 % of the
-    loss. Where no rate changes anything the network is dead, not narrow. Named last. Tables that are looked up are no
-    layers: a bias for each user is a table one wide. Source: taxonomy row 41.
+    loss. Where no rate changes anything, or all of a wider layer is silent, the network is dead, not narrow. Named
+    last. Tables that are looked up are no layers: a bias for each user is a table one wide; nor are weights of
+    attention, and what is the output each time that it is called. Source: taxonomy row 41.
     """
     harm, e = harm_of(seen), seen.experiments
     found = _widths(seen)
@@ -100,7 +101,7 @@ def small_capacity(seen: Observation) -> list[Finding]:
     tiny = narrow and width <= 2
     tried = [e.get(f"end_{name}", np.nan) for name in ("same", "tenth", "hundred")]
     dead = np.all(np.isfinite(tried)) and np.ptp(tried) <= 1e-6 * abs(tried[0])
-    if dead or _would_gain(seen) or (not tiny and seen.steps is not None and seen.steps.count < 100):
+    if dead or _silent(seen, [name for name, width in found if width > 4]) or _would_gain(seen) or (not tiny and seen.steps is not None and seen.steps.count < 100):
         return []
     if (harm.still_falling and not tiny) or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
         return []
@@ -118,6 +119,12 @@ def small_capacity(seen: Observation) -> list[Finding]:
     ]
 
 
+def _silent(seen: Observation, layers: list[str]) -> bool:
+    """Whether one of the layers has no unit that fires."""
+    worst = worst_unit(seen, "dead")
+    return worst is not None and worst[1] == 1 and seen.units[worst[0]].name in layers
+
+
 def _widths(seen: Observation) -> list[tuple[str, int]]:
     """Name and width of each hidden layer: of those whose outputs enter another one."""
     shapes = {v.name: v.shape for v in seen.variables if len(v.shape) >= 2}
@@ -127,6 +134,8 @@ def _widths(seen: Observation) -> list[tuple[str, int]]:
         for name in unit.variables:
             inside = "recurrent" in name.rpartition("/")[2]
             if name not in shapes or unit.kind == "embedding" or (unit.kind == "recurrent" and not inside):
+                continue
+            if unit.activation == "softmax" or name in seen.units[-1].variables:
                 continue
             width = shapes[name][0] if inside else shapes[name][-1]
             later = {size for sizes in entering[place + 1 :] for size in sizes}

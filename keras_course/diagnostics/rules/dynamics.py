@@ -117,19 +117,22 @@ def dead_units(seen: Observation) -> list[Finding]:
 
     Threshold: a unit counts when it fires for no example of the last four closer looks; alarm above one half, a note
     above a fifth. Units, not elements: sparse activations are healthy. An output that is silent as a whole is no
-    lack of units: it is surer than that.
+    lack of units: it is surer than that. Behind a layer that is flat as a whole, which gives every example the same,
+    they come after it.
     Must not trigger: the zeros of a trained ReLU net. Source: taxonomy row 36; Lu et al. (2019), "Dying ReLU".
     """
     found = worst_unit(seen, "dead")
     if found is None or found[1] < 0.2:
         return []
     unit, share = seen.units[found[0]], found[1]
-    output = found[0] == len(seen.units) - 1
+    output, flat = found[0] == len(seen.units) - 1, worst_unit(seen, "saturated")
+    behind = flat is not None and flat[0] < found[0] and flat[1] > 0.95
+    sure = 0.95 if share == 1 and output else 0.9 if share > 0.8 else 0.6
     return [
         Finding(
             cause="dead_units",
             kind="named" if share > 0.5 else "note",
-            confidence=0.95 if share == 1 and output else 0.9 if share > 0.8 else 0.6,
+            confidence=0.5 if behind else sure,
             layer=unit.name,
             step=seen.probes[-1].step,
             tag=f"dead_share/{unit.name}",

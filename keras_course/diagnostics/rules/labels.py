@@ -63,9 +63,11 @@ def constant_labels(seen: Observation) -> list[Finding]:
     Threshold: one value in at least 200 targets of a known loss, or in all of the data of a `fit`, at least 20; of any
     loss, where the targets are pictures of one grey. Certain where all weights of the script are trained on it, by
     `fit` for several epochs. A note otherwise: discriminators and generators are trained on ones and zeros in turn, and
-    losses that look at inputs alone take any label. Source: row 9 of the taxonomy, rule of three.
+    losses that look at inputs alone take any label. Labels whose weight is 0 are none.
+    Source: row 9 of the taxonomy, rule of three.
     """
     y = seen.train.y if seen.train is not None and seen.train.y is not None else targets_of(seen)
+    y, looked = (y, "labels") if (counted := _counted(seen)) is None else (counted, "labels of a weight above 0")
     several = seen.interface == "loop" or (seen.plan.epochs or 1) > 1
     free = all(v.trainable for v in seen.variables if v.name.rpartition("/")[2] not in STATISTICS)
     alone = (seen.alone or seen.interface != "loop") and several and free
@@ -81,10 +83,19 @@ def constant_labels(seen: Observation) -> list[Finding]:
             kind="named" if alone else "note",
             confidence=0.95 if alone else 0.4,
             certain=alone and seen.loss.name in CATEGORICAL + BINARY,
-            evidence=f"all {len(y)} labels looked at are {np.ravel(y[0])[:4].tolist()}",
+            evidence=f"all {len(y)} {looked} that were looked at are {np.ravel(y[0])[:4].tolist()}",
             tag="labels/entropy",
         )
     ]
+
+
+def _counted(seen: Observation) -> np.ndarray | None:
+    """The labels whose weight is above 0, where some are not and each has a weight of its own."""
+    data = seen.train
+    if data is None or data.y is None or data.weight is None or np.all(data.weight):
+        return None
+    fits = data.weight.shape == data.y.shape[: data.weight.ndim]
+    return data.y[data.weight > 0] if fits and np.any(data.weight > 0) else None
 
 
 def missing_class(seen: Observation) -> list[Finding]:

@@ -4,6 +4,7 @@ The labels of the first 32 batches are held against batches drawn at random from
 then says why they are not mixed: no shuffle, a short one, or one at the wrong place.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 from keras_course.diagnostics.observation import Finding, Observation, Stage
@@ -19,13 +20,18 @@ def _text(found: Mixing) -> str:
     return f"labels vary within a batch by {found.ratio:.0%} of chance, below {RATIO:.0%} (z = {found.z:.0f})"
 
 
+def _sure(seen: Observation, found: tuple[Mixing, bool]) -> bool:
+    """Whether batches of nearly one class each, trained on, leave more than a fifth of the training rows wrong."""
+    return found[1] and found[0].ratio < 0.2 and seen.experiments.get("right_train", 1.0) < 0.8
+
+
 def data_sorted(seen: Observation) -> list[Finding]:
     """Row 16: examples come sorted by label, and no shuffle is there to change that.
 
     Threshold: the entropy of the labels within the first batches is below 0.8 of that of batches drawn at random, and
     more than 5 standard deviations of chance below. On 1,797 sorted digits in batches of 32: no shuffle .04, a buffer
     of 10 .06, of 100 .32, of 500 .75, of 900 .90, a full shuffle 1.01. The harm may show in the validation loss, or in
-    what the last weights make of the first batches. A note for real targets unless they, or inputs of one number, only
+    what the last weights make of the first batches; certain below 0.2 where a fifth of the training rows is wrong. A note for real targets unless they, or inputs of one number, only
     rise or only fall: series in order are meant so. Must stay silent: batches of one kind in turn, as adversarial
     training has them; `fit` on arrays, which shuffles. Source: row 16 of the taxonomy.
     """
@@ -38,7 +44,8 @@ def data_sorted(seen: Observation) -> list[Finding]:
         Finding(
             cause="data_sorted",
             kind="named" if named else "note",
-            confidence=0.9 if classes or result.ratio < 0.5 else 0.5,
+            confidence=0.93 if classes or result.ratio < 0.5 else 0.5,
+            certain=_sure(seen, found),
             evidence=_text(result) + ", and nothing shuffles them",
             tag="labels/entropy",
         )
@@ -80,7 +87,8 @@ def shuffle_buffer_too_small(seen: Observation) -> list[Finding]:
         return []
     text = f"a buffer of {stage['buffer']} for {of if of else 'an unknown number of'} examples"
     if (found := badly_mixed(seen)) is not None:
-        return [_small(f"{text}: {_text(found[0])}", "named" if found[1] else "note", 0.95)]
+        small = _small(f"{text}: {_text(found[0])}", "named" if found[1] else "note", 0.95)
+        return [dataclasses.replace(small, certain=_sure(seen, found))]
     if of is None or stage["buffer"] >= 0.1 * of:
         return []
     if not seen.stream and _source_sorted(seen):
@@ -120,7 +128,8 @@ def pipeline_order(seen: Observation) -> list[Finding]:
     if _batched_before(seen):
         bad = badly_mixed(seen)
         text = "batch stands before shuffle: the same examples meet in every epoch"
-        found.append(_order(f"{text}; {_text(bad[0])}" if bad else text, bool(bad), 0.95 if bad else 0.4))
+        order = _order(f"{text}; {_text(bad[0])}" if bad else text, bool(bad), 0.95 if bad else 0.4)
+        found.append(dataclasses.replace(order, certain=bad is not None and _sure(seen, bad)))
     stages = flat(seen.pipeline)
     random = [i for i, stage in enumerate(stages) if stage.kind == "map" and stage.detail.get("random")]
     if random and "cache" in kinds[random[0] :]:

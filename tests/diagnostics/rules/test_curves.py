@@ -1,6 +1,6 @@
 import dataclasses
 
-from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Unit, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules.curves import RULES
 from tests.diagnostics.typed import SQUARED, steps
 
@@ -55,7 +55,7 @@ def test_few_rows_of_validation_tell_when_the_end_is_worse_than_a_constant():
 
 def ended(losses, widths=(30,), **experiments):
     data = Data(x=np.zeros((4, 2)), y=REAL, n=4)
-    names = "abc"[: len(widths) + 1]
+    names = "abcdef"[: len(widths) + 1]
     units = [Unit(name=n, kind="dense", variables=(n,)) for n in names]
     variables = [
         Variable(name=n, shape=shape)
@@ -138,6 +138,27 @@ def test_the_head_of_another_output_is_no_hidden_layer():
     assert RULES["underfitting_capacity"](seen)[0].layer == "b"
     seen.variables[2].shape = (30, 1)  # the last unit looks past the second, as two outputs of one trunk do
     assert RULES["underfitting_capacity"](seen) == []
+
+
+def test_weights_of_attention_are_no_layer():
+    seen = ended(FLAT, widths=(1, 1, 30))
+    seen.units[1].activation = "softmax"
+    assert RULES["underfitting_capacity"](seen)[0].layer == "a"
+    seen.units[0].activation = "softmax"
+    assert RULES["underfitting_capacity"](seen) == []
+
+
+def test_an_output_that_enters_again_is_no_layer():
+    seen = ended(FLAT, widths=(30, 1, 30))
+    seen.units[-1].variables = seen.units[1].variables  # a field along whose path the program walks
+    assert RULES["underfitting_capacity"](seen) == []
+
+
+@pytest.mark.parametrize(("silent", "fires"), [([1.0, 0.0, 0.0], False), ([0.9, 0.0, 0.0], True), ([0, 1.0, 0], True)])
+def test_a_wide_layer_that_is_silent_is_dead_and_not_narrow(silent, fires):
+    seen = ended(FLAT, widths=(30, 2))
+    seen.probes = [Probe(step=step, dead=np.array(silent)) for step in range(3)]
+    assert bool(RULES["underfitting_capacity"](seen)) is fires, "two units that are silent are too few"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,15 @@ def test_dead_units():
     assert output.confidence > 0.92 > hidden.confidence, "a silent output is no lack of units"
 
 
+@pytest.mark.parametrize(("flat", "behind"), [([1.0, 0, 0], True), ([0, 0, 1.0], False), ([0.9, 0, 0], False)])
+def test_units_that_are_silent_behind_a_flat_layer_come_after_it(flat, behind):
+    seen = shares("dead", *3 * [[np.nan, 0.9, np.nan]])
+    for probe in seen.probes:
+        probe.saturated = np.array(flat)
+    confidence = RULES["dead_units"](seen)[0].confidence
+    assert (confidence < 0.8) is behind  # that of a layer that is flat
+
+
 def test_saturated_units():
     of = {"activation": "tanh"}
     assert fires("saturated_units", shares("saturated", *3 * [[0.1, 0.8, 0]], **of)) == [("saturated_units", "named")]

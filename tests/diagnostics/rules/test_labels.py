@@ -60,6 +60,21 @@ def test_constant_labels_are_named_where_fit_trains_a_whole_model_on_them():
     assert causes(seen) == (set(), {"constant_labels"})
 
 
+def test_labels_that_do_not_count_are_none():
+    """Padded places of sequences, whose weights were turned round."""
+    y = np.stack([LABELS, 0 * LABELS], axis=1)
+    seen = training(DIGITS, y, output=lambda rows: RNG.normal(size=(len(rows), 2, 10)))
+    for weight, fires in ((y == 0, True), (y != 0, False), (np.ones(y.shape), False), (np.zeros(y.shape), False)):
+        seen.train.weight = weight.astype("float32")
+        assert bool(labels.constant_labels(seen)) is fires
+    seen.train.weight = (np.arange(len(y)) < 5).astype("float32")  # of rows
+    assert labels.constant_labels(seen) == []
+    seen.train.weight = np.zeros((len(y), 3))
+    assert labels.constant_labels(seen) == []
+    seen.train.y, seen.train.weight = LABELS, (LABELS == 4).astype("float32")
+    assert "of a weight above 0 that were looked at are [4]" in labels.constant_labels(seen)[0].evidence
+
+
 def test_masks_of_one_grey_are_constant_labels_of_any_loss():
     for masks, found in ((np.zeros_like(IMAGES), 1), (IMAGES, 0), (np.zeros((len(IMAGES), 1)), 0)):
         seen = training(IMAGES, masks, loss="", head="sigmoid", logits=False, classes=1, output=lambda r: IMAGES[r])

@@ -184,4 +184,20 @@ def test_numbers_that_only_rise_are_surer_the_less_a_batch_mixes():
     x = np.linspace(-3, 3, 1200).astype("float32")
     seen = training(x[:, None], np.sin(x), shuffle=False, loss=SQUARED, classes=1, looks=32)
     (finding,) = stream.data_sorted(seen)
-    assert finding.confidence == 0.9
+    assert finding.confidence > 0.9
+
+
+@pytest.mark.parametrize(
+    ("order", "right", "sure"),
+    [(SORTED, 0.4, True), (SORTED, 0.9, False), (SORTED, None, False), (np.argsort(LABELS // 4), 0.4, False)],
+)
+def test_batches_of_one_class_that_leave_much_wrong_are_certain(order, right, sure):
+    """Of a sorted order a batch has one class, or two; of one sorted by fours about four."""
+    batch = Stage(kind="batch")
+    for stages, rule in (
+        ([source(), batch], stream.data_sorted),
+        ([source(), shuffle(10), batch], stream.shuffle_buffer_too_small),
+        ([source(), batch, shuffle(4, of=57)], stream.pipeline_order),
+    ):
+        (finding,) = rule(drawn(order, stages, experiments={} if right is None else {"right_train": right}))
+        assert (finding.kind, finding.certain) == ("named", sure)

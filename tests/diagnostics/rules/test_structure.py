@@ -64,6 +64,11 @@ def test_first_weights_that_blow_the_signal_up_or_fade_it(spreads, fires_):
     assert found("init_scale", net(*spreads, normalised=True)) == []
 
 
+def test_sines_have_their_own_first_weights():
+    assert found("init_scale", net(3, 3, 3, 1, activation="tanh"))
+    assert found("init_scale", net(3, 3, 3, 1, activation="sine")) == []
+
+
 def test_a_default_does_not_make_up_for_a_layer_that_is_off():
     seen = net(1, 1, 10, 1)
     seen.variables[0].shape = (10, 90)  # where Glorot's spread is a third of He's
@@ -236,6 +241,12 @@ def test_inputs_and_outputs_that_are_all_the_same():
     first = looks(output=lambda: RNG.normal(size=(8, 2)))
     first.probes[0].output = np.zeros((8, 2))  # the first step from a zero head
     assert found("input_ignored", first) == []
+    for noise, fires_ in ((3e-6, True), (3e-5, False)):  # of one look, whose prediction is near 0
+        near = looks(output=lambda: np.full((8, 2), 0.3))
+        near.probes[-2].output = 0.3 + noise * RNG.choice([-0.3, 0.3], (8, 2))
+        assert bool(found("input_ignored", near)) is fires_
+        near.probes[-1].output = 0.3 + 3e-6 * RNG.choice([-0.3, 0.3], (8, 2))
+        assert found("input_ignored", near) == [], "two of three"
 
 
 def test_texts_of_unknown_words_alone():
