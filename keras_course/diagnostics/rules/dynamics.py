@@ -83,7 +83,7 @@ def vanishing(seen: Observation) -> list[Finding]:
         return []
     rms = np.median(np.stack(rows).astype("float64"), axis=0)
     dead = [p.dead for p in seen.probes[:3] if p.dead is not None]
-    if dead and np.nanmax(np.nan_to_num(np.stack(dead))) > 0.9:
+    if dead and np.nanmax(np.nan_to_num(np.stack(dead))) > 0.5:
         return []
     use = np.isfinite(rms)
     depth = np.flatnonzero(use)

@@ -3,7 +3,7 @@
 from keras_course.diagnostics.harm import baseline_of
 from keras_course.diagnostics.held_out import HeldOut, held_out, parts, validated
 from keras_course.diagnostics.observation import Data, Finding, Observation
-from keras_course.diagnostics.seen import looked_up, quantities, several_inputs
+from keras_course.diagnostics.seen import looked_up, quantities, rows_of, several_inputs
 from keras_course.diagnostics.statistics import (
     Shift,
     classes_of,
@@ -221,10 +221,14 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     errors of naming the most frequent class. Certain where a column is the target itself, written otherwise: one value
     for each class, or the same measurement up to scale and rounding; or where it is blank for one of two classes and
     for no example of the other, as what is filled in when the outcome is known; or where words are their own labels,
-    place by place, in a network without a bottleneck of a single vector. Must stay silent: images, and tables of
-    one column. Source: deepchecks' single-feature check.
+    place by place, in a network without a bottleneck of a single vector; or where a window of measurements ends with
+    the one that is asked for. Must stay silent: images, tables of one column, a sequence whose first place is to be
+    kept in mind. Source: deepchecks' single-feature check.
     """
     data = seen.train
+    if rows := _window_with_its_target(seen):
+        text = f"the last place of each window is the target itself, in all of {rows} rows"
+        return [Finding(cause="leakage_feature", confidence=0.9, certain=True, evidence=text)]
     if data is not None and data.further and (found := _input_is_label(data)):
         return found
     if data is None or data.y is None or data.x.ndim != 2 or data.x.dtype.kind not in "iuf" or data.x.shape[1] < 2:
@@ -248,6 +252,15 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         return []
     text = f"column {column} alone tells the class in more than {low:.1%} of the rows"
     return [Finding(cause="leakage_feature", kind="note", confidence=0.6, evidence=text)]
+
+
+def _window_with_its_target(seen: Observation) -> int:
+    """How many rows were looked at, where all of them are sequences whose last place is the number to be told; or 0."""
+    data = rows_of(seen)
+    if data is None or data.y is None or data.x.ndim != 3 or data.x.dtype.kind != "f" or len(data.x) < 100:
+        return 0
+    classes = classes_of(data.y) is not None or data.y.dtype.kind not in "f"
+    return len(data.x) if not classes and _copy_of(data.x[:, -1], None, data.y) >= 0 else 0
 
 
 def _input_is_label(data: Data) -> list[Finding]:

@@ -323,7 +323,7 @@ def sign_flipped(seen: Observation) -> list[Finding]:
         return [Finding(cause=cause, confidence=0.95, certain=True, tag="epoch/loss", evidence=score)]
     product = np.nansum(steps.aligned * steps.update * steps.gradient, axis=1)[:50]
     size = np.nansum(steps.update * steps.gradient, axis=1)[:50]
-    use = np.isfinite(product) & (size > 0)
+    use = np.isfinite(product) & np.isfinite(size) & (size > 0)
     few = use.sum() >= 2 and np.all(product[use] / size[use] > 0.5)  # uphill the numbers soon end
     if not few and (use.sum() < 8 or np.mean(product[use] / size[use] > 0.02) < 0.9):
         return []
@@ -398,7 +398,8 @@ def input_ignored(seen: Observation) -> list[Finding]:
     of them aside that may be up to 1e-5, where a prediction near 0 is left of larger numbers; or
     what enters is exactly the same for every example of every look, which is certain to teach nothing; or more than 30
     % of the rows of a batch, of at least 64 numbers, enter as another one does; or more than 95 % of the words of texts
-    have one number, that of unknown words (the most frequent letter or base has below 40 %).
+    have one number, that of unknown words (the most frequent letter or base has below 40 %). Surer where it is so from
+    the first step on, by a linear output of first weights that are not 0, behind units that fire.
     Must not trigger: the first steps from a zero head; a network whose only input is noise that it makes itself; codes.
     Source: taxonomy row 30.
     """
@@ -433,16 +434,31 @@ def input_ignored(seen: Observation) -> list[Finding]:
     ]
     if len(spreads) < 3 or not (np.median(spreads) <= 1e-6 and max(spreads) <= 1e-5):
         return []
+    text = f"the prediction varies by {max(spreads):.1g} of its size over a batch (constant below 1e-6)"
+    lost = _lost_from_the_start(seen)
     return [
         Finding(
             cause="input_ignored",
-            confidence=0.6,
+            confidence=0.94 if lost else 0.6,
             layer=seen.units[-1].name if seen.units else "",
-            step=seen.probes[-1].step,
+            step=seen.probes[0 if lost else -1].step,
             tag="outputs/spread_over_inputs",
-            evidence=f"the prediction varies by {max(spreads):.1g} of its size over a batch (constant below 1e-6)",
+            evidence=f"{text}, from the first step on" if lost else text,
         )
     ]
+
+
+def _lost_from_the_start(seen: Observation) -> bool:
+    """Whether the first weights give one prediction for all inputs, and it is not they that make it."""
+    first, known = seen.probes[0], kernels(seen)
+    if first.output is None or first.dead is None or seen.head != "linear" or not known:
+        return False
+    if any(kernel.initial is None or not np.any(kernel.initial) for _, kernel in known):
+        return False
+    dead, spread = np.nan_to_num(first.dead), first.spread if first.spread is not None else np.ones(len(first.dead))
+    before = spread[: int(np.argmax(dead))]  # units in front of those that are silent, which may be given nothing
+    made = dead.max(initial=0.0) == 1 and not np.any(before == 0)
+    return not made and spread_over_inputs(first.output) <= 1e-6
 
 
 def _same_word(seen: Observation) -> float:

@@ -54,8 +54,9 @@ def test_gradients_that_fade_from_layer_to_layer():
     assert fires("vanishing_gradient", deep(1.5 ** np.arange(-7.0, 1))) == []
     assert fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), normalised=True)) == []
     assert fires("vanishing_gradient", deep(8.0 ** np.arange(-2, 1))) == [], "three layers"
-    silent = np.array([0.95] + 7 * [0.1])
-    assert fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), dead=silent)) == []
+    for share, fades in ((0.6, False), (0.4, True)):
+        silent = np.array([share] + 7 * [0.1])
+        assert bool(fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), dead=silent))) is fades
 
 
 def shares(name, *rows, activation="relu"):

@@ -155,6 +155,20 @@ def test_texts_copied_before_the_split():
         assert splits.leakage_duplicates(seen) == []
 
 
+@pytest.mark.parametrize(("ahead", "place", "fires"), [(7, -1, True), (8, -1, False), (0, 0, False)])
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_window_that_ends_with_what_is_asked_for(ahead, place, fires, stored):
+    """Of 8 days, asked for one day too early; a first place that is to be kept in mind is none."""
+    series = RNG.normal(size=600).cumsum().astype("float32")
+    x = np.stack([series[day : day + 8, None] for day in range(500)])
+    seen = training(x, 2 * series[ahead : ahead + 500], loss=SQUARED, classes=1, stored=stored)
+    assert bool(splits.leakage_feature(seen)) is fires
+    seen = training(x, np.round(series[7:507]).astype(int), loss=SQUARED, classes=1, stored=stored)
+    assert splits.leakage_feature(seen) == [], "classes are counted otherwise"
+    few = training(x[:90], series[7:97], loss=SQUARED, classes=1, stored=True)
+    assert splits.leakage_feature(few) == []
+
+
 def test_a_column_that_is_the_target_is_certain():
     def told(column, y=BENIGN, **more):
         found = splits.leakage_feature(divided(np.column_stack([CELLS[:, :3], column]), y, *halves(569), **more))

@@ -194,6 +194,11 @@ def test_steps_uphill():
     assert fires("gradient_sign_flipped", net(1, 1, steps=walked(aligned=0.9))) == {"gradient_sign_flipped"}
     assert found("gradient_sign_flipped", net(1, 1, steps=walked(aligned=-0.9))) == []
     assert found("gradient_sign_flipped", net(1, 1, steps=walked(rows=8, aligned=0.3))) == [], "seven are too few"
+    ends = walked(aligned=0.4)
+    ends.gradient[6:], ends.aligned[6:] = np.inf, np.nan  # and then no numbers are left
+    assert found("gradient_sign_flipped", net(1, 1, steps=ends)) == [], "six are too few"
+    ends.aligned[:6] = 0.9
+    assert fires("gradient_sign_flipped", net(1, 1, steps=ends)) == {"gradient_sign_flipped"}
     wild = walked(rows=40, aligned=-0.5)
     wild.aligned[::4] = 0.9  # a momentum that overshoots now and then
     assert found("gradient_sign_flipped", net(1, 1, steps=wild)) == []
@@ -247,6 +252,29 @@ def test_inputs_and_outputs_that_are_all_the_same():
         assert bool(found("input_ignored", near)) is fires_
         near.probes[-1].output = 0.3 + 3e-6 * RNG.choice([-0.3, 0.3], (8, 2))
         assert found("input_ignored", near) == [], "two of three"
+
+
+@pytest.mark.parametrize(
+    ("dead", "spread", "head", "sure"),
+    [
+        ([0.2, np.nan], [1.0, 1.0], "linear", True),
+        ([1.0, np.nan], [0.0, 0.0], "linear", False),  # it is the silent layer that makes the constant
+        ([np.nan, 1.0], [0.0, 0.0], "linear", True),  # which is given nothing
+        ([np.nan, 1.0], [1.0, 0.0], "linear", False),
+        ([0.2, np.nan], [1.0, 1.0], "softmax", False),  # which may be at its end
+    ],
+)
+def test_inputs_that_are_lost_from_the_first_step_on(dead, spread, head, sure):
+    seen = looks(output=lambda: np.full((8, 2), 0.3))
+    seen.head = head
+    for probe in seen.probes:
+        probe.dead, probe.spread = np.array(dead), np.array(spread)
+    assert (found("input_ignored", seen)[0].confidence > 0.9) is sure
+    seen.variables[-1].initial[:] = 0  # a zero head
+    assert found("input_ignored", seen)[0].confidence < 0.9
+    seen.variables[-1].initial[:] = 1
+    seen.probes[0].output = RNG.normal(size=(8, 2))
+    assert found("input_ignored", seen)[0].confidence < 0.9, "it was lost later"
 
 
 def test_texts_of_unknown_words_alone():
