@@ -90,12 +90,11 @@ def constant_labels(seen: Observation) -> list[Finding]:
 
 
 def _counted(seen: Observation) -> np.ndarray | None:
-    """The labels whose weight is above 0, where some are not and each has a weight of its own."""
+    """The labels whose weight is above 0, where each has a weight of its own."""
     data = seen.train
-    if data is None or data.y is None or data.weight is None or np.all(data.weight):
+    if data is None or data.y is None or data.weight is None:
         return None
-    fits = data.weight.shape == data.y.shape[: data.weight.ndim]
-    return data.y[data.weight > 0] if fits and np.any(data.weight > 0) else None
+    return data.y[data.weight > 0] if data.weight.shape == data.y.shape[: data.weight.ndim] else None
 
 
 def missing_class(seen: Observation) -> list[Finding]:

@@ -229,29 +229,44 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     if rows := _window_with_its_target(seen):
         text = f"the last place of each window is the target itself, in all of {rows} rows"
         return [Finding(cause="leakage_feature", confidence=0.9, certain=True, evidence=text)]
-    if data is not None and data.further and (found := _input_is_label(data)):
-        return found
-    if data is None or data.y is None or data.x.ndim != 2 or data.x.dtype.kind not in "iuf" or data.x.shape[1] < 2:
+    if data is None or data.y is None:
         return []
+    if data.further and (found := _input_is_label(data)):
+        return found
     if found := _next_word_is_given(seen, data.x, data.y):
         return found
-    y = classes_of(data.y)
-    if len(data.y) < 200 or not np.isfinite(data.x).all() or looked_up(seen, data.x):
+    y, (table, names) = classes_of(data.y), _table(seen, data)
+    if len(data.y) < 200 or len(names) < 2 or not np.isfinite(table).all():
         return []
-    if (copy := _copy_of(data.x, y, data.y)) >= 0:
-        text = f"column {copy} is the target itself in all of {len(data.y)} rows"
+    if (copy := _copy_of(table, y, data.y)) >= 0:
+        text = f"{names[copy]} is the target itself in all of {len(data.y)} rows"
         return [Finding(cause="leakage_feature", confidence=0.9, certain=True, evidence=text)]
     if y is None:
         return []
-    if (blank := _blank_for_one(data.x, y)) >= 0:
-        text = f"column {blank} has one value in all rows of one class and never in the other, of {len(data.y)} rows"
+    if (blank := _blank_for_one(table, y)) >= 0:
+        text = f"{names[blank]} has one value in all rows of one class and never in the other, of {len(data.y)} rows"
         return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=text)]
-    column, low = telling_feature(data.x, y)
+    column, low = telling_feature(table, y)
     common = np.unique(y, return_counts=True)[1].max() / len(y)
     if low <= max(0.98, 1 - 0.1 * (1 - common)):
         return []
-    text = f"column {column} alone tells the class in more than {low:.1%} of the rows"
+    text = f"{names[column]} alone tells the class in more than {low:.1%} of the rows"
     return [Finding(cause="leakage_feature", kind="note", confidence=0.6, evidence=text)]
+
+
+def _table(seen: Observation, data: Data) -> tuple[np.ndarray, list[str]]:
+    """The columns of all inputs that are rows of numbers, and what each is called; without words, by their numbers."""
+    several = bool(data.further)
+    parts, names = [np.zeros((len(data.x), 0))], []
+    for number, x in enumerate((data.x, *data.further), 1):
+        flat = x[:, None] if x.ndim == 1 else x
+        if x.dtype.kind not in "iuf" or flat.ndim != 2 or len(flat) != len(data.x):
+            continue
+        if (several and x.dtype.kind != "f" and flat.shape[1] > 1) or (not several and looked_up(seen, x)):
+            continue
+        parts.append(flat)
+        names += [f"column {j}" + f" of input {number}" * several for j in range(flat.shape[1])]
+    return np.concatenate(parts, axis=1), names
 
 
 def _window_with_its_target(seen: Observation) -> int:
@@ -283,7 +298,8 @@ def _input_is_label(data: Data) -> list[Finding]:
 def _next_word_is_given(seen: Observation, x: np.ndarray, y: np.ndarray) -> list[Finding]:
     """Words that are their own labels, place by place: what is to be said next is what is read."""
     kinds = {layer["class"] for layer in seen.layers}
-    if x.shape != y.shape or not looked_up(seen, x) or "RepeatVector" in kinds or several_inputs(seen):
+    words = x.ndim == 2 and x.shape == y.shape and x.dtype.kind in "iuf" and looked_up(seen, x)
+    if not words or "RepeatVector" in kinds or several_inputs(seen):
         return []
     names, counts = np.unique(x, return_counts=True)
     real = x != names[counts.argmax()]  # without what fills rows up

@@ -69,7 +69,7 @@ def test_labels_that_do_not_count_are_none():
         assert bool(labels.constant_labels(seen)) is fires
     seen.train.weight = (np.arange(len(y)) < 5).astype("float32")  # of rows
     assert labels.constant_labels(seen) == []
-    seen.train.weight = np.zeros((len(y), 3))
+    seen.train.weight = np.eye(len(y), 3)
     assert labels.constant_labels(seen) == []
     seen.train.y, seen.train.weight = LABELS, (LABELS == 4).astype("float32")
     assert "of a weight above 0 that were looked at are [4]" in labels.constant_labels(seen)[0].evidence

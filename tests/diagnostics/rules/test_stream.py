@@ -201,3 +201,10 @@ def test_batches_of_one_class_that_leave_much_wrong_are_certain(order, right, su
     ):
         (finding,) = rule(drawn(order, stages, experiments={} if right is None else {"right_train": right}))
         assert (finding.kind, finding.certain) == ("named", sure)
+
+
+def test_measurements_in_order_that_leave_much_wrong_are_not_certain():
+    order = np.argsort(PROGRESS)
+    seen = training(PATIENTS[order], PROGRESS[order] + 0.5, loss=SQUARED, classes=1, shuffle=False, batch=16, looks=20)
+    seen.experiments["right_train"] = 0.1
+    assert [f.certain for f in stream.data_sorted(seen)] == [False]
