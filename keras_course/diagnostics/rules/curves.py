@@ -101,12 +101,8 @@ def small_capacity(seen: Observation) -> list[Finding]:
     tiny = narrow and width <= 2
     tried = [e.get(f"end_{name}", np.nan) for name in ("same", "tenth", "hundred")]
     dead = np.all(np.isfinite(tried)) and np.ptp(tried) <= 1e-6 * abs(tried[0])
-    if (
-        dead
-        or _silent(seen, [name for name, width in found if width > 4])
-        or _would_gain(seen)
-        or (not tiny and seen.steps is not None and seen.steps.count < 100)
-    ):
+    dead = dead or _silent(seen, [name for name, width in found if width > 4])
+    if dead or _would_gain(seen) or (not tiny and seen.steps is not None and seen.steps.count < 100):
         return []
     if (harm.still_falling and not tiny) or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
         return []

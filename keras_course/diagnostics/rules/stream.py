@@ -31,9 +31,10 @@ def data_sorted(seen: Observation) -> list[Finding]:
     Threshold: the entropy of the labels within the first batches is below 0.8 of that of batches drawn at random, and
     more than 5 standard deviations of chance below. On 1,797 sorted digits in batches of 32: no shuffle .04, a buffer
     of 10 .06, of 100 .32, of 500 .75, of 900 .90, a full shuffle 1.01. The harm may show in the validation loss, or in
-    what the last weights make of the first batches; certain below 0.2 where a fifth of the training rows is wrong. A note for real targets unless they, or inputs of one number, only
-    rise or only fall: series in order are meant so. Must stay silent: batches of one kind in turn, as adversarial
-    training has them; `fit` on arrays, which shuffles. Source: row 16 of the taxonomy.
+    what the last weights make of the first batches; certain below 0.2 where a fifth of the training rows is wrong. A
+    note for real targets unless they, or inputs of one number, only rise or only fall: series in order are meant so.
+    Must stay silent: batches of one kind in turn, as adversarial training has them; `fit` on arrays, which shuffles.
+    Source: row 16 of the taxonomy.
     """
     found = badly_mixed(seen)
     if found is None or _shuffles(seen):
