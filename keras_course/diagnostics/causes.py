@@ -108,7 +108,7 @@ CAUSES: dict[str, Cause] = {
         15,
         "inputs and labels were shuffled apart",
         "zip first, then shuffle; with arrays one permutation for both",
-        (*DYNAMICS, *CURVES, "input_ignored", "label_noise", *RATE),
+        (*DYNAMICS, *CURVES, "input_ignored", "data_sorted", "label_noise", *RATE),
     ),
     "data_sorted": Cause(
         16,

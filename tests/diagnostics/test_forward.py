@@ -210,6 +210,13 @@ def test_arrays_of_the_script_are_data_where_a_step_is_fed_nothing():
     assert [(f.unit.name[-1], f.unit.activation) for f in found.found] == [("a", "relu"), ("b", "linear")]
     assert [tuple(t.shape) for t in found.boundary if t.dtype == tf.float32] == [X.shape]
 
+    @tf.function
+    def few():
+        return tf.reduce_mean(model(np.ones((1, 5), "float32")) * np.arange(3, dtype="float32"))
+
+    graph = few.get_concrete_function().graph
+    assert forward.DATA not in forward.classes_of(graph.get_operations(), literal=True).values()
+
 
 def test_sines_are_activations():
     found = forward_of([layers.Dense(7, lambda z: tf.sin(3 * z), name="a"), layers.Dense(3, name="b")])

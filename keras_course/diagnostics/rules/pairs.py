@@ -2,7 +2,15 @@
 
 from keras_course.diagnostics.harm import baseline_of, scale_of
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.seen import collapsed, looked_up, quantities, rows_of, several_inputs, takes_turns
+from keras_course.diagnostics.seen import (
+    badly_mixed,
+    collapsed,
+    looked_up,
+    quantities,
+    rows_of,
+    several_inputs,
+    takes_turns,
+)
 from keras_course.diagnostics.statistics import classes_of, form_of, keys, pairing, scales, share_interval
 
 import numpy as np
@@ -17,7 +25,8 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     conflicts that dealing out the labels would give. (c) Neighbours agree on their target no more than under 500
     permutations of it (p > 0.01: of pairs shuffled apart one in a hundred is let go) on at least 200 rows, and no
     linear model does either, while the loss keeps at least 70 % of its first value or the validation loss never gets
-    below 97 % of that of a constant. Both are named when there is harm: memorising is a task too. Texts are judged by
+    below 97 % of that of a constant. Both are named when there is harm: memorising is a task too. Surer where the labels
+    come sorted: inputs that belong to them would come so too, and be told apart. Texts are judged by
     their words; what hangs on their order is not seen, hence the lower confidence. The data set whose legs are shuffled
     apart is `labels_from_another_leg`. Must stay silent: users and things that are looked up by number; codes of a few
     zeros and ones, of which parity may be asked; targets that are sequences of words; inputs that entered alike, which
@@ -37,7 +46,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
         and share_interval(conflicts, repeats)[0] > 0.5 * chance > 0.1
     ):
         text = f"of {repeats} inputs that came again {conflicts} had another label"
-        return [_apart(text, 0.85)]
+        return [_apart(text, 0.95 if badly_mixed(seen) else 0.85)]
     data = None if _falls(seen) and not _learned_by_heart(seen) else rows_of(seen)
     if data is None or data.y is None or len(data.x) < 200 or data.x[0].size > 4096 or data.x.dtype.kind == "O":
         return []
@@ -53,7 +62,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     if found.p <= 0.01:
         return []
     text = f"neighbours agree on the target by {found.agreement:.2f}, by chance {found.chance:.2f} (p = {found.p:.2f})"
-    return [_apart(text, 0.5 if names else 0.6)]
+    return [_apart(text, 0.95 if badly_mixed(seen) else 0.5 if names else 0.6)]
 
 
 def _judged_targets(y: np.ndarray) -> np.ndarray | None:

@@ -274,8 +274,8 @@ def _window_with_its_target(seen: Observation) -> int:
     data = rows_of(seen)
     if data is None or data.y is None or data.x.ndim != 3 or data.x.dtype.kind != "f" or len(data.x) < 100:
         return 0
-    classes = classes_of(data.y) is not None or data.y.dtype.kind not in "f"
-    return len(data.x) if not classes and _copy_of(data.x[:, -1], None, data.y) >= 0 else 0
+    measured = classes_of(data.y) is None
+    return len(data.x) if measured and _copy_of(data.x[:, -1], None, data.y) >= 0 else 0
 
 
 def _input_is_label(data: Data) -> list[Finding]:

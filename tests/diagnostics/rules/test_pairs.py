@@ -115,3 +115,17 @@ def test_what_falls_from_above_the_constant_alone_is_not_learned():
     mixed = np.random.default_rng(2).permutation(LABELS)
     assert pairs.labels_shuffled_apart(training(DIGITS, mixed, losses=(4.0, 2.4, 2.1))), "ln 10 is 2.30"
     assert pairs.labels_shuffled_apart(training(DIGITS, mixed, losses=(4.0, 2.4, 1.5))) == []
+
+
+def test_inputs_in_another_order_than_labels_that_come_sorted():
+    """A permutation of the inputs that the labels were not given."""
+    order, mixed = np.argsort(LABELS), RNG.permutation(1797)
+    seen = training(DIGITS[mixed], LABELS[order], losses=STUCK, shuffle=False, looks=56)
+    assert pairs.labels_shuffled_apart(seen)[0].confidence > 0.94  # above that of labels that are sorted
+    again = training(DIGITS[mixed][:300], LABELS[order][:300], losses=STUCK, shuffle=False, stored=False, looks=40)
+    for probe in again.probes:
+        probe.x = DIGITS[RNG.permutation(300)[: len(probe.x)]]
+    assert "came again" in pairs.labels_shuffled_apart(again)[0].evidence
+    assert pairs.labels_shuffled_apart(again)[0].confidence > 0.94
+    together = training(DIGITS[order], LABELS[order], losses=STUCK, shuffle=False, looks=56)
+    assert pairs.labels_shuffled_apart(together) == []
