@@ -109,6 +109,12 @@ def only(rules, seen, cause):
     return found[0]
 
 
+def marked(rules, rule, seen):
+    """Causes that one rule finds, with "note: " before those that it only notes."""
+    causes, notes = named({rule: rules[rule]}, seen)
+    return causes | {f"note: {cause}" for cause in notes}
+
+
 def named(rules, seen):
     """Causes that the rules name, and those they note."""
     found = [finding for rule in rules.values() for finding in rule(seen)]

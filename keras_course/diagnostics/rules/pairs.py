@@ -25,10 +25,10 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     conflicts that dealing out the labels would give. (c) Neighbours agree on their target no more than under 500
     permutations of it (p > 0.01: of pairs shuffled apart one in a hundred is let go) on at least 200 rows, and no
     linear model does either, while the loss keeps at least 70 % of its first value or the validation loss never gets
-    below 97 % of that of a constant. Both are named when there is harm: memorising is a task too. Surer where the labels
-    come sorted: inputs that belong to them would come so too, and be told apart. Texts are judged by
-    their words; what hangs on their order is not seen, hence the lower confidence. The data set whose legs are shuffled
-    apart is `labels_from_another_leg`. Must stay silent: users and things that are looked up by number; codes of a few
+    below 97 % of that of a constant. Both are named when there is harm: memorising is a task too. Surer where the
+    labels come sorted: inputs that belong to them would come so too, and be told apart. Texts are judged by their
+    words; what hangs on their order is not seen, hence the lower confidence. The data set whose legs are shuffled apart
+    is `labels_from_another_leg`. Must stay silent: users and things that are looked up by number; codes of a few
     zeros and ones, of which parity may be asked; targets that are sequences of words; inputs that entered alike, which
     is row 30. Source: row 15; 1,024 digits agree .97 (p .004), in 40 shuffles apart .10 (p .012 to 1).
     """

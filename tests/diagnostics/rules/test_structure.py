@@ -1,18 +1,18 @@
-from keras_course.diagnostics.observation import Data, Loss, Observation, Probe, Unit, Variable
+import functools
+
+from keras_course.diagnostics.observation import Data, Observation, Probe, Unit, Variable
 from keras_course.diagnostics.rules.structure import RULES, kernels
-from tests.diagnostics.typed import BINARY, RNG, SQUARED, named, net, walked
+from tests.diagnostics import typed
+from tests.diagnostics.typed import RNG, net, walked
 
 import numpy as np
 import pytest
 
+fires = functools.partial(typed.marked, RULES)
+
 
 def found(rule, seen):
     return RULES[rule](seen)
-
-
-def fires(rule, seen):
-    causes, notes = named({rule: RULES[rule]}, seen)
-    return causes | {f"note: {cause}" for cause in notes}
 
 
 # Weights
@@ -174,61 +174,6 @@ def test_a_frozen_head_is_named_and_a_frozen_trunk_a_note():
 # Steps
 
 
-def test_steps_that_change_nothing():
-    (finding,) = found("optimiser_not_applied", net(1, 1, steps=walked(update=0.0)))
-    assert (finding.cause, finding.certain) == ("optimiser_not_applied", True)
-    assert found("optimiser_not_applied", net(1, 1, steps=walked(rows=3, update=0.0))) == [], "two seen changes"
-    assert found("optimiser_not_applied", net(1, 1, steps=walked(update=0.0, gradient=0.0))) == []
-    summed = walked(update=0.0)
-    summed.update[7] = 0.1  # gradients are summed over eight steps
-    assert found("optimiser_not_applied", net(1, 1, steps=summed)) == []
-
-
-def test_a_rate_of_0_is_the_rates_fault():
-    seen = net(1, 1, steps=walked(update=0.0))
-    seen.optimizer.rate = 0.0
-    assert fires("optimiser_not_applied", seen) == {"learning_rate_too_low"}
-
-
-def test_steps_uphill():
-    assert fires("gradient_sign_flipped", net(1, 1, steps=walked(aligned=0.9))) == {"gradient_sign_flipped"}
-    assert found("gradient_sign_flipped", net(1, 1, steps=walked(aligned=-0.9))) == []
-    assert found("gradient_sign_flipped", net(1, 1, steps=walked(rows=8, aligned=0.3))) == [], "seven are too few"
-    ends = walked(aligned=0.4)
-    ends.gradient[6:], ends.aligned[6:] = np.inf, np.nan  # and then no numbers are left
-    assert found("gradient_sign_flipped", net(1, 1, steps=ends)) == [], "six are too few"
-    ends.aligned[:6] = 0.9
-    assert fires("gradient_sign_flipped", net(1, 1, steps=ends)) == {"gradient_sign_flipped"}
-    wild = walked(rows=40, aligned=-0.5)
-    wild.aligned[::4] = 0.9  # a momentum that overshoots now and then
-    assert found("gradient_sign_flipped", net(1, 1, steps=wild)) == []
-    lagging = walked(update=[1.0, 0.01], aligned=[-0.5, 0.9])  # the sum over variables counts
-    assert found("gradient_sign_flipped", net(1, 1, steps=lagging)) == []
-
-
-def test_a_squared_error_below_0_has_its_sign_flipped():
-    seen = net(1, 1, steps=walked(losses=np.linspace(-1, -9, 12)), loss=Loss(name=SQUARED))
-    (finding,) = found("gradient_sign_flipped", seen)
-    assert finding.certain
-    seen.loss = Loss(name="")
-    assert found("gradient_sign_flipped", seen) == [], "a loss of one's own may be anything"
-
-
-def test_a_binary_loss_of_targets_beyond_1_may_be_below_0():
-    seen = net(1, 1, steps=walked(losses=np.linspace(-1, -9, 12)), loss=Loss(name=BINARY))
-    for beyond in ([0.0, 255.0], [0, 9], [-1, 1]):
-        seen.stream = [np.array(beyond)]
-        assert found("gradient_sign_flipped", seen) == []
-    seen.stream = [np.array([0.0, 1.0])]
-    assert found("gradient_sign_flipped", seen)
-
-
-def test_differences_of_everything_with_everything():
-    assert found("loss_broadcast", net(1, 1, experiments={"broadcast": 1.0}))[0].certain
-    assert found("loss_broadcast", net(1, 1, experiments={"broadcast": 0.0})) == []
-    assert found("loss_broadcast", net(1, 1)) == []
-
-
 def looks(x=None, output=None, count=4):
     probes = [
         Probe(step=i, x=RNG.normal(size=(8, 3)) if x is None else x, output=None if output is None else output())
@@ -299,28 +244,6 @@ def test_weights_without_a_gradient_are_certain_where_the_accuracy_is_that_of_ch
     assert not found("frozen_or_disconnected", seen)[0].certain
     seen.train = Data(x=np.zeros((400, 2)), y=np.arange(400) % 4)
     assert found("frozen_or_disconnected", seen)[0].certain
-
-
-@pytest.mark.parametrize(
-    ("name", "values", "fires_"),
-    [
-        ("dice_coef", (0.5, 0.3, 0.1), True),
-        ("dice_coef", (-0.5, -0.7, -0.9), False),  # a score by name alone: its negative is logged
-        ("dice_loss", (0.5, 0.3, 0.1), False),
-        ("mae", (0.5, 0.3, 0.1), False),
-        ("val_dice_coef", (0.5, 0.3, 0.1), False),
-        ("dice_coef", (0.5, 0.5, 0.6), False),
-    ],
-)
-def test_a_score_that_is_minimised(name, values, fires_):
-    seen = net(1, 1, steps=walked(), epochs=[{"loss": v, name: v} for v in values])
-    assert bool(found("gradient_sign_flipped", seen)) == fires_
-    more = net(1, 1, steps=walked(), epochs=[{"loss": 1 + v, name: v} for v in values])
-    assert bool(found("gradient_sign_flipped", more)) == fires_
-    assert found("gradient_sign_flipped", net(1, 1, steps=walked(), epochs=more.epochs[:2])) == [], "by chance"
-    for other in (-1.0, 0.5, 1.1):
-        minus = net(1, 1, steps=walked(), epochs=[{"loss": 2 + other * v, name: v} for v in values])
-        assert found("gradient_sign_flipped", minus) == []
 
 
 def test_rows_that_enter_alike():

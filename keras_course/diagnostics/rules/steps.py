@@ -1,0 +1,133 @@
+"""Rules on how a step is written: rows 27 to 29 of the taxonomy."""
+
+from keras_course.diagnostics.harm import impossible, targets_of
+from keras_course.diagnostics.observation import Finding, Observation
+
+import numpy as np
+
+
+def not_applied(seen: Observation) -> list[Finding]:
+    """Gradients are there and no weight ever changes.
+
+    Threshold: the change of every variable is exactly 0 over at least 3 kept steps with a gradient above 0.
+    Must not trigger: gradients summed up over several steps (some step changes something).
+    Source: taxonomy row 27.
+    """
+    steps = seen.steps
+    if steps is None:
+        return []
+    rows = np.all(np.isfinite(steps.update), axis=1) & np.any(np.nan_to_num(steps.gradient) > 0, axis=1)
+    if rows.sum() < 3 or np.any(steps.update[rows] > 0):
+        return []
+    rate = seen.optimizer.rate
+    return [
+        Finding(
+            cause="learning_rate_too_low" if rate == 0 else "optimiser_not_applied",
+            confidence=1.0,
+            certain=True,
+            step=int(steps.index[rows][0]),
+            tag="update_ratio",
+            evidence=f"no weight changed by anything in {rows.sum()} measured steps, though gradients were up to "
+            f"{np.nanmax(steps.gradient[rows]):.3g}" + (" and the learning rate is 0" if rate == 0 else ""),
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
+
+
+def sign_flipped(seen: Observation) -> list[Finding]:
+    """The steps go along the gradient instead of against it.
+
+    Threshold: change and gradient point the same way, by a cosine above 0.5 in all of two steps or more; or in at least
+    9 of 10 of the first 50 kept steps, at least 8 of them (binomial p < .02 for each variable, and all together must
+    agree); momentum and Adam lag, hence the first steps and the sum over variables. Steps count until their numbers
+    end. Certain: a loss that cannot be below 0 is; a score, by its name, equals the loss after every epoch and falls
+    with it. Must not trigger: a momentum that overshoots now and then. Source: taxonomy row 28.
+    """
+    steps = seen.steps
+    if steps is None:
+        return []
+    if impossible(seen) and not _beyond_one(seen):
+        least = float(np.min(steps.all_losses))
+        text = f"the loss goes down to {least:.3g}, and {seen.loss.name} is never below 0: its negative is minimised"
+        return [
+            Finding(cause="gradient_sign_flipped", confidence=0.97, certain=True, step=0, tag="loss", evidence=text)
+        ]
+    if score := _minimised_score(seen):
+        cause = "gradient_sign_flipped"
+        return [Finding(cause=cause, confidence=0.95, certain=True, tag="epoch/loss", evidence=score)]
+    product = np.nansum(steps.aligned * steps.update * steps.gradient, axis=1)[:50]
+    size = np.nansum(steps.update * steps.gradient, axis=1)[:50]
+    use = np.isfinite(product) & np.isfinite(size) & (size > 0)
+    few = use.sum() >= 2 and np.all(product[use] / size[use] > 0.5)  # uphill the numbers soon end
+    if not few and (use.sum() < 8 or np.mean(product[use] / size[use] > 0.02) < 0.9):
+        return []
+    return [
+        Finding(
+            cause="gradient_sign_flipped",
+            confidence=0.97,
+            step=int(steps.index[0]),
+            tag="loss",
+            evidence=f"{np.mean(product[use] > 0):.0%} of the first {use.sum()} steps went uphill, with a mean "
+            f"cosine of "
+            f"{np.mean(product[use] / size[use]):.2f} to the gradient (downhill is negative)",
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
+
+
+def _beyond_one(seen: Observation) -> bool:
+    """Whether targets leave [0, 1], for which a binary cross-entropy has no lower end."""
+    if seen.loss.name != "binary_crossentropy":
+        return False
+    targets = targets_of(seen)
+    return targets is None or bool(targets.max() > 1 or targets.min() < 0)
+
+
+SCORES = ("acc", "dice", "iou", "jaccard", "f1", "auc", "precision", "recall", "r2")  # in names: more of it is better
+
+
+def _minimised_score(seen: Observation) -> str:
+    """In words, a score that is the loss, up to a constant, at the end of each epoch and falls with it; "" without."""
+    rows = [row for row in seen.epochs if np.isfinite(row.get("loss", np.nan))]
+    for name in rows[0] if len(rows) >= 2 else ():
+        if any(word in name.lower() for word in SCORES) and "loss" not in name and not name.startswith("val_"):
+            values, losses = (np.array([row.get(key, np.nan) for row in rows]) for key in (name, "loss"))
+            apart, fall = float(np.median(losses - values)), values[0] - values[-1]
+            equal = np.all(np.abs(values - losses) < 1e-3 + 0.02 * np.abs(losses))
+            moves = len(rows) > 2 and fall > 1e-3 and np.all(np.abs(losses - values - apart) < 0.02 * fall)
+            if (equal or moves) and values.min() >= 0 and fall > 0:
+                return (
+                    f"{name}, of which more is better, is what is minimised: it falls from {values[0]:.3g} to "
+                    f"{values[-1]:.3g} and " + ("equals the loss" if equal else f"is the loss less {apart:.3g}")
+                )
+    return ""
+
+
+def loss_broadcast(seen: Observation) -> list[Finding]:
+    """Predictions (n, 1) and targets (n,) were subtracted into n × n differences, or weights multiplied so.
+
+    Certain: the shapes are in the graph. Source: taxonomy row 29.
+    """
+    if not seen.experiments.get("broadcast"):
+        return []
+    return [
+        Finding(
+            cause="loss_broadcast",
+            confidence=1.0,
+            certain=True,
+            tag="loss",
+            step=0,
+            evidence="the loss takes tensors whose ranks differ, (n, 1) and (n,), together to n × n numbers",
+            file=seen.file,
+            line=seen.line,
+        )
+    ]
+
+
+RULES = {
+    "optimiser_not_applied": not_applied,
+    "gradient_sign_flipped": sign_flipped,
+    "loss_broadcast": loss_broadcast,
+}
