@@ -1,6 +1,6 @@
 """Rules on the scale and soundness of inputs and targets: rows 11 to 14 and 46 of the table of causes."""
 
-from keras_course.diagnostics.harm import baseline_of
+from keras_course.diagnostics.harm import baseline_of, harm_of
 from keras_course.diagnostics.held_out import parts
 from keras_course.diagnostics.observation import Finding, Observation, Probe
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, joined, losses_of_outputs, targets_of
@@ -135,9 +135,9 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
     as long as the rate, they are out of reach when their size exceeds rate x steps x (1 + sum of the last activations):
     then it is the surer; within reach it is a note. Named when there is harm, since with time and a high enough rate it
     is no fault; where the rate is below a tenth of the usual one and the targets below 100, the rate is the surer
-    cause. Of several outputs one whose squared or absolute error stays above 10,000, or a thousand times above the loss
-    of classes, which falls by less than a tenth. Must stay silent: outputs scaled back inside the model. Source: row 13
-    of the taxonomy.
+    cause; a note too where only their mean is far, and the loss comes down to that of the best constant. Of several
+    outputs one whose squared or absolute error stays above 10,000, or a thousand times above the loss of classes, which
+    falls by less than a tenth. Must stay silent: outputs scaled back inside the model. Source: row 13 of the taxonomy.
     """
     for output, (name, losses) in losses_of_outputs(seen).items():
         if name in DIFFERENCES and losses[0] > 1e4 and losses[0] >= losses[-1] > 0.5 * losses[0]:
@@ -158,7 +158,9 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
         text, sure = f"{text}; {seen.optimizer.name} could move the output by about {reach:.3g}", 0.6 if slow else 0.9
     elif reach is not None:
         near = center + spread < 0.1 * reach
-    kind = "note" if near else "named"
+    harm = harm_of(seen)
+    there = spread <= FAR and harm.baseline is not None and harm.degree < 2
+    kind = "note" if near or there else "named"
     return [Finding(cause="targets_not_scaled", kind=kind, confidence=sure, evidence=text, tag="outputs/max")]
 
 
@@ -239,13 +241,15 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     images (of validation, where these are not known) do, which must be above .3; less sure where they correlate below
     .15, whatever is stored; or the rows of training have spreads by which that noise is on them, and on none of those
     held out, and a third or less of the correlations of these. Only for classes, and for targets that are smaller than
-    the input: networks that remove noise are given more. Must stay silent: augmentation and dropout on inputs, which
+    the input: networks that remove noise are given more, of which more than 5 times the spread is named when next to
+    nothing is learned. Must stay silent: augmentation and dropout on inputs, which
     keep the ratio above 1. Source: row 46 of the taxonomy.
     """
     y, x = targets_of(seen), joined([probe.x for probe in seen.probes[:16]])
-    if y is None or (classes_of(y) is None and (x is None or y[:1].size >= x[:1].size)):
-        return []
     noise, text = seen.experiments.get("noise", 0.0), ""
+    cleaned = y is not None and classes_of(y) is None and (x is None or y[:1].size >= x[:1].size)
+    if y is None or (cleaned and (noise <= 5 or harm_of(seen).degree < 0.8)):
+        return []
     if noise > 1.8:
         text = f"noise of {noise:.2g} times the spread of the inputs: signal to noise {noise**-2:.2g}, below 0.3"
     stored = seen.train.x if seen.train is not None else seen.validation.x if seen.validation is not None else None

@@ -64,6 +64,16 @@ def test_targets_far_away():
     assert not found.certain
 
 
+@pytest.mark.parametrize(
+    ("spread", "end", "kind"), [(4.0, 20.0, "note"), (4.0, 60.0, "named"), (40.0, 2000.0, "named")]
+)
+def test_a_mean_far_away_that_was_reached_was_no_obstacle(spread, end, kind):
+    """The best constant leaves 16 of targets about 30, and 1,600 where they are further apart."""
+    y = (30 + spread * (PROGRESS - PROGRESS.mean()) / PROGRESS.std()).astype("float32")
+    seen = training(PATIENTS, y, loss=SQUARED, classes=1, output=one, losses=np.full(50, end))
+    assert [f.kind for f in data.targets_not_scaled(seen)] == [kind]
+
+
 def test_targets_within_reach_of_adam_are_a_note_and_a_tiny_rate_is_the_surer_cause():
     x, y = (PATIENTS / PATIENTS.std(0)).astype("float32"), (PROGRESS / 5).astype("float32")
 
@@ -122,6 +132,13 @@ def test_noise_drowns_what_is_measured_by_less_than_the_input_and_not_what_is_cl
     for targets, found in ((DIGITS[:, :1], 1), (DIGITS, 0)):
         seen = training(DIGITS, targets.astype("float32"), loss="mean_squared_error", experiments={"noise": 4.0})
         assert len(data.inputs_drowned_in_noise(seen)) == found
+
+
+@pytest.mark.parametrize(("noise", "end", "fires"), [(6.0, 0.95, True), (6.0, 0.5, False), (4.0, 0.95, False)])
+def test_noise_that_nothing_can_be_cleaned_of(noise, end, fires):
+    share = end * float(np.mean(np.var(DIGITS, axis=0)))
+    seen = training(DIGITS, DIGITS, loss=SQUARED, losses=np.full(50, share), experiments={"noise": noise})
+    assert bool(data.inputs_drowned_in_noise(seen)) is fires
 
 
 def test_pixels_without_neighbours_and_nothing_to_compare_with():
