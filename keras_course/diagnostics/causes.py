@@ -90,7 +90,14 @@ CAUSES: dict[str, Cause] = {
         12,
         "the inputs were scaled more than once",
         "divide by 255 once",
-        (*CONSTANT, "learning_rate_too_low", "init_scale", "dead_units", "inputs_not_scaled"),
+        (
+            *CONSTANT,
+            "learning_rate_too_low",
+            "init_scale",
+            "dead_units",
+            "inputs_not_scaled",
+            "regularisation_overwhelms",
+        ),
     ),
     "targets_not_scaled": Cause(
         13,

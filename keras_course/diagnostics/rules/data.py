@@ -9,6 +9,7 @@ from keras_course.diagnostics.statistics import classes_of, drowned, neighbour_c
 import numpy as np
 
 LARGE, FAR, APART = 20.0, 10.0, 100.0  # spread of a feature; its centre in spreads; largest spread against smallest
+WILD = 1000.0  # a spread that nothing but a normalisation makes up for
 
 
 def first_inputs(seen: Observation) -> np.ndarray | None:
@@ -38,10 +39,11 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
     Threshold: a spread above 20, or a centre further than 10 spreads and 10 from 0, for more than 20 % of the features;
     or spreads a hundredfold apart of which the largest is above 20; or examples that lie closer than 0.2 to their mean.
     It is named when there is harm: with Adam and batch normalisation such a network often learns; where the loss has no
-    constant to compare with, also when more than 90 % of the first units are flat from it. Judged behind
-    Rescaling, Normalization and the like. Must stay silent: embeddings, codes of zeros and ones, bags of words, rows of
-    length 1, constant features. Source: UMLAUT and TheDeepChecker ask for [-1, 1] or a spread of exactly 1, and alarm
-    on half of the healthy runs of the base; hence the wide band.
+    constant to compare with, also when more than 90 % of the first units are flat from it; and where a spread is above
+    1,000, unless what is to be learned is known and was learned, up to 15 % of it. Judged behind Rescaling,
+    Normalization and the like. Must stay silent: embeddings, codes of zeros and ones, bags of words, rows of length 1,
+    constant features. Source: UMLAUT and TheDeepChecker ask for [-1, 1] or a spread of exactly 1, and alarm on half of
+    the healthy runs of the base; hence the wide band.
     """
     x = first_inputs(seen)
     if x is None or scales(x).sparse:
@@ -66,9 +68,12 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
     if not text or (found.row < 0.2 and inputs_scaled_twice(seen)):
         return []
     sure = 0.6 + 0.1 * (spread.max() > 100) + 0.1 * (seen.optimizer.name == "SGD")
-    certain = large > 0.2 and baseline_of(seen) is None and _flat_behind(seen)
-    if certain:
+    flat = large > 0.2 and baseline_of(seen) is None and _flat_behind(seen)
+    if flat:
         text += f", and nearly all units of {seen.units[0].name} are flat"
+    harm = harm_of(seen)
+    wild = spread.max() > WILD and (harm.baseline is None or harm.degree > 0.15)
+    certain = bool(flat or wild)
     return [Finding(cause="inputs_not_scaled", confidence=sure, certain=certain, evidence=text, tag="inputs/spread")]
 
 

@@ -23,11 +23,26 @@ STUCK = (2.3, 2.31, 2.3)
 
 @pytest.mark.parametrize(
     ("x", "y", "classes"),
-    [(255 * DIGITS, LABELS, 10), (WINE, CULTIVAR, 3), (CELLS, BENIGN, 2), (DIGITS + 50, LABELS, 10)],
+    [(255 * DIGITS, LABELS, 10), (WINE, CULTIVAR, 3), (CELLS[:, :20], BENIGN, 2), (DIGITS + 50, LABELS, 10)],
     ids=["pixels", "wine", "cells", "far"],
 )
 def test_inputs_of_another_scale(x, y, classes):
     assert not only(training(x.astype("float32"), y, classes=classes), "inputs_not_scaled").certain
+
+
+@pytest.mark.parametrize(
+    ("times", "loss", "end", "certain"),
+    [
+        (1, "", 1.0, True),  # nobody knows what there is to be learned
+        (1, BINARY, 0.3, True),
+        (1, BINARY, 0.05, False),  # of .69 all but this was learned
+        (0.1, "", 1.0, False),
+    ],
+)
+def test_a_wild_scale_is_certain_unless_all_was_learned(times, loss, end, certain):
+    wild = (times * 3000 * MEASURED).astype("float32")
+    seen = training(wild, BENIGN, loss=loss, classes=1, output=one, losses=np.full(50, end))
+    assert [f.certain for f in data.inputs_not_scaled(seen)] == [certain]
 
 
 def test_the_ink_of_flat_pictures_is_no_bag_of_words():
@@ -189,7 +204,7 @@ def test_pixels_brought_to_minus_one_twice():
 
 def test_inputs_that_flatten_the_first_units_are_certain_where_the_loss_has_no_constant():
     for loss, flat, certain in (("", 1.0, True), ("", 0.5, False), (SPARSE, 1.0, False)):
-        seen = training(WINE.astype("float32") * 1000, CULTIVAR, classes=3, loss=loss)
+        seen = training(WINE[:, :12].astype("float32") * 20, CULTIVAR, classes=3, loss=loss)
         for probe in seen.probes:
             probe.saturated, probe.dead = np.array([flat, np.nan]), np.array([np.nan, 0.0])
         assert [f.certain for f in data.inputs_not_scaled(seen)] == [certain]
