@@ -20,6 +20,7 @@ from typing import Any
 
 from keras_course.diagnostics.observation import Unit
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -360,7 +361,7 @@ def _loss(result: Forward, operations: Sequence[Any], kinds: dict[str, int], not
 
 def _loss_by_operation(op: Any, result: Forward, kinds: dict[str, int]) -> None:
     """Recognises cross-entropy on logits and differences of prediction and target."""
-    known = result.prediction is not None
+    known = result.prediction is not None and hasattr(keras.losses, result.name)  # not by a function of the script
     if op.type.endswith("SoftmaxCrossEntropyWithLogits"):
         result.inner = _head(op.inputs[0])
         if not known:
@@ -378,9 +379,8 @@ def _loss_by_operation(op: Any, result: Forward, kinds: dict[str, int]) -> None:
         result.broadcast = result.broadcast or bool(apart and one)
         if not known:
             names = [_of_difference(o) for o in (op, *op.outputs[0].consumers())]
-            result.name = next(filter(None, names), "")
-            if result.name:
-                result.prediction, result.targets = mixed, data
+            if name := next(filter(None, names), ""):
+                result.name, result.prediction, result.targets = name, mixed, data
         elif result.targets is None and result.name in DIFFERENCES.values():
             result.targets = data
     if op.type == "Mul" and {kinds[t.name] for t in op.inputs} == {DATA, MIXED}:

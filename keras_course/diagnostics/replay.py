@@ -5,6 +5,7 @@ Batches and first weights are those of the training, so the steps without a chan
 script is touched. What can be changed: the learning rate, the first weights, the batches, an operation, the loss.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -228,8 +229,7 @@ class Own(optimizers.Optimizer):
 
     def __init__(self, optimizer: keras.optimizers.Optimizer, rate: float) -> None:
         super().__init__(max(float(rate), LEAST))
-        config = optimizer.get_config() | {"learning_rate": self.learning_rate}
-        self.optimizer = type(optimizer).from_config(config)
+        self.optimizer = type(optimizer).from_config(settings(optimizer) | {"learning_rate": self.learning_rate})
         self.variables: dict[str, keras.Variable] = {}
 
     def step(self, parameters: optimizers.Arrays, gradients: optimizers.Arrays) -> None:
@@ -240,13 +240,24 @@ class Own(optimizers.Optimizer):
             parameters[name][...] = variable.numpy()
 
 
+def settings(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """The arguments that make an optimiser again; where its schedule cannot be written down, all but the rate."""
+    try:
+        return optimizer.get_config()
+    except NotImplementedError:  # of a schedule of the script's own
+        names = inspect.signature(type(optimizer)).parameters
+        return {
+            name: getattr(optimizer, name) for name in names if name != "learning_rate" and hasattr(optimizer, name)
+        }
+
+
 def plain(optimizer: Any) -> bool:
     """Whether `optimizer_of` has the rule of a Keras optimiser, for its class and settings; quicker than `Own`."""
     known = (keras.optimizers.SGD, keras.optimizers.RMSprop, keras.optimizers.Adam)
     if type(optimizer) not in known:
         return False
     free = {"name", "learning_rate", *(("momentum",) if isinstance(optimizer, keras.optimizers.SGD) else ())}
-    own, usual = optimizer.get_config(), type(optimizer)().get_config()
+    own, usual = settings(optimizer), type(optimizer)().get_config()
     return all(own[key] == value for key, value in usual.items() if key not in free)
 
 

@@ -104,6 +104,35 @@ def test_a_second_softmax_is_seen_where_nothing_rescues_it():
     assert (found.head, found.inner, found.rescued, found.from_logits) == ("softmax", "softmax", False, True)
 
 
+def own_squares(y, p):
+    return tf.reduce_mean(tf.square(p - y))
+
+
+def own_logits(y, p):
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(y, tf.int32), logits=p)
+
+
+def own_odd(y, p):
+    return tf.reduce_mean(tf.math.log(tf.math.cosh(p - y)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "logits"),
+    [
+        (own_squares, "mean_squared_error", None),
+        (own_logits, "sparse_categorical_crossentropy", True),
+        (own_odd, "own_odd", None),
+    ],
+)
+def test_a_loss_of_the_script_is_known_by_what_it_does(loss, name, logits):
+    """`fit` names it by its function."""
+    classes = logits is not None
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(7, "relu"), layers.Dense(3 if classes else 1)])
+    model.compile("sgd", loss)
+    (training,) = watched(lambda: model.fit(X, Y if classes else REALS, verbose=0))
+    assert (training.forward.name, bool(training.forward.from_logits)) == (name, bool(logits))
+
+
 @BOTH
 def test_squared_error_by_hand_and_its_broadcast(graph):
     def column(model, x, y):

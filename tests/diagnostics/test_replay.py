@@ -96,6 +96,22 @@ def test_any_optimiser_of_keras_with_its_settings(optimizer):
     np.testing.assert_allclose(curve.losses, training.recorder.steps().all_losses, rtol=2e-5)
 
 
+class Halving(keras.optimizers.schedules.LearningRateSchedule):
+    """As scripts write them, without `get_config`."""
+
+    def __call__(self, step):
+        return 0.1 * 0.5 ** tf.cast(step, tf.float32)
+
+
+def test_a_schedule_that_cannot_be_written_down_costs_no_setting():
+    own = keras.optimizers.Adam(Halving(), beta_1=0.5, clipnorm=2.0)
+    made = Own(own, 0.3).optimizer
+    assert (made.beta_1, made.clipnorm, made.beta_2) == (0.5, 2.0, own.beta_2)
+    assert float(made.learning_rate) == pytest.approx(0.3)
+    assert not plain(own)
+    assert plain(keras.optimizers.Adam(Halving()))
+
+
 def test_plain_optimisers_are_those_whose_rule_is_ours():
     assert all(plain(each) for each in (keras.optimizers.Adam(0.5), keras.optimizers.SGD(0.1, momentum=0.5)))
     assert not any(plain(each) for each in (keras.optimizers.Adam(amsgrad=True), keras.optimizers.Lion(), None))

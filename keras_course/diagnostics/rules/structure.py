@@ -285,14 +285,12 @@ def input_ignored(seen: Observation) -> list[Finding]:
         text = f"{share:.0%} of the words have one and the same number, so that texts differ in their length alone"
         layer = seen.units[0].name if seen.units else ""
         return [Finding(cause="input_ignored", confidence=0.95, layer=layer, tag="inputs/spread", evidence=text)]
-    entering = [
-        p.x for p in seen.probes if p.x is not None and p.x.ndim >= 2 and p.x.dtype.kind == "f" and len(p.x) > 1
-    ]
+    entering = [p.x for p in seen.probes if p.x is not None and p.x.ndim >= 2 and len(p.x) > 1]
     if share := collapsed(seen):
         text = f"{share:.0%} of the examples of a batch enter as another one of it does (above {ALIKE:.0%})"
         layer = seen.units[0].name if seen.units else ""
         return [Finding(cause="input_ignored", confidence=0.93, layer=layer, tag="inputs/spread", evidence=text)]
-    if len(entering) >= 3 and all(np.ptp(x, axis=0).max() == 0 for x in entering):
+    if len(entering) >= 3 and all(map(_one_row, entering)):
         value = float(entering[0].reshape(-1)[0])
         return [
             Finding(
@@ -324,6 +322,13 @@ def input_ignored(seen: Observation) -> list[Finding]:
             evidence=f"{text}, from the first step on" if lost else text,
         )
     ]
+
+
+def _one_row(x: np.ndarray) -> bool:
+    """Whether all examples are the same; of numbers that are looked up, also all places, which may be counted."""
+    if x.dtype.kind not in "iuf":
+        return False
+    return bool(np.ptp(x, axis=0).max() == 0 and (x.dtype.kind == "f" or np.ptp(x) == 0))
 
 
 def _lost_from_the_start(seen: Observation) -> bool:

@@ -185,6 +185,9 @@ def looks(x=None, output=None, count=4):
 def test_inputs_and_outputs_that_are_all_the_same():
     assert found("input_ignored", looks(x=np.full((8, 3), 0.5)))[0].certain
     assert found("input_ignored", looks(x=np.full((8, 3), 0.5), count=2)) == [], "two looks are too few"
+    assert found("input_ignored", looks(x=np.zeros((8, 3), int)))[0].certain
+    assert found("input_ignored", looks(x=np.tile(np.arange(3), (8, 1)))) == [], "places that are counted"
+    assert found("input_ignored", looks(x=np.full((8, 3), "a"))) == []
     flat = looks(output=lambda: np.full((8, 2), 0.3) + 1e-9 * RNG.normal(size=(8, 2)))
     assert fires("input_ignored", flat) == {"input_ignored"}
     assert found("input_ignored", looks(output=lambda: RNG.normal(size=(8, 2)))) == []
