@@ -105,13 +105,15 @@ def missing_class(seen: Observation) -> list[Finding]:
     least 5 rows of it and 2 % of its rows, by the lower exact bound, in none of at least 200 of training; or when the
     accuracy in validation is below half of chance where nine tenths are right in training: what is right there is not
     what was learned; or of the only one of at most 20, between others. Must stay silent: vocabularies; validation by
-    other classes altogether, which is row 19.
+    other classes altogether, or one that lacks classes too, which is row 19.
     """
     labels, width = classes_seen(seen), seen.classes
     if seen.loss.name not in CATEGORICAL + BINARY:
         return []
     for name, train, other in _labels_beside(seen):
         gone = [int(c) for c in np.setdiff1d(other, train)]
+        if any(np.any(train == c, axis=1).mean() * len(other) > 10 for c in np.setdiff1d(train, other)):
+            continue  # each of the two lacks what the other has: row 19
         for one in gone if len(gone) < len(np.unique(other)) else ():
             hits = int(np.sum(np.any(other == one, axis=1)))
             low = share_interval(hits, len(other))[0]

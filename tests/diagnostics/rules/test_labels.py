@@ -110,6 +110,9 @@ def test_a_class_that_only_validation_has():
     found = only(seen, "missing_class")
     assert found.certain
     assert "class 7" in found.evidence
+    lacks = LABELS[1200:] != 4
+    seen.validation = Data(x=DIGITS[1200:][lacks], y=LABELS[1200:][lacks])
+    assert not any("of validation" in f.evidence for f in labels.missing_class(seen)), "each lacks one: split by order"
     seen.validation = None
     assert only(seen, "missing_class").certain, "the only one, between others"
     last = np.flatnonzero(LABELS != 9)  # the head may be wider than what there is
