@@ -171,7 +171,7 @@ def test_a_frozen_head_is_named_and_a_frozen_trunk_a_note():
     assert fires("frozen_or_disconnected", net(1, 1, 1, trainable="c")) == {"frozen_or_disconnected"}
 
 
-# Steps
+# Inputs
 
 
 def looks(x=None, output=None, count=4):
