@@ -246,8 +246,9 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
 
     Threshold: at least 3 different targets outside, and a floor of the loss, E[(y - clip(y))²], of more than 5 % of the
     variance of the targets; below it a note. Certain from half of the variance on, or when a tenth of the targets lies
-    outside: no training repairs it. A ReLU before a binary cross-entropy on logits says p >= 1/2 always. Must stay
-    silent: targets on the boundary; a few outliers. Source: TheDeepChecker's t7, made quantitative.
+    outside: no training repairs it; also where a loss of the script's own falls below 0, as a cross-entropy in it does
+    then. A ReLU before a binary cross-entropy on logits says p >= 1/2 always. Must stay silent: targets on the
+    boundary; a few outliers. Source: TheDeepChecker's t7, made quantitative.
     """
     if seen.head in ("relu", "relu6", "softplus") and seen.loss.name in BINARY and seen.loss.from_logits:
         low = _finding_range(seen, "logits that cannot be negative give no probability below one half", 0.9, True)
@@ -264,6 +265,8 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
             f"targets from {y.min():.3g} to {y.max():.3g} are no probabilities, which a binary cross-entropy compares"
         )
         return [_finding_range(seen, text, 0.95, True)]
+    if found := _below_zero(seen, y):
+        return [_finding_range(seen, found, 0.95, True)]
     if (
         seen.head not in RANGES
         or seen.loss.name not in (*DIFFERENCES, "poisson")
@@ -289,6 +292,17 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
     if share <= 0 or floor < 0.05 * variance:
         return [_finding_range(seen, text, 0.3, False, kind="note")] if share > 0 else []
     return [_finding_range(seen, text, 0.95 if floor > 0.5 * variance else 0.85, floor > 0.5 * variance or share > 0.1)]
+
+
+def _below_zero(seen: Observation, y: np.ndarray | None) -> str:
+    """In words, targets beyond the probabilities of a sigmoid whose loss, of no name, falls below 0; "" without."""
+    named = seen.loss.name in (*CATEGORICAL, *BINARY, *DIFFERENCES, "poisson")
+    if named or seen.head != "sigmoid" or seen.steps is None or y is None or not np.isfinite(y).all():
+        return ""
+    losses = seen.steps.all_losses
+    if np.mean((y < -0.01) | (y > 1.01)) <= 0.01 or not len(losses) or not losses[-1] < min(losses[0], -1e-3):
+        return ""
+    return f"targets from {y.min():.3g} to {y.max():.3g} beside a sigmoid, and a loss that falls to {losses[-1]:.3g}"
 
 
 def _finding_range(seen: Observation, evidence: str, confidence: float, certain: bool, kind: str = "named") -> Finding:
@@ -349,9 +363,10 @@ def _loss(evidence: str, confidence: float = 0.97, certain: bool = True) -> Find
 def wrong_metric(seen: Observation) -> list[Finding]:
     """Row 7: accuracy of measurements, or accuracy that cuts logits at one half.
 
-    Of measurements, and of one unit where the largest of several is asked for, it is certain to say nothing. Of logits
-    a note, since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent:
-    accuracy of classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
+    Of measurements, and of one unit where the largest of several is asked for, it is certain to say nothing; so it is
+    where it ends below half of what naming the rarer of two classes gives, while the loss has halved. Of logits a note,
+    since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent: accuracy of
+    classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
     if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
@@ -366,6 +381,8 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         sure, text = True, f"{asked[0]} takes the largest of several outputs, and there is one: it always says class 0"
     elif seen.loss.name in BINARY and seen.loss.from_logits and seen.classes == 1 and seen.head == "linear":
         text = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0"
+    elif found := _turned_round(seen):
+        sure, text = True, found
     monitored = [name for name in seen.plan.monitored if "acc" in name]
     if not text:
         return []
@@ -373,6 +390,20 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     text += f"; a callback goes by {monitored[0]}" if monitored else ""
     kind, confidence = ("named", 0.9 if monitored else 0.6) if sure else ("note", 0.9)
     return [Finding(cause="wrong_metric", kind=kind, confidence=confidence, certain=sure, evidence=text)]
+
+
+def _turned_round(seen: Observation) -> str:
+    """In words, an accuracy of two classes that is worse than naming either, of a network that learns; "" without."""
+    labels, rows = classes_seen(seen), [row for row in seen.epochs if "loss" in row]
+    if labels is None or len(labels) < 100 or len(rows) < 2 or not 0 < rows[-1]["loss"] < 0.5 * rows[0]["loss"]:
+        return ""
+    shares = np.unique(labels, return_counts=True)[1] / len(labels)
+    for name in ACCURACY if len(shares) == 2 else ():
+        if (value := rows[-1].get(name, 1.0)) < 0.5 * shares.min():
+            return (
+                f"{name} ends at {value:.2f} while the loss falls, and naming the rarer class gives {shares.min():.2f}"
+            )
+    return ""
 
 
 def loss_metric_inconsistent(seen: Observation) -> list[Finding]:

@@ -186,10 +186,10 @@ def _asked_in_training(seen: Observation, kind: str) -> list[Finding]:
 def overwhelming_penalty(seen: Observation) -> list[Finding]:
     """The penalty on the weights outweighs the loss on the data.
 
-    Threshold: the penalty is more than half of the first loss, or every kernel has shrunk below a tenth of its first
-    norm, or dropout takes four fifths of a layer or more, or the divergence from a prior that the epochs report ends
-    below 0.05 and a thousandth of the largest other loss: the latent variables say nothing of the input. Each is named
-    only where the training is harmed.
+    Threshold: the penalty is more than half of the first loss, or every kernel, of 8 weights at least, has shrunk below
+    a tenth of its first norm, or dropout takes four fifths of a layer or more, or the divergence from a prior that the
+    epochs report ends below 0.05 and a thousandth of the largest other loss: the latent variables say nothing of the
+    input. Each is named only where the training is harmed.
     Must not trigger: the weight decay that keeps a trained net small (its penalty is a few per cent).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules.
     """
@@ -199,7 +199,7 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     shrunk = [
         float(np.linalg.norm(k.final)) / max(float(np.linalg.norm(k.initial)), 1e-12)
         for _, k in kernels(seen)
-        if k.trainable and k.initial is not None and k.final is not None and np.any(k.initial)
+        if k.trainable and k.initial is not None and k.final is not None and np.any(k.initial) and k.initial.size >= 8
     ]
     silent = {u.name for i, u in enumerate(seen.units) if seen.probes and _share(seen.probes[-1].dead, i) > 0.5}
     penalised = next(

@@ -257,3 +257,32 @@ def test_accuracy_of_another_output_is_no_accuracy_of_measurements(logged, fires
     seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one, plan=Plan(metrics=("accuracy",)))
     seen.losses, seen.epochs = {"size": SQUARED, "kind": BINARY}, [{"loss": 1.0, logged: 0.5}]
     assert bool(heads.wrong_metric(seen)) == fires
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "end", "kind", "fires"),
+    [(0.01, 0.1, 2, True), (0.3, 0.1, 2, False), (0.01, 0.9, 2, False), (0.01, 0.1, 10, False)],
+)
+def test_an_accuracy_below_that_of_either_class_counts_the_wrong_way(accuracy, end, kind, fires):
+    """Of distances, of which a small one says that two are the same."""
+    rows = [{"loss": 1.0, "accuracy": 0.3}, {"loss": end, "accuracy": accuracy}]
+    seen = training(DIGITS, LABELS % kind, loss="contrastive", classes=1, output=one, epochs=rows)
+    seen.plan = Plan(metrics=("accuracy",))
+    assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
+    seen.plan = Plan(metrics=("mae",))
+    assert heads.wrong_metric(seen) == []
+
+
+@pytest.mark.parametrize(
+    ("times", "head", "end", "loss", "fires"),
+    [
+        (255, "sigmoid", -900.0, "bce_and_jaccard", True),
+        (1, "sigmoid", -900.0, "bce_and_jaccard", False),
+        (255, "linear", -900.0, "bce_and_jaccard", False),
+        (255, "sigmoid", 0.5, "bce_and_jaccard", False),
+    ],
+)
+def test_masks_of_255_in_a_loss_of_the_script(times, head, end, loss, fires):
+    masks = (times * (DIGITS[:, 20:21] > 0.3)).astype("float32")
+    seen = training(DIGITS, masks, loss=loss, head=head, classes=1, output=one, losses=(-1.0, -9.0, end))
+    assert [f.certain for f in heads.output_range_cannot_reach_targets(seen)] == [True] * fires

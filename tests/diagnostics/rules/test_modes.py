@@ -152,6 +152,7 @@ def test_a_prior_that_is_all_there_is(last, fires_):
 def test_weights_that_a_penalty_has_shrunk():
     assert found("regularisation_overwhelms", net(1, 1, steps=walked(), final=lambda w: 0.05 * w))
     assert found("regularisation_overwhelms", net(1, 1, steps=walked(), final=lambda w: 0.5 * w)) == []
+    assert found("regularisation_overwhelms", net(1, 1, width=2, steps=walked(), final=lambda w: 0.05 * w)) == []
 
 
 def test_dropout_that_leaves_next_to_nothing():
