@@ -161,6 +161,10 @@ def test_pixels_without_neighbours_and_nothing_to_compare_with():
     found = only(training(noise, LABELS, stored=False), "inputs_drowned_in_noise")
     assert found.confidence < 0.7
     assert data.inputs_drowned_in_noise(training(IMAGES, LABELS, stored=False)) == []
+    seen = training(noise, LABELS)
+    for held_out, fires in ((noise[:300], False), (IMAGES[:300], True)):
+        seen.validation = Data(x=held_out, y=LABELS[:300])
+        assert bool(data.inputs_drowned_in_noise(seen)) is fires, "pictures that are like this"
 
 
 def test_pixels_that_arrive_without_their_neighbours():

@@ -42,6 +42,15 @@ def test_the_last_rows_of_sorted_data_are_other_classes():
     assert "takes the last rows" in found.evidence
 
 
+def test_classes_that_training_alone_lacks_are_missing_and_not_split_by_order():
+    train, validation = halves()
+    lacks = train[LABELS[train] < 6]
+    assert splits.validation_split_sorted(divided(DIGITS, LABELS, lacks, validation)) == []
+    few = np.concatenate([lacks[LABELS[lacks] > 0], lacks[LABELS[lacks] == 0][:5]])  # and those left have other shares
+    shown = np.concatenate([validation[LABELS[validation] == 0], validation[LABELS[validation] > 5]])
+    assert splits.validation_split_sorted(divided(DIGITS, LABELS, few, shown))
+
+
 def test_training_thinned_by_class_against_a_balanced_validation_set():
     train, validation = halves()
     kept = np.concatenate([train[LABELS[train] == k][: max(6, 120 >> k)] for k in range(10)])
