@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.seen import quantities, rows_of
-from keras_course.diagnostics.statistics import classes_of, keys
+from keras_course.diagnostics.statistics import classes_of, keys, on_one_scale
 
 import numpy as np
 from scipy import special
@@ -408,11 +408,9 @@ def _reference(
     x: np.ndarray, data: Data, loss: str, classifiers: Sequence[Any], regressors: Sequence[Any]
 ) -> float | None:
     from sklearn.model_selection import cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     rows = np.random.default_rng(0).permutation(len(x))[:ROWS]
-    x, y = x[rows], np.asarray(data.y)[rows]
+    (x,), y = on_one_scale(x[rows]), np.asarray(data.y)[rows]
     found = []
     if loss in CROSS:
         labels = y.argmax(-1) if loss == "categorical_crossentropy" else y.reshape(len(y), -1)
@@ -422,7 +420,7 @@ def _reference(
         if np.min(np.unique(labels, return_counts=True)[1]) < 3:
             return None
         for model in classifiers:
-            p = cross_val_predict(make_pipeline(StandardScaler(), model), x, labels, cv=3, method="predict_proba")
+            p = cross_val_predict(model, x, labels, cv=3, method="predict_proba")
             own = p[np.arange(len(p)), np.searchsorted(np.unique(labels), labels)]
             found.append(float(np.mean(-np.log(np.clip(own, 0.01, 1)))))
     elif loss in COSTS:
@@ -430,8 +428,7 @@ def _reference(
         if targets.shape[1] > 20:
             return None
         for model in regressors:
-            fitted = make_pipeline(StandardScaler(), model)
-            rest = cross_val_predict(fitted, x, targets.squeeze(-1) if targets.shape[1] == 1 else targets, cv=3)
+            rest = cross_val_predict(model, x, targets.squeeze(-1) if targets.shape[1] == 1 else targets, cv=3)
             rest = rest.reshape(targets.shape) - targets
             found.append(float(np.mean(COSTS[loss](rest))))
     return min(found) if found else None

@@ -434,6 +434,23 @@ def mislabelled(x: np.ndarray, y: np.ndarray, folds: int = 5) -> np.ndarray:
     return np.flatnonzero(suspects & ((_left_out(x) @ _centred(numbers)).argmax(1) != numbers))
 
 
+WIDE, AXES = 512, 100  # columns above which simple models, that would take minutes, are given that many axes
+
+
+def on_one_scale(x: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Rows of numbers with the mean and spread of each column of x taken out, `others` by the same numbers.
+
+    Of more than `WIDE` columns the first principal axes, which keep distances; nobody looks at labels for that.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    wide = [PCA(min(AXES, len(x)), svd_solver="randomized", random_state=0)] if x.shape[1] > WIDE else []
+    model = make_pipeline(StandardScaler(), *wide).fit(x)
+    return tuple(model.transform(each) for each in (x, *others))
+
+
 class Transfer(NamedTuple):
     """Accuracies of a linear model of the first part: on rows of it that were left out, on the second, of chance."""
 
@@ -450,13 +467,11 @@ def transfer(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndar
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     rng = np.random.default_rng(0)
     first, second = rng.permutation(len(y))[:rows], rng.permutation(len(other_y))[:rows]
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=60))
-    a, b = _plain(x[first]), _plain(other_x[second])
+    model = LogisticRegression(C=0.1, max_iter=60)
+    a, b = on_one_scale(_plain(x[first]), _plain(other_x[second]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         inside = float(np.mean(cross_val_score(model, a, y[first], cv=3)))
@@ -468,15 +483,14 @@ def transfer(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndar
 def linear(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndarray, rows: int = 1000) -> float:
     """The share of classes, or of the variance of real targets, that a linear model of one part tells of another."""
     from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     a, b = classes_of(y), classes_of(other_y)
     if a is not None and b is not None:
         return transfer(x, a, other_x, b, rows).across if np.unique(a, return_counts=True)[1].min() >= 3 else np.nan
     chosen = np.random.default_rng(0).permutation(len(y))[:rows]
-    model = make_pipeline(StandardScaler(), Ridge(10.0)).fit(_plain(x[chosen]), np.reshape(y, -1)[chosen])
-    return float(model.score(_plain(other_x), np.reshape(other_y, -1)))
+    train, held_out = on_one_scale(_plain(x[chosen]), _plain(other_x))
+    model = Ridge(10.0).fit(train, np.reshape(y, -1)[chosen])
+    return float(model.score(held_out, np.reshape(other_y, -1)))
 
 
 def told_by_words(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndarray) -> Transfer:

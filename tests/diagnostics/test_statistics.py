@@ -238,3 +238,21 @@ def test_what_a_linear_model_tells_of_another_part():
     y = x @ [1.0, 2, 3] + 0.5 * rng.normal(size=400)  # .25 of a variance of 14.25 is noise
     assert s.linear(x[:300], y[:300, None], x[300:], y[300:]) == pytest.approx(1 - 0.25 / 14.25, abs=0.01)
     assert np.isnan(s.linear(x[:300], np.arange(300) == 7, x[300:], np.arange(100) == 7)), "one example of a class"
+
+
+@pytest.mark.parametrize("copies", [1, 10])
+def test_many_columns_are_seen_in_their_principal_axes(copies):
+    """Of 640 columns that are 64 ten times over, those axes hold everything."""
+    wide, other = np.tile(3 * DIGITS[:600] + 7, copies), np.tile(3 * DIGITS[600:] + 7, copies)
+    train, held_out = s.on_one_scale(wide, other)
+    assert train.shape[1] == held_out.shape[1] == (64 if copies == 1 else 100)
+    np.testing.assert_allclose(train.mean(0), 0, atol=1e-9)
+    varies = np.sum(DIGITS[:600].std(0) > 0)
+    np.testing.assert_allclose(np.sum(train.var(0)), copies * varies, rtol=1e-6)
+    apart = [np.linalg.norm(rows[0] - rows[1]) for rows in (train, s.on_one_scale(DIGITS[:600])[0])]
+    assert apart[0] == pytest.approx(np.sqrt(copies) * apart[1], rel=1e-6)
+    inside, across, _ = s.transfer(wide, LABELS[:600], other, LABELS[600:])
+    assert min(inside, across) > 0.85
+    y = DIGITS[:, 20] + 0.1 * DIGITS[:, 30]
+    assert s.linear(wide, y[:600], other, y[600:]) > 0.9
+    assert s.on_one_scale(wide[:30])[0].shape == (30, 64 if copies == 1 else 30)
