@@ -42,7 +42,7 @@ CAUSES: dict[str, Cause] = {
         4,
         "the output layer and the loss do not fit the form of the labels",
         "integer labels: SparseCategoricalCrossentropy; one-hot: CategoricalCrossentropy; Dense(classes) for both",
-        (*CONSTANT, *RATE, "wrong_loss_for_task", "logits_to_probability_loss"),
+        (*DYNAMICS, *CONSTANT, *RATE, "wrong_loss_for_task", "logits_to_probability_loss"),
     ),
     "output_range_cannot_reach_targets": Cause(
         5,

@@ -108,6 +108,15 @@ def test_no_set_of_causes_explains_itself_away():
             assert len(kept) == 1, f"{a} and {b}: {kept}"
 
 
+def test_what_blows_up_behind_a_head_that_does_not_fit_follows_from_it():
+    """Several ones under a softmax, whose loss ends in no number while its units die."""
+    found = [Finding(cause="dead_units", confidence=0.95), Finding(cause="exploding_gradient", confidence=0.9),
+             Finding(cause="wrong_head_for_labels", confidence=0.9)]  # fmt: skip
+    assert [f.cause for f in doctor._explained(found) if f.kind == "named"] == ["wrong_head_for_labels"]
+    pixels = [Finding(cause="regularisation_overwhelms", confidence=0.92), Finding(cause="inputs_scaled_twice")]
+    assert [f.cause for f in doctor._explained(pixels) if f.kind == "named"] == ["inputs_scaled_twice"]
+
+
 def test_of_a_circle_the_surest_one_stays_beside_what_is_independent():
     circle = ["frozen_or_disconnected", "learning_rate_too_high", "dead_units"]  # each explains the next
     assert all(b in CAUSES[a].explains for a, b in zip(circle, [*circle[1:], circle[0]], strict=True))
