@@ -240,6 +240,7 @@ CAUSES: dict[str, Cause] = {
         (
             *CURVES,
             "input_ignored",
+            "vanishing_gradient",
             "frozen_or_disconnected",
             "learning_rate_too_low",
             "missing_nonlinearity",

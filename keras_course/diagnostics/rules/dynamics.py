@@ -118,7 +118,7 @@ def dead_units(seen: Observation) -> list[Finding]:
     Threshold: a unit counts when it fires for no example of the last four closer looks; alarm above one half, a note
     above a fifth. Units, not elements: sparse activations are healthy. An output that is silent as a whole is no
     lack of units: it is surer than that. Behind a layer that is flat as a whole, which gives every example the same,
-    they come after it.
+    they come after it; where the gradient faded while they were still firing, they are a note.
     Must not trigger: the zeros of a trained ReLU net. Source: taxonomy row 36; Lu et al. (2019), "Dying ReLU".
     """
     found = worst_unit(seen, "dead")
@@ -131,7 +131,7 @@ def dead_units(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="dead_units",
-            kind="named" if share > 0.5 else "note",
+            kind="named" if share > 0.5 and not vanishing(seen) else "note",
             confidence=0.5 if behind else sure,
             layer=unit.name,
             step=seen.probes[-1].step,

@@ -78,6 +78,13 @@ def test_dead_units():
     assert output.confidence > 0.92 > hidden.confidence, "a silent output is no lack of units"
 
 
+def test_units_that_die_where_the_gradient_had_faded_before_are_a_note():
+    for fades in (4.0, 1.5):
+        seen = deep(fades ** np.arange(-7, 1), dead=np.array([0.1] * 8))
+        seen.probes += [Probe(step=9 + i, dead=np.array([0.1] * 6 + [0.9, 0.1])) for i in range(3)]
+        assert fires("dead_units", seen) == [("dead_units", "note" if fades == 4 else "named")]
+
+
 @pytest.mark.parametrize(("flat", "behind"), [([1.0, 0, 0], True), ([0, 0, 1.0], False), ([0.9, 0, 0], False)])
 def test_units_that_are_silent_behind_a_flat_layer_come_after_it(flat, behind):
     seen = shares("dead", *3 * [[np.nan, 0.9, np.nan]])
