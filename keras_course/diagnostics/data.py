@@ -10,6 +10,7 @@ from typing import Any
 
 from keras_course.base import InputError, require
 from keras_course.diagnostics.causes import CAUSES
+from keras_course.diagnostics.comparisons import label_drift
 from keras_course.diagnostics.observation import Data, Finding, Loss, Observation, Probe, Stage
 from keras_course.diagnostics.rules import data as rules
 from keras_course.diagnostics.rules import labels as label_rules
@@ -17,7 +18,8 @@ from keras_course.diagnostics.rules import splits as pairs
 from keras_course.diagnostics.rules import stream
 from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
 from keras_course.diagnostics.seen import DIFFERENCES, SPARSE
-from keras_course.diagnostics.statistics import classes_of, label_drift, mislabelled, pairing, run_z, share_interval
+from keras_course.diagnostics.statistics import classes_of, run_z, share_interval
+from keras_course.diagnostics.telling import mislabelled, pairing
 
 import numpy as np
 

@@ -13,7 +13,8 @@ from keras_course.diagnostics.held_out import parts
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, badly_mixed, quantities, several_inputs
-from keras_course.diagnostics.statistics import classes_of, linear
+from keras_course.diagnostics.statistics import classes_of
+from keras_course.diagnostics.telling import linear
 from keras_course.diagnostics.trainings import Training
 
 import keras

@@ -8,7 +8,8 @@ from typing import Any
 
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.seen import quantities, rows_of
-from keras_course.diagnostics.statistics import classes_of, keys, on_one_scale
+from keras_course.diagnostics.statistics import classes_of, keys
+from keras_course.diagnostics.telling import on_one_scale
 
 import numpy as np
 from scipy import special

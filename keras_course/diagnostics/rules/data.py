@@ -1,10 +1,11 @@
 """Rules on the scale and soundness of inputs and targets: rows 11 to 14 and 46 of the table of causes."""
 
+from keras_course.diagnostics.comparisons import drowned
 from keras_course.diagnostics.harm import baseline_of, harm_of
 from keras_course.diagnostics.held_out import parts
 from keras_course.diagnostics.observation import Finding, Observation, Probe
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, joined, losses_of_outputs, targets_of
-from keras_course.diagnostics.statistics import classes_of, drowned, neighbour_correlation, scales
+from keras_course.diagnostics.statistics import classes_of, neighbour_correlation, scales
 
 import numpy as np
 

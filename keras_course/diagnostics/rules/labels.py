@@ -14,7 +14,8 @@ from keras_course.diagnostics.seen import (
     several_inputs,
     targets_of,
 )
-from keras_course.diagnostics.statistics import MANY, classes_of, form_of, mislabelled, share_interval
+from keras_course.diagnostics.statistics import MANY, classes_of, form_of, share_interval
+from keras_course.diagnostics.telling import mislabelled
 
 import numpy as np
 

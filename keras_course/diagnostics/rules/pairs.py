@@ -11,7 +11,8 @@ from keras_course.diagnostics.seen import (
     several_inputs,
     takes_turns,
 )
-from keras_course.diagnostics.statistics import classes_of, form_of, keys, pairing, scales, share_interval
+from keras_course.diagnostics.statistics import classes_of, form_of, keys, scales, share_interval
+from keras_course.diagnostics.telling import pairing
 
 import numpy as np
 

@@ -1,22 +1,12 @@
 """Rules on training against validation: rows 19 to 22 of the table of causes."""
 
+from keras_course.diagnostics.comparisons import Shift, drowned, label_drift, scaled_otherwise, shared_rows, shift
 from keras_course.diagnostics.harm import baseline_of
 from keras_course.diagnostics.held_out import HeldOut, held_out, parts, validated
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.seen import looked_up, quantities, rows_of, several_inputs
-from keras_course.diagnostics.statistics import (
-    Shift,
-    classes_of,
-    drowned,
-    keys,
-    label_drift,
-    scaled_otherwise,
-    shared_rows,
-    shift,
-    telling_feature,
-    told_by_words,
-    transfer,
-)
+from keras_course.diagnostics.statistics import classes_of, keys
+from keras_course.diagnostics.telling import telling_feature, told_by_words, transfer
 
 import numpy as np
 

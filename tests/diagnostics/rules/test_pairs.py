@@ -2,7 +2,7 @@ import functools
 
 from keras_course.diagnostics.rules import pairs
 from keras_course.diagnostics.rules.labels import label_noise
-from keras_course.diagnostics.statistics import Pairing
+from keras_course.diagnostics.telling import Pairing
 from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, RNG, SQUARED, one, training
 

@@ -1,0 +1,174 @@
+"""Two parts of the data beside each other: rows in both, features that moved, noise on one of them, other classes."""
+
+from typing import NamedTuple
+
+from keras_course.diagnostics.statistics import columns_of, keys, share_interval
+
+import numpy as np
+from scipy import stats
+
+
+class Shared(NamedTuple):
+    """hits: rows of the second part that stand in the first. expected: share of repeats inside of the first.
+
+    chance: how many repeats columns that know nothing of each other would give.
+    """
+
+    hits: int
+    n: int
+    expected: float
+    chance: float
+
+    @property
+    def low(self) -> float:
+        return share_interval(self.hits, self.n)[0]
+
+
+def shared_rows(first: np.ndarray, second: np.ndarray) -> Shared:
+    """Rows that both parts hold. Discrete data repeat by chance: as often as inside a half of the first part."""
+    first, second = np.asarray(first), np.asarray(second)
+    a, b = keys(first), keys(second.astype(first.dtype) if first.dtype.kind in "iufb" else second)
+    halves = np.random.default_rng(0).permutation(len(a))
+    left, right = a[halves[: len(a) // 2]], a[halves[len(a) // 2 :]]
+    expected = float(np.mean(np.isin(right, left))) if len(a) > 1 else 0.0
+    return Shared(int(np.isin(b, a).sum()), len(b), min(2 * expected, 1.0), _equal_by_chance(first) * len(a) * len(b))
+
+
+def _equal_by_chance(x: np.ndarray) -> float:
+    """The most that two rows are equal with, when each column is drawn by itself; 1 for what is not numbers.
+
+    Of 64 columns at most: each further one makes it less.
+    """
+    if x.dtype.kind not in "iufb" or not len(x):
+        return 1.0
+    flat = np.reshape(x, (len(x), -1))[:, :64]
+    shares = [np.unique(column, return_counts=True)[1] / len(flat) for column in flat.T]
+    return float(np.prod([np.sum(share**2) for share in shares]))
+
+
+class Shift(NamedTuple):
+    """share: of the features that moved. factor, distance: the median ratio of spreads and distance in spreads of them.
+
+    p: the largest p-value of the Kolmogorov-Smirnov tests of the moved features, times their number.
+    """
+
+    share: float
+    factor: float
+    distance: float
+    p: float
+
+
+def shift(first: np.ndarray, second: np.ndarray, *, ratio: float = 3.0, distance: float = 3.0) -> Shift:
+    """Features whose spread differs by more than `ratio`, or whose mean by more than `distance` of the spreads.
+
+    Features that are constant in both parts at the same value do not count. Values of one example are not independent:
+    the test takes one value per example and feature.
+    """
+    a, b = columns_of(first).astype("float64"), columns_of(second).astype("float64")
+    sd_a, sd_b = a.std(0), b.std(0)
+    gap = np.abs(a.mean(0) - b.mean(0))
+    counted = (sd_a > 0) | (sd_b > 0) | (gap > 0)
+    floor = 1e-3 * max(float(np.median(sd_a[counted])) if counted.any() else 1.0, 1e-12)
+    factor = np.log(np.maximum(sd_b, floor) / np.maximum(sd_a, floor))
+    away = gap / np.maximum(sd_a, floor)
+    tests = [
+        j
+        for j in map(int, np.flatnonzero(counted & ((np.abs(factor) > np.log(ratio)) | (away > distance))))
+        if _ks(first, second, j) < 1e-6
+    ]
+    if not tests:
+        return Shift(0.0, 1.0, 0.0, 1.0)
+    worst = max(_ks(first, second, j) for j in tests)
+    return Shift(
+        len(tests) / int(counted.sum()),
+        float(np.exp(np.median(factor[tests]))),
+        float(np.median(away[tests])),
+        min(worst * len(tests), 1.0),
+    )
+
+
+def scaled_otherwise(first: np.ndarray, second: np.ndarray, *, within: float = 0.15) -> float:
+    """The share of the features that vary whose distributions are alike but for their mean and spread.
+
+    within: the Levy distance of two that are alike, when each has mean 0 and spread 1. Values that many examples share,
+    as the black of a picture, may stand a little apart, which Kolmogorov and Smirnov's distance would not forgive.
+    """
+    a, b = ([_one_value(part, j) for j in range(columns_of(part).shape[1])] for part in (first, second))
+    alike = [
+        _alike((one - one.mean()) / np.std(one), (other - other.mean()) / np.std(other), within)
+        for one, other in zip(a, b, strict=True)
+        if np.std(one) > 0 and np.std(other) > 0
+    ]
+    return float(np.mean(alike)) if alike else 0.0
+
+
+def _alike(first: np.ndarray, second: np.ndarray, within: float) -> bool:
+    """Whether the second distribution lies between the first, moved to the right and down, and to the left and up."""
+    first, second = np.sort(first.astype("float64")), np.sort(second.astype("float64"))
+    at = np.unique(np.concatenate([first - within, first + within, second]))
+
+    def below(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+        return np.searchsorted(values, at, side="right") / len(values)
+
+    low, high, other = below(first, at - within) - within, below(first, at + within) + within, below(second, at)
+    return bool(np.all(low <= other + 1e-12) and np.all(other <= high + 1e-12))
+
+
+def kept_correlation(first: np.ndarray, second: np.ndarray, *, features: int = 64) -> float:
+    """How much of the correlations of the features in the second part the first part has: 1 where all, 0 where none.
+
+    Another scale keeps them, noise of its own on each feature takes them away. NaN where there is next to nothing to
+    keep: a mean square of the correlations below 0.05.
+    """
+    flat = [np.reshape(part, (len(part), -1)).astype("float64") for part in (first, second)]
+    varied = np.flatnonzero((flat[0].std(0) > 0) & (flat[1].std(0) > 0))
+    chosen = varied[np.unique(np.linspace(0, len(varied) - 1, min(len(varied), features)).astype(int))]
+    if len(chosen) < 2:
+        return np.nan
+    pairs = np.triu_indices(len(chosen), 1)
+    own, other = (np.corrcoef(part[:, chosen], rowvar=False)[pairs] for part in flat)
+    strength = float(np.mean(other**2))
+    return float(np.mean(own * other)) / strength if strength > 0.05 else np.nan
+
+
+def drowned(first: np.ndarray, second: np.ndarray) -> float:
+    """How many times as strong as the rows of the second part the noise is that those of the first have; 0 without.
+
+    By the spreads, where they let expect more than 1.8, a signal-to-noise ratio below 0.3, and the correlations of the
+    features are gone accordingly: to 0.3 and less of what they are in the second part.
+    """
+    a, b = columns_of(first).astype("float64").std(0), columns_of(second).astype("float64").std(0)
+    varied = (a > 0) & (b > 0)
+    ratio = float(np.median((a[varied] / b[varied]) ** 2)) - 1 if varied.any() else 0.0
+    return np.sqrt(ratio) if ratio > 1.8**2 and kept_correlation(first, second) < 0.3 else 0.0
+
+
+def _ks(first: np.ndarray, second: np.ndarray, feature: int) -> float:
+    one, two = (_one_value(x, feature) for x in (first, second))
+    return float(stats.ks_2samp(one, two, method="asymp").pvalue)
+
+
+def _one_value(x: np.ndarray, feature: int) -> np.ndarray:
+    """One value of a feature for each example: its mean over the places."""
+    x = np.asarray(x)
+    return (
+        x.reshape(len(x), -1)[:, feature] if x.ndim <= 2 else x.reshape(len(x), -1, x.shape[-1])[..., feature].mean(1)
+    )
+
+
+class Drift(NamedTuple):
+    """distance: total variation of two distributions of labels, 0 to 1. p: of the chi-squared test."""
+
+    distance: float
+    p: float
+    only_first: tuple[int, ...]  # classes without an example in the second part
+    only_second: tuple[int, ...]
+
+
+def label_drift(first: np.ndarray, second: np.ndarray) -> Drift:
+    """How far the shares of the classes differ between two parts. first, second: class numbers."""
+    names = np.union1d(first, second)
+    a, b = (np.array([np.sum(part == name) for name in names], "float64") for part in (first, second))
+    p = float(stats.chi2_contingency(np.stack([a, b]))[1]) if len(names) > 1 else 1.0
+    distance = 0.5 * float(np.abs(a / a.sum() - b / b.sum()).sum())
+    return Drift(distance, p, tuple(map(int, names[b == 0])), tuple(map(int, names[a == 0])))

@@ -1,0 +1,83 @@
+from keras_course.diagnostics import comparisons
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.datasets import load_digits
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS, LABELS = DIGITS[:900], LABELS[:900]
+
+
+def test_shared_rows_are_counted_and_chance_repeats_expected():
+    found = comparisons.shared_rows(DIGITS[:500], np.concatenate([DIGITS[500:], DIGITS[:7]]))
+    assert (found.hits, found.n, found.expected) == (7, 407, 0.0)
+    coins = np.random.default_rng(0).integers(0, 2, (400, 3))
+    found = comparisons.shared_rows(coins[:200], coins[200:])
+    assert found.hits == 200
+    assert found.expected == 1.0
+
+
+def test_a_shift_is_that_of_the_features_that_moved():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(400, 5)), rng.normal(size=(400, 5))
+    assert comparisons.shift(a, b).share == 0
+    b[:, 1] *= 10
+    b[:, 3] += 50
+    found = comparisons.shift(a, b)
+    assert found.share == pytest.approx(2 / 5)
+    assert found.p < 1e-6
+
+
+def test_drift_of_labels_is_their_total_variation():
+    a, b = np.repeat([0, 1, 2], [50, 30, 20]), np.repeat([0, 1, 3], [20, 30, 50])
+    found = comparisons.label_drift(a, b)
+    assert found.distance == pytest.approx(0.5)
+    assert (found.only_first, found.only_second) == ((2,), (3,))
+    assert found.p == pytest.approx(stats.chi2_contingency([[50, 30, 20, 0], [20, 30, 0, 50]])[1])
+
+
+def test_how_often_rows_are_equal_by_chance():
+    coins = np.random.default_rng(0).integers(0, 2, (4000, 3))
+    assert comparisons._equal_by_chance(coins) == pytest.approx(1 / 8, rel=0.01)
+    assert comparisons._equal_by_chance(np.arange(50.0)[:, None]) == pytest.approx(1 / 50)
+    assert comparisons._equal_by_chance(np.array(["a", "b"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "share"),
+    [
+        (lambda x: 255 * x + 3, 1.0),
+        (lambda x: x, 1.0),
+        (lambda x: np.stack([x[:, 0] / 9, np.exp(2 * x[:, 1])], 1), 0.5),
+        (lambda x: x**4, 0.0),
+        (lambda x: 0 * x, 0.0),  # what does not vary is like nothing
+    ],
+)
+def test_features_of_another_scale_are_alike_but_for_it(other, share):
+    a, b = np.random.default_rng(1).normal(size=(2, 500, 2))
+    assert comparisons.scaled_otherwise(a, other(b)) == share
+
+
+def test_values_that_many_examples_share_may_stand_a_little_apart():
+    """Half of a picture is black: its mean and spread, and so the place of black, differ a little by chance."""
+    ink = np.random.default_rng(2).uniform(0, 1, (2, 400, 3)) * (np.random.default_rng(3).random((2, 400, 3)) > 0.5)
+    assert comparisons.scaled_otherwise(ink[0], 255 * ink[1]) == 1.0
+    assert comparisons.scaled_otherwise(ink[0], np.random.default_rng(4).uniform(0, 255, (400, 3))) == 0.0
+
+
+def test_noise_takes_correlations_away_and_another_scale_does_not():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 1)) + 0.5 * rng.normal(size=(2000, 5))
+    for times in (2.0, 4.0):
+        noisy = x[:1000] + times * np.std(x) * rng.normal(size=(1000, 5))
+        assert comparisons.kept_correlation(noisy, x[1000:]) == pytest.approx(1 / (1 + times**2), abs=0.05)
+        assert comparisons.drowned(noisy, x[1000:]) == pytest.approx(times, rel=0.1)
+    many = rng.normal(size=(20000, 1)) + 0.5 * rng.normal(size=(20000, 5))
+    less = many[:10000] + 1.7 * np.std(many) * rng.normal(size=(10000, 5))
+    assert comparisons.kept_correlation(less, many[10000:]) < 0.3
+    assert comparisons.drowned(less, many[10000:]) == 0, "below 1.8"
+    assert comparisons.kept_correlation(9 * x[:1000], x[1000:]) == pytest.approx(1, abs=0.05)
+    assert comparisons.drowned(9 * x[:1000], x[1000:]) == 0
+    assert np.isnan(comparisons.kept_correlation(x[:1000], rng.normal(size=(1000, 5)))), "nothing to keep"
+    assert comparisons.drowned(9 * rng.normal(size=(1000, 5)), rng.normal(size=(1000, 5))) == 0, "nobody knows"

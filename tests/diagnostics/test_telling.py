@@ -1,0 +1,115 @@
+from keras_course.diagnostics import telling
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS, LABELS = DIGITS[:900], LABELS[:900]
+
+
+@pytest.mark.parametrize("load", [load_digits, load_wine, load_breast_cancer, load_diabetes])
+def test_true_pairs_agree_and_mixed_ones_do_not(load):
+    x, y = load(return_X_y=True)
+    x, y = x[-600:], y[-600:]
+    assert telling.pairing(x, y).p < 0.02
+    ps = [telling.pairing(x, np.random.default_rng(seed).permutation(y)).p for seed in range(5)]
+    assert np.median(ps) > 0.2
+
+
+def test_columns_of_targets_agree_with_their_inputs_or_not():
+    x = np.random.default_rng(0).normal(size=(400, 6))
+    y = (x @ np.random.default_rng(1).normal(size=(6, 5)) > 0.5).astype("float64")
+    assert telling.pairing(x, y).p < 0.02
+    assert telling.pairing(x, np.random.default_rng(2).permutation(y)).p > 0.05
+
+
+def test_one_direction_among_many_is_found():
+    x = np.random.default_rng(0).normal(size=(500, 300))
+    assert telling.pairing(x, (x[:, 7] > 0).astype(int)).p < 0.05
+
+
+def test_suspects_are_mostly_those_that_were_changed():
+    rng = np.random.default_rng(1)
+    changed = rng.permutation(len(LABELS))[:90]
+    y = LABELS.copy()
+    y[changed] = (y[changed] + rng.integers(1, 10, 90)) % 10
+    found = telling.mislabelled(DIGITS, y)
+    assert np.isin(found, changed).mean() > 0.8
+    assert np.isin(changed, found).mean() > 0.5
+    assert len(telling.mislabelled(DIGITS, LABELS)) < 0.02 * len(LABELS)
+
+
+def test_classes_that_overlap_have_no_suspects():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 600)
+    assert len(telling.mislabelled(rng.normal(size=(600, 5)) + 0.5 * y[:, None], y)) == 0
+
+
+def test_the_feature_that_tells_the_class_is_found():
+    y = LABELS
+    x = np.column_stack([DIGITS, y + 0.1 * np.random.default_rng(0).normal(size=len(y))])
+    assert telling.telling_feature(x, y)[0] == 64
+    assert telling.telling_feature(x, y)[1] > 0.98
+    assert telling.telling_feature(DIGITS, y)[1] < 0.5
+
+
+def test_what_one_part_teaches_holds_on_the_other_or_not():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 5))
+    y = (x[:, 0] > 0).astype(int)
+    same, other = (
+        telling.transfer(x[:400], y[:400], x[400:], y[400:]),
+        telling.transfer(x[:400], y[:400], x[400:, ::-1], y[400:]),
+    )
+    assert min(same.inside, same.across, other.inside) > 0.9
+    assert other.across < 0.6
+    assert 0.5 <= same.chance < 0.6
+
+
+def test_a_table_of_words_tells_labels_where_the_words_are_the_same():
+    rng = np.random.default_rng(0)
+    x = rng.integers(1, 30, (200, 9))
+    x[:, 8:] = 0  # filled up
+    y = np.where(x > 0, 1 + x % 3, 0)
+    found = telling.told_by_words(x[:150], y[:150], x[150:], y[150:])
+    real = y[150:][x[150:] > 0], y[:150][x[:150] > 0]
+    most = max(np.bincount(labels).max() / len(labels) for labels in real)
+    assert (found.inside, found.across, found.chance) == (1.0, 1.0, most)
+    other = np.where(x > 0, 1 + x % 29, 0)  # each word has the number of the next
+    shifted = telling.told_by_words(x[:150], y[:150], other[150:], y[150:])
+    assert shifted.across < 0.1
+    unknown = telling.told_by_words(x[:150], y[:150], x[150:] + 100 * (x[150:] > 0), y[150:])
+    common = np.bincount(y[:150].ravel()).argmax()
+    assert unknown.across == np.mean(real[0] == common)  # whoever knows no word says what is said most often
+    empty = telling.told_by_words(x[:150], y[:150], 0 * x[150:], y[150:])
+    assert empty.across == 0.0
+
+
+def test_what_a_linear_model_tells_of_another_part():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3))
+    assert telling.linear(x[:300], (x[:300, 0] > 0).astype(int), x[300:], (x[300:, 0] > 0).astype(int)) > 0.9
+    y = x @ [1.0, 2, 3] + 0.5 * rng.normal(size=400)  # .25 of a variance of 14.25 is noise
+    assert telling.linear(x[:300], y[:300, None], x[300:], y[300:]) == pytest.approx(1 - 0.25 / 14.25, abs=0.01)
+    assert np.isnan(telling.linear(x[:300], np.arange(300) == 7, x[300:], np.arange(100) == 7)), (
+        "one example of a class"
+    )
+
+
+@pytest.mark.parametrize("copies", [1, 10])
+def test_many_columns_are_seen_in_their_principal_axes(copies):
+    """Of 640 columns that are 64 ten times over, those axes hold everything."""
+    wide, other = np.tile(3 * DIGITS[:600] + 7, copies), np.tile(3 * DIGITS[600:] + 7, copies)
+    train, held_out = telling.on_one_scale(wide, other)
+    assert train.shape[1] == held_out.shape[1] == (64 if copies == 1 else 100)
+    np.testing.assert_allclose(train.mean(0), 0, atol=1e-9)
+    varies = np.sum(DIGITS[:600].std(0) > 0)
+    np.testing.assert_allclose(np.sum(train.var(0)), copies * varies, rtol=1e-6)
+    apart = [np.linalg.norm(rows[0] - rows[1]) for rows in (train, telling.on_one_scale(DIGITS[:600])[0])]
+    assert apart[0] == pytest.approx(np.sqrt(copies) * apart[1], rel=1e-6)
+    inside, across, _ = telling.transfer(wide, LABELS[:600], other, LABELS[600:])
+    assert min(inside, across) > 0.85
+    y = DIGITS[:, 20] + 0.1 * DIGITS[:, 30]
+    assert telling.linear(wide, y[:600], other, y[600:]) > 0.9
+    assert telling.on_one_scale(wide[:30])[0].shape == (30, 64 if copies == 1 else 30)
