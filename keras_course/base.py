@@ -67,6 +67,12 @@ class InputError(ValueError):
     """
 
 
+def summary_of(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says, of at most 120 characters."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]:.120}" if lines else type(error).__name__
+
+
 def closest(name: object, known: Iterable[object]) -> str:
     """ " Did you mean 'x'?" for the nearest of `known`, or nothing when none is near."""
     match = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)

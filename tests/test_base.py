@@ -1,7 +1,7 @@
 import json
 import logging
 
-from keras_course.base import InputError, blank, on_demand, pick, require, without_advice, worker_index
+from keras_course.base import InputError, blank, on_demand, pick, require, summary_of, without_advice, worker_index
 
 import pytest
 
@@ -10,6 +10,13 @@ def test_an_unknown_name_gets_the_nearest_and_the_list():
     with pytest.raises(InputError) as error:
         pick({"digits": 1, "mnist": 2}, "digit", "data set")
     assert str(error.value) == "No data set named 'digit'. Did you mean 'digits'? There are: digits, mnist."
+
+
+def test_an_error_is_summed_up_in_a_line():
+    assert summary_of(KeyError("a")) == "KeyError: 'a'"
+    assert summary_of(ValueError("\nfirst\nsecond")) == "ValueError: first"
+    assert summary_of(AssertionError()) == "AssertionError", "some say nothing"
+    assert summary_of(ValueError(200 * "x")) == "ValueError: " + 120 * "x"
 
 
 def test_a_name_near_to_none_gets_the_list_alone():

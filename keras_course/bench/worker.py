@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from keras_course.base import reach_root
+from keras_course.base import reach_root, summary_of
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def serve(path: Path, label: str, answer: Callable[[dict[str, Any]], None]) -> N
             result, taken = timed(work)
             answer(taken | {"memory": resident_bytes() - before, "result": plain(result)})
     except Exception as error:
-        answer({"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"})
+        answer({"error": summary_of(error)})
 
 
 def main() -> None:

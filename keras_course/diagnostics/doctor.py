@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 
+from keras_course.base import summary_of
 from keras_course.diagnostics import rules as package
 from keras_course.diagnostics.causes import CAUSES, CURVES
 from keras_course.diagnostics.harm import Harm, harm_of
@@ -87,7 +88,7 @@ def examine(seen: Observation) -> Report:
         try:
             found += rule(seen)
         except Exception as error:  # a mistake in one rule must not cost the verdict of the others
-            seen.unseen.append(f"The rule {name} failed: {type(error).__name__}: {str(error).splitlines()[0]:.120}")
+            seen.unseen.append(f"The rule {name} failed: {summary_of(error)}")
     found = [dataclasses.replace(f, repair=f.repair or CAUSES[f.cause].repair) for f in found]
     judged = [_judged(f, harm) for f in _once(found)]
     return Report(observation=seen, harm=harm, findings=_explained(judged))

@@ -8,6 +8,7 @@ import contextlib
 import time
 from typing import Any
 
+from keras_course.base import summary_of
 from keras_course.diagnostics import harm
 from keras_course.diagnostics.held_out import parts
 from keras_course.diagnostics.observation import Data, Observation
@@ -72,9 +73,7 @@ def run(training: Training, seen: Observation, *, harmed: bool) -> dict[str, flo
     try:
         replay = replay_of(training)
     except Exception as error:
-        seen.unseen.append(
-            f"Its steps could not be run again: {type(error).__name__}: {str(error).splitlines()[0]:.120}"
-        )
+        seen.unseen.append(f"Its steps could not be run again: {summary_of(error)}")
         return {}
     if replay is None:
         return {}
@@ -87,7 +86,7 @@ def run(training: Training, seen: Observation, *, harmed: bool) -> dict[str, flo
             try:
                 found |= experiment(replay, seen, training)
             except Exception as error:
-                seen.unseen.append(f"`{experiment.__name__}` could not be tried: {str(error).splitlines()[0]:.120}")
+                seen.unseen.append(f"`{experiment.__name__}` could not be tried: {summary_of(error)}")
     replay.close()
     if found.get("superposition", 1.0) < 1e-4:
         found |= bent_gain(seen)

@@ -1,8 +1,9 @@
 """What a call of `fit` says before the first step: data, plan, loss; and what it logs behind each epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from keras_course.base import summary_of
 from keras_course.diagnostics.observation import Data, Plan, Steps
 
 import keras
@@ -22,32 +23,46 @@ class Epochs(keras.callbacks.Callback):
 
 
 def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -> dict[str, Any]:
-    """The facts of a call of `fit` with the arguments `given`. Data are looked at, never iterated over."""
-    x, y = given.get("x"), given.get("y")
+    """The facts of a call of `fit` with the arguments `given`. Data are looked at, never iterated over.
+
+    What cannot be read is said under "unseen": whatever the arguments are, the script must not notice.
+    """
+    x, y, told = given.get("x"), given.get("y"), given.get("validation_data")
     epochs: list[dict[str, float]] = []
+    unseen: list[str] = []
+
+    def read(what: str, find: Callable[..., Any], *args: Any, otherwise: Any = None) -> Any:
+        try:
+            return find(*args)
+        except Exception as error:
+            unseen.append(f"The {what} of `fit` could not be read: {summary_of(error)}")
+            return otherwise
+
     callbacks = given.get("callbacks")
     ours = Epochs(epochs)
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks.callbacks.append(ours)
     else:
         callbacks = [*(callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []), ours]
-    split = float(given.get("validation_split") or 0.0)
-    train, validation = data_of(x, y, split, given.get("sample_weight"))
-    if given.get("validation_data") is not None:
-        validation = validation_of(given["validation_data"], x)
+    split = read("validation split", float, given.get("validation_split") or 0.0, otherwise=0.0)
+    weight = given.get("sample_weight")
+    train, validation = read("data", data_of, x, y, split, weight, otherwise=(None, None))
+    if told is not None:
+        validation = read("validation data", validation_of, told, x)
     trains = next(base for base in type(model).__mro__ if "train_step" in vars(base)).__module__
     return {
         "model": model,
         "site": site,
         "interface": "fit" if trains.startswith("keras.") else "custom train_step",
-        "plan": _plan(model, given, callbacks, split),
+        "plan": read("plan", _plan, model, given, callbacks, split, otherwise=Plan()),
         "train": train,
         "validation": validation,
-        "pipeline": _stages(x),
-        "validation_pipeline": _stages(given.get("validation_data")),
-        "noise": noise_of(x),
+        "pipeline": read("pipeline", _stages, x),
+        "validation_pipeline": read("pipeline of the validation data", _stages, told),
+        "noise": read("noise", noise_of, x),
         "loss": _loss_name(getattr(model, "loss", None)),
         "losses": _losses_of(model),
+        "unseen": unseen,
         "epochs": epochs,
         "callbacks": callbacks,
     }
@@ -84,7 +99,7 @@ def _metric_names(model: keras.Model) -> Sequence[str]:
 def _metric_name(metric: Any) -> str:
     """The name of a metric; with where it cuts, when that is not at one half."""
     name = getattr(metric, "name", "") or getattr(metric, "__name__", "")
-    cut = getattr(metric, "_fn_kwargs", {}).get("threshold", 0.5)
+    cut = (getattr(metric, "_fn_kwargs", None) or {}).get("threshold", 0.5)
     return name if cut == 0.5 else f"{name} at {cut}"
 
 

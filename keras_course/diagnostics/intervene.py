@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from keras_course.base import summary_of
 from keras_course.diagnostics.experiments import fresh_start, rate_of, replay_of, rule_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.replay import Batch, Replay
@@ -319,7 +320,7 @@ def confirmed(training: Training, seen: Observation, finding: Finding) -> Findin
         trials = [try_repair(case, repair) for repair in make(case)]
         replay.close()
     except Exception as error:
-        seen.unseen.append(f"The repair of {finding.cause} could not be tried: {str(error).splitlines()[0]:.120}")
+        seen.unseen.append(f"The repair of {finding.cause} could not be tried: {summary_of(error)}")
         return finding
     if not trials:
         return finding

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from keras_course.base import summary_of
 from keras_course.diagnostics import forward as graphs
 from keras_course.diagnostics.feeds import Feeds
 from keras_course.diagnostics.fits import assigned, noise_of, plan_of_loop, schedule_of, split_of_loop
@@ -113,7 +114,7 @@ class Training:
         try:
             return function(*arguments)
         except Exception as error:
-            self.say_unseen(f"A step could not be measured: {type(error).__name__}: {str(error).splitlines()[0]:.200}")
+            self.say_unseen(f"A step could not be measured: {summary_of(error)}")
             return None
 
     def _read(self, loss: Any, context: Any) -> Forward | None:
@@ -254,7 +255,7 @@ class Training:
             probes=list(looks),
             epochs=list(facts.get("epochs", [])),
             experiments=self._structure(),
-            unseen=list(self.unseen),
+            unseen=[*facts.get("unseen", []), *self.unseen],
         )
 
     def _sequences(self, unit: Unit) -> Data | None:

@@ -108,11 +108,15 @@ def test_no_set_of_causes_explains_itself_away():
             assert len(kept) == 1, f"{a} and {b}: {kept}"
 
 
-def test_what_blows_up_behind_a_head_that_does_not_fit_follows_from_it():
-    """Several ones under a softmax, whose loss ends in no number while its units die."""
+def test_what_follows_from_a_cause_of_the_data():
+    """Several ones under a softmax, whose loss ends in no number while its units die; labels that come sorted over
+    inputs that do not; a divergence that vanishes over pixels near 0.
+    """
     found = [Finding(cause="dead_units", confidence=0.95), Finding(cause="exploding_gradient", confidence=0.9),
              Finding(cause="wrong_head_for_labels", confidence=0.9)]  # fmt: skip
     assert [f.cause for f in doctor._explained(found) if f.kind == "named"] == ["wrong_head_for_labels"]
+    order = [Finding(cause="data_sorted", confidence=0.93), Finding(cause="labels_shuffled_apart", confidence=0.95)]
+    assert [f.cause for f in doctor._explained(order) if f.kind == "named"] == ["labels_shuffled_apart"]
     pixels = [Finding(cause="regularisation_overwhelms", confidence=0.92), Finding(cause="inputs_scaled_twice")]
     assert [f.cause for f in doctor._explained(pixels) if f.kind == "named"] == ["inputs_scaled_twice"]
 

@@ -1,6 +1,6 @@
 from keras_course.diagnostics import fits
 from keras_course.diagnostics.observation import Plan
-from tests.diagnostics.trained import X, Y, mlp
+from tests.diagnostics.trained import X, Y, mlp, watched
 
 import keras
 import numpy as np
@@ -31,6 +31,7 @@ def test_the_plan_of_a_call_on_arrays():
 
 def test_a_metric_that_cuts_elsewhere_says_so():
     metrics = [keras.metrics.BinaryAccuracy(threshold=cut) for cut in (0.5, 0.0)]
+    metrics[0]._fn_kwargs = None  # as a metric of the script's own may have it
     model = mlp()
     model.compile("sgd", "mse", metrics=[*metrics, "mae", keras.metrics.AUC(name="auc")])
     assert facts(model, x=X, y=Y)["plan"].metrics == ("binary_accuracy", "binary_accuracy at 0.0", "mae", "auc")
@@ -43,6 +44,32 @@ def test_the_weight_of_each_row_stands_beside_it():
     np.testing.assert_array_equal(split.weight, weight[:45])
     assert facts(x=X, y=Y)["train"].weight is None
     assert facts(x=X, y=Y, sample_weight=weight[:9])["train"].weight is None
+
+
+def test_what_cannot_be_read_is_said_and_the_rest_is_known(monkeypatch):
+    """The script must not notice: whatever its arguments are, it trains."""
+
+    def broken(*args):
+        raise AssertionError
+
+    monkeypatch.setattr(fits, "data_of", broken)
+    monkeypatch.setattr(fits, "_stages", broken)
+    found = facts(x=X, y=Y, epochs=3, validation_data=(X[:5], Y[:5]), validation_split="half")
+    assert found["train"] is None
+    assert (found["plan"].epochs, len(found["validation"].x)) == (3, 5)
+    assert found["unseen"] == [
+        "The validation split of `fit` could not be read: ValueError: could not convert string to float: 'half'",
+        "The data of `fit` could not be read: AssertionError",
+        "The pipeline of `fit` could not be read: AssertionError",
+        "The pipeline of the validation data of `fit` could not be read: AssertionError",
+    ]
+    (training,) = watched(lambda: trained(mlp()))
+    assert training.observe().unseen[0] == "The data of `fit` could not be read: AssertionError"
+
+
+def trained(model):
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(X, Y, epochs=2, verbose=0)
 
 
 def test_a_validation_split_is_taken_from_the_end():

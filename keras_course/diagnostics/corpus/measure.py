@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from keras_course.base import summary_of
 from keras_course.diagnostics.corpus import MEASURED, PARTS, Case, cases, measured
 from keras_course.diagnostics.corpus.workers import spread
 from keras_course.runs import write_atomically
@@ -33,7 +34,7 @@ def run(case: Case, path: Path) -> dict[str, Any]:
     try:
         exec(compile(case.source, str(path), "exec"), names)
     except Exception as failure:
-        error = f"{type(failure).__name__}: {str(failure).strip().splitlines()[0][:200] if str(failure) else ''}"
+        error = summary_of(failure)
     seconds = time.perf_counter() - start
     score = None if error else float(eval(case.program.score, names))
     found = {"score": score if score is not None and np.isfinite(score) else None, "seconds": round(seconds, 1)}

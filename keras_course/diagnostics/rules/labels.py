@@ -64,11 +64,14 @@ def constant_labels(seen: Observation) -> list[Finding]:
     Threshold: one value in at least 200 targets of a known loss, or in all of the data of a `fit`, at least 20; of any
     loss, where the targets are pictures of one grey. Certain where all weights of the script are trained on it, by
     `fit` for several epochs. A note otherwise: discriminators and generators are trained on ones and zeros in turn, and
-    losses that look at inputs alone take any label. Labels whose weight is 0 are none.
+    losses that look at inputs alone take any label. Labels whose weight is 0 are none; where all are, certain too.
     Source: row 9 of the taxonomy, rule of three.
     """
     y = seen.train.y if seen.train is not None and seen.train.y is not None else targets_of(seen)
     y, looked = (y, "labels") if (counted := _counted(seen)) is None else (counted, "labels of a weight above 0")
+    if counted is not None and not len(counted):
+        text = "no label counts: the weights of all examples are 0"
+        return [Finding(cause="constant_labels", confidence=0.95, certain=True, evidence=text, tag="labels/entropy")]
     several = seen.interface == "loop" or (seen.plan.epochs or 1) > 1
     free = all(v.trainable for v in seen.variables if v.name.rpartition("/")[2] not in STATISTICS)
     alone = (seen.alone or seen.interface != "loop") and several and free

@@ -34,7 +34,7 @@ def _other_classes(seen: Observation, train: Data, validation: Data, name: str) 
     if drift.distance <= 0.3 or drift.p >= 1e-6 or alone < 0.1:
         return []
     left = b[np.isin(b, a)]
-    if not drift.only_first and len(left) and label_drift(a, left).distance < 0.15:
+    if len(left) and label_drift(a, left).distance < 0.15:
         return []
     split = seen.plan.validation_split if name == "validation" else 0.0
     text = f"the shares of the classes differ by {drift.distance:.2f} between training and {name} (0.3 is much)"

@@ -280,6 +280,7 @@ def test_an_accuracy_below_that_of_either_class_counts_the_wrong_way(accuracy, e
         (1, "sigmoid", -900.0, "bce_and_jaccard", False),
         (255, "linear", -900.0, "bce_and_jaccard", False),
         (255, "sigmoid", 0.5, "bce_and_jaccard", False),
+        (255, "sigmoid", -900.0, BINARY, False),  # of which the labels are said to be wrong
     ],
 )
 def test_masks_of_255_in_a_loss_of_the_script(times, head, end, loss, fires):

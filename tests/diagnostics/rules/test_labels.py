@@ -64,7 +64,7 @@ def test_labels_that_do_not_count_are_none():
     """Padded places of sequences, whose weights were turned round."""
     y = np.stack([LABELS, 0 * LABELS], axis=1)
     seen = training(DIGITS, y, output=lambda rows: RNG.normal(size=(len(rows), 2, 10)))
-    for weight, fires in ((y == 0, True), (y != 0, False), (np.ones(y.shape), False), (np.zeros(y.shape), False)):
+    for weight, fires in ((y == 0, True), (y != 0, False), (np.ones(y.shape), False), (np.zeros(y.shape), True)):
         seen.train.weight = weight.astype("float32")
         assert bool(labels.constant_labels(seen)) is fires
     seen.train.weight = (np.arange(len(y)) < 5).astype("float32")  # of rows
