@@ -241,14 +241,12 @@ class Own(optimizers.Optimizer):
 
 
 def settings(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """The arguments that make an optimiser again; where its schedule cannot be written down, all but the rate."""
+    """The arguments that make an optimiser again; where its schedule cannot be written down, with the rate of now."""
     try:
         return optimizer.get_config()
     except NotImplementedError:  # of a schedule of the script's own
         names = inspect.signature(type(optimizer)).parameters
-        return {
-            name: getattr(optimizer, name) for name in names if name != "learning_rate" and hasattr(optimizer, name)
-        }
+        return {name: getattr(optimizer, name) for name in names if hasattr(optimizer, name)}
 
 
 def plain(optimizer: Any) -> bool:

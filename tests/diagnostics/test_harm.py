@@ -277,6 +277,16 @@ def test_rows_with_several_ones_have_a_constant_and_a_least_of_their_own():
     assert harm.least_of(made(CROSS, y)) == pytest.approx((2 * np.log(2) + 0 + 2 * np.log(2) + 3 * np.log(3)) / 4)
 
 
+def test_the_reference_does_not_depend_on_units():
+    """Of seven columns one says it, and is a thousand times as small as the others: no neighbour would see that."""
+    x, y = RNG.normal(size=(400, 7)), RNG.integers(0, 2, 400)
+    x[:, 0] = np.abs(y - RNG.uniform(0, 0.4, 400)) ** 2  # the middle of one class lies inside of that of the other
+    units = x * [1e-3, 1, 1, 1, 1, 1, 1]
+    references = [harm.reference_of(made(BINARY, y, x=rows)) for rows in (x, units)]
+    assert references[0] == pytest.approx(references[1], rel=1e-6)
+    assert references[0] < 0.3
+
+
 def test_texts_have_a_reference_by_their_words():
     y = np.arange(200) % 2
     words = np.array([f"the film was {('bad', 'good')[label]} today" for label in y])

@@ -113,3 +113,15 @@ def test_many_columns_are_seen_in_their_principal_axes(copies):
     y = DIGITS[:, 20] + 0.1 * DIGITS[:, 30]
     assert telling.linear(wide, y[:600], other, y[600:]) > 0.9
     assert telling.on_one_scale(wide[:30])[0].shape == (30, 64 if copies == 1 else 30)
+
+
+def test_pixels_keep_their_scale_and_columns_do_not():
+    pictures = DIGITS.reshape(-1, 8, 8, 1)
+    np.testing.assert_array_equal(telling.embedded(pictures), DIGITS)
+    spread = telling.embedded(DIGITS).std(0)
+    np.testing.assert_allclose(spread[spread > 0], 1)
+    large = np.repeat(np.repeat(pictures, 3, 1), 3, 2)  # of 576 pixels 32 axes keep most of how far apart two are
+    few = telling.embedded(large)
+    assert few.shape == (900, 32)
+    apart = [np.linalg.norm(rows[:300] - rows[300:600], axis=1) for rows in (few, large.reshape(900, -1))]
+    assert np.corrcoef(apart)[0, 1] > 0.95
