@@ -23,7 +23,8 @@ UNWRITTEN = np.float32(-3e38)
 LOOKS = 32  # the steps from the first on at which the closer look is taken
 EVERY_LOOK = 20  # afterwards
 WHOLE = 64_000_000  # bytes of whole batches that are kept, to run steps again
-FEW = 64  # rows of a batch that a `Probe` keeps
+FEW = 64  # rows of a batch that a `Probe` keeps; of narrow ones as many as make `NUMBERS`
+NUMBERS = 4096
 PARAMETERS = 5_000_000  # with more, what a step changed is not measured: it needs two copies of the weights
 
 
@@ -158,7 +159,7 @@ class Recorder:
         self.looks.append(
             Probe(
                 step=step,
-                x=_few(x),
+                x=_few(x, max(FEW, NUMBERS // max(np.size(x[:1]), 1) if np.ndim(x) else 0)),
                 y=_few(y, 4096),
                 output=_few(output, 4096),
                 **{name: column.copy() for name, column in zip(COLUMNS, table.T, strict=True)} | {"dead": silent},
@@ -260,7 +261,7 @@ def _quiet(value: tf.Tensor) -> tf.Variable:
     return tf.Variable(value, trainable=False, name="watch", aggregation=tf.VariableAggregation.NONE)
 
 
-def _few(array: np.ndarray | None, rows: int = FEW) -> np.ndarray | None:
+def _few(array: np.ndarray | None, rows: int) -> np.ndarray | None:
     return None if array is None else np.array(array[:rows] if np.ndim(array) else array)
 
 

@@ -94,6 +94,13 @@ def test_a_unit_is_dead_when_it_was_silent_in_four_looks():
     assert [float(p.dead[0]) for p in recorder.looks] == [0.75, 0.5, 0.25, 0.0]
 
 
+def test_of_narrow_rows_more_are_kept():
+    recorder = probes.Recorder([tf.Variable(1.0)])
+    for width in (1, 16, 256):
+        recorder.keep(0, np.zeros((0, 5), "float32"), [], [np.zeros((300, width)), None, None], [])
+    assert [len(p.x) for p in recorder.looks] == [300, 256, 64]
+
+
 def test_whole_batches_of_the_first_steps_are_kept_while_there_is_room(monkeypatch):
     monkeypatch.setattr(probes, "WHOLE", 2 * (10 * 5 * 4 + 10 * 4))
     training = descend(5)

@@ -1,7 +1,7 @@
 """Rules on what gradients, units and the loss do while it trains: rows 34 to 37 and 43 of the taxonomy."""
 
 from keras_course.diagnostics.harm import baseline_of
-from keras_course.diagnostics.observation import Finding, Observation
+from keras_course.diagnostics.observation import Finding, Observation, Unit
 from keras_course.diagnostics.seen import worst_unit
 
 import numpy as np
@@ -115,8 +115,9 @@ def vanishing(seen: Observation) -> list[Finding]:
 def dead_units(seen: Observation) -> list[Finding]:
     """More than half of a layer's ReLU units are silent on every example looked at, three times in a row.
 
-    Threshold: a unit counts when it fires for no example of the last four closer looks; alarm above one half, a note
-    above a fifth. Units, not elements: sparse activations are healthy. An output that is silent as a whole is no
+    Threshold: a unit counts when it fires for no example of the last four closer looks; alarm above one half, by more
+    than chance allows where each unit falls silent with one half (binomial, p < .05: as many do in a small layer behind
+    inputs of one sign), a note above a fifth. Units, not elements: sparse activations are healthy. An output that is silent as a whole is no
     lack of units: it is surer than that. Behind a layer that is flat as a whole, which gives every example the same,
     they come after it; where the gradient faded while they were still firing, they are a note.
     Must not trigger: the zeros of a trained ReLU net. Source: taxonomy row 36; Lu et al. (2019), "Dying ReLU".
@@ -128,20 +129,27 @@ def dead_units(seen: Observation) -> list[Finding]:
     output, flat = found[0] == len(seen.units) - 1, worst_unit(seen, "saturated")
     behind = flat is not None and flat[0] < found[0] and flat[1] > 0.95
     sure = 0.95 if share == 1 and output else 0.9 if share > 0.8 else 0.6
+    few = 0.5 + (0.82 / np.sqrt(width) if (width := _outputs(seen, unit)) else 0.0)
     return [
         Finding(
             cause="dead_units",
-            kind="named" if share > 0.5 and not vanishing(seen) else "note",
+            kind="named" if share > few and not vanishing(seen) else "note",
             confidence=0.5 if behind else sure,
             layer=unit.name,
             step=seen.probes[-1].step,
             tag=f"dead_share/{unit.name}",
             evidence=f"{share:.0%} of the units of {unit.name} are silent on every example looked at "
-            f"({'above 50 %' if share > 0.5 else 'harmless below 50 %'})",
+            f"({'above' if share > few else 'harmless below'} {few:.0%})",
             file=unit.file,
             line=unit.line,
         )
     ]
+
+
+def _outputs(seen: Observation, unit: Unit) -> int:
+    """How many outputs a unit has, by the last axis of its weights; 0 where it is not known."""
+    own = [v.shape[-1] for v in seen.variables if v.name in unit.variables and len(v.shape) >= 2]
+    return max(own, default=0)
 
 
 def saturated_units(seen: Observation) -> list[Finding]:

@@ -2,13 +2,15 @@
 
 from keras_course.diagnostics.comparisons import Shift, drowned, label_drift, scaled_otherwise, shared_rows, shift
 from keras_course.diagnostics.harm import baseline_of
-from keras_course.diagnostics.held_out import HeldOut, held_out, parts, validated
+from keras_course.diagnostics.held_out import FEW, HeldOut, held_out, parts, validated
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.seen import looked_up, quantities, rows_of, several_inputs
 from keras_course.diagnostics.statistics import classes_of, keys
 from keras_course.diagnostics.telling import telling_feature, told_by_words, transfer
 
 import numpy as np
+
+MISMATCH = "train_val_preprocessing_mismatch"
 
 
 def validation_split_sorted(seen: Observation) -> list[Finding]:
@@ -59,7 +61,7 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant. What the
     script asks about outside of training counts where all of it differs so: rows that are alike but for their scale;
     or, with labels and a name that says test, rows of which a linear model, or a table of words and their labels, says
-    as little. Must stay silent: words that are frequent in one part alone; series that drift, seen by halves of the
+    as little; and pixels beside numbers up to 1, wherever they are asked about. Must stay silent: words that are frequent in one part alone; series that drift, seen by halves of the
     training rows that differ half as much; questions about what is meant to be strange, another kind or another range.
     Source: row 20 of the taxonomy.
     """
@@ -82,9 +84,24 @@ def _prepared_otherwise(seen: Observation, both: tuple[Data, Data]) -> list[Find
 
 
 def _asked_otherwise(seen: Observation) -> list[Finding]:
-    """Rows that are asked about, all of them prepared otherwise than those of the training."""
-    found = [_asked(seen, held) for held in held_out(seen)]
+    """Rows that are asked about, all of them prepared otherwise than those of the training; or some, if as pixels."""
+    asked = held_out(seen)
+    for held in asked:
+        if text := _pixels_of_one(held):
+            return [Finding(cause=MISMATCH, confidence=0.9, certain=True, evidence=text, tag="inputs/max")]
+    found = [_asked(seen, held) for held in asked]
     return found[0] if found and all(found) else []
+
+
+def _pixels_of_one(held: HeldOut) -> str:
+    """In words, that one of the two parts holds whole numbers up to 255 and the other numbers from -1 to 1; or ""."""
+    reach = [float(np.abs(part.x).max()) for part in (held.train, held.asked)]
+    least, most = sorted((held.train.x, held.asked.x), key=np.ptp)
+    pixels = 100 < max(reach) <= 255 and most.min() >= 0 and np.array_equal(most, np.round(most))
+    if not pixels or not 0.5 < min(reach) <= 1.01 or least[0].size < 64 or len(np.unique(least[:FEW])) < 8:
+        return ""
+    name = held.name or "what is predicted"
+    return f"training inputs reach as far as {reach[0]:.3g} from 0, those of {name} as far as {reach[1]:.3g}: pixels"
 
 
 def _asked(seen: Observation, held: HeldOut) -> list[Finding]:
@@ -102,7 +119,7 @@ def _asked(seen: Observation, held: HeldOut) -> list[Finding]:
 
 def _mismatch(found: Shift, of: str = "", other: str = "validation") -> Finding:
     return Finding(
-        cause="train_val_preprocessing_mismatch",
+        cause=MISMATCH,
         confidence=0.9,
         certain=True,
         evidence=f"{found.share:.0%} of the features{of} differ between training and {other}: spreads by a factor "
@@ -140,8 +157,7 @@ def _untold(seen: Observation, train: Data, other: Data, name: str) -> list[Find
         f"{model} is right on {found.inside:.0%} of those left out and on {found.across:.0%} of {name}, where the most "
         f"frequent class has {found.chance:.0%}"
     )
-    cause = "train_val_preprocessing_mismatch"
-    return [Finding(cause=cause, confidence=0.8, certain=name != "validation", evidence=text, tag="epoch/val_loss")]
+    return [Finding(cause=MISMATCH, confidence=0.8, certain=name != "validation", evidence=text, tag="epoch/val_loss")]
 
 
 def _drifts(x: np.ndarray, found: Shift) -> bool:
@@ -190,7 +206,7 @@ def repeats(train: np.ndarray, validation: np.ndarray, name: str = "validation")
     if train.shape[1:] != validation.shape[1:]:
         return []
     found = shared_rows(train, validation)
-    copied = found.low > 0.05 and found.chance < 1e-3 and (train.ndim == 2 or _new_numbers(train))
+    copied = found.low > 0.05 and found.hits > 5000 * found.chance and (train.ndim == 2 or _new_numbers(train))
     if found.hits < 5 or (found.low <= max(0.01, 3 * found.expected) and not copied):
         return []
     text = f"{found.hits} of {found.n} rows of {name} stand among the training rows (at least {found.low:.1%})"

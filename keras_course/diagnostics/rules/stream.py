@@ -20,9 +20,12 @@ def _text(found: Mixing) -> str:
     return f"labels vary within a batch by {found.ratio:.0%} of chance, below {RATIO:.0%} (z = {found.z:.0f})"
 
 
+PURE = 0.2  # of the entropy that chance gives a batch: nearly one class each
+
+
 def _sure(seen: Observation, found: tuple[Mixing, bool]) -> bool:
     """Whether batches of nearly one class each, trained on, leave more than a fifth of the training rows wrong."""
-    return found[1] and found[0].ratio < 0.2 and seen.experiments.get("right_train", 1.0) < 0.8
+    return found[1] and found[0].ratio < PURE and seen.experiments.get("right_train", 1.0) < 0.8
 
 
 def data_sorted(seen: Observation) -> list[Finding]:
@@ -72,7 +75,8 @@ def shuffle_buffer_too_small(seen: Observation) -> list[Finding]:
 
     Threshold: a buffer of less than half of what enters it, and batches as badly mixed as in `data_sorted`; where no
     batch was seen, less than a tenth, and a source with more equal neighbours than chance has, by 5 standard
-    deviations. A note where the source is in random order. Must stay silent: sources whose length is not known and
+    deviations. Certain where batches are of nearly one class each: who shuffles did not mean that. A note where the
+    source is in random order. Must stay silent: sources whose length is not known and
     whose batches are mixed; shuffles of batches, which are row 18. Source: row 17; `data_sorted` has what buffers do.
     """
     short = [
@@ -89,7 +93,7 @@ def shuffle_buffer_too_small(seen: Observation) -> list[Finding]:
     text = f"a buffer of {stage['buffer']} for {of if of else 'an unknown number of'} examples"
     if (found := badly_mixed(seen)) is not None:
         small = _small(f"{text}: {_text(found[0])}", "named" if found[1] else "note", 0.95)
-        return [dataclasses.replace(small, certain=_sure(seen, found))]
+        return [dataclasses.replace(small, certain=found[1] and found[0].ratio < PURE)]
     if of is None or stage["buffer"] >= 0.1 * of:
         return []
     if not seen.stream and _source_sorted(seen):
@@ -118,8 +122,8 @@ def _batched_before(seen: Observation) -> bool:
 def pipeline_order(seen: Observation) -> list[Finding]:
     """Row 18: stages in an order that spoils the shuffle or the augmentation.
 
-    Batches that are shuffled instead of examples: named with batches as badly mixed as in `data_sorted`, a note
-    otherwise. A random map before a cache gives each example one random version for good: named when there is harm.
+    Batches that are shuffled instead of examples: named with batches as badly mixed as in `data_sorted`, certain with
+    batches of nearly one class each, a note otherwise. A random map before a cache gives each example one random version for good: named when there is harm.
     Notes: repeat before shuffle, which blends epochs; an order that is the same each epoch. Must stay silent: cache
     before a random map; shuffle before batch before another shuffle; repeat of the one array that windows are cut of.
     Source: row 18; TensorFlow guide "tf.data".
@@ -130,7 +134,7 @@ def pipeline_order(seen: Observation) -> list[Finding]:
         bad = badly_mixed(seen)
         text = "batch stands before shuffle: the same examples meet in every epoch"
         order = _order(f"{text}; {_text(bad[0])}" if bad else text, bool(bad), 0.95 if bad else 0.4)
-        found.append(dataclasses.replace(order, certain=bad is not None and _sure(seen, bad)))
+        found.append(dataclasses.replace(order, certain=bad is not None and bad[1] and bad[0].ratio < PURE))
     stages = flat(seen.pipeline)
     random = [i for i, stage in enumerate(stages) if stage.kind == "map" and stage.detail.get("random")]
     if random and "cache" in kinds[random[0] :]:

@@ -1,6 +1,6 @@
 """Rules on how the network is put together: rows 23 to 26 and 30 of the taxonomy."""
 
-from keras_course.diagnostics.harm import accuracy_of_chance, spread_over_inputs
+from keras_course.diagnostics.harm import accuracy_of_chance, harm_of, spread_over_inputs
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
 from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up
 
@@ -101,13 +101,24 @@ def _by_default(kernel: Variable) -> bool:
     return any(1 / within < size / rule < within for rule in (np.sqrt(2 / (fan_in + fan_out)), np.sqrt(1 / fan_in)))
 
 
+def _in_a_row(seen: Observation) -> list[tuple[Unit, Variable]]:
+    """The weights before the head, through which a signal goes one after the other."""
+    found, known = [], set()
+    for unit, kernel in kernels(seen)[:-1]:
+        if kernel.name not in known or kernel.shape[0] == kernel.shape[-1]:
+            found.append((unit, kernel))
+        known.add(kernel.name)
+    return found
+
+
 def init_scale(seen: Observation) -> list[Finding]:
     """The first weights blow the signal up, or let it fade, on its way through the layers.
 
     Threshold: the product of the gains of all hidden layers is above 8 or below 1/8 where nothing normalises; a gain is
     the weights' root mean square against He's (Glorot's where there is no rectifier). Layers within a factor of 1.5 of
     their own rule, or of 1.1 of Glorot's or LeCun's, count as 1: a default is nobody's mistake, and must not make up
-    for one. A fresh initialisation that repairs makes it surer, and 3 enough for 8; so does a factor of 10,000.
+    for one. Weights that are used again, as in each step of a recurrence by hand, count again where they are square:
+    others never meet what they gave. A fresh initialisation that repairs makes it surer, and 3 enough for 8; so does a factor of 10,000.
     Must not trigger: nets with normalisation; a single wide layer; a net that has been trained before; sines, whose
     weights stand behind a frequency. Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015),
     section 2.2; Sitzmann et al. (2020), section 3.2.
@@ -115,7 +126,7 @@ def init_scale(seen: Observation) -> list[Finding]:
     if any(unit.normalised or unit.activation == "sine" for unit in seen.units):
         return []
     gains = [
-        (u, k, gain_of(u, k)) for u, k in kernels(seen)[:-1] if k.initial is not None and u.kind in ("dense", "conv")
+        (u, k, gain_of(u, k)) for u, k in _in_a_row(seen) if k.initial is not None and u.kind in ("dense", "conv")
     ]
     if not gains:
         return []
@@ -146,7 +157,8 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
 
     Threshold: superposition holds up to rounding: |f(a+b) - f(a) - f(b) + f(0)| < 1e-4 |f(a+b)|; measured 2e-7 for
     linear nets, 0.03 for LeakyReLU(0.9), 0.5 for ReLU. Without other harm it is named where a forest has at least a
-    tenth less loss than a linear model on the same rows.
+    tenth less loss than a linear model on the same rows. Where the loss blew up it is the less sure: no linear layer
+    does that by itself.
     Must not trigger: a linear model on purpose (one layer); a part of a net that is factorised.
     Source: taxonomy row 25.
     """
@@ -158,7 +170,7 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="missing_nonlinearity",
-            confidence=0.96 if gain > 0.1 else 0.6,
+            confidence=0.5 if harm_of(seen).diverged else 0.96 if gain > 0.1 else 0.6,
             certain=gain > 0.1,
             layer=linear[0].name,
             step=0,

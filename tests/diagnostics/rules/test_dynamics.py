@@ -78,6 +78,15 @@ def test_dead_units():
     assert output.confidence > 0.92 > hidden.confidence, "a silent output is no lack of units"
 
 
+def test_silent_units_of_a_small_layer_may_be_chance():
+    """Behind inputs of one sign each unit falls silent with one half: 9 of 16 often do, 12 seldom."""
+    for width, silent, kind in ((16, 9, "note"), (16, 12, "named"), (400, 225, "named")):
+        seen = shares("dead", *3 * [[silent / width, 0, np.nan]])
+        seen.variables = [Variable(name="a/k", shape=(3, width)), Variable(name="a/b", shape=(width,))]
+        seen.units[0].variables = ("a/k", "a/b")
+        assert fires("dead_units", seen) == [("dead_units", kind)]
+
+
 def test_units_that_die_where_the_gradient_had_faded_before_are_a_note():
     for fades in (4.0, 1.5):
         seen = deep(fades ** np.arange(-7, 1), dead=np.array([0.1] * 8))

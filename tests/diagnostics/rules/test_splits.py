@@ -251,6 +251,32 @@ def test_what_a_script_asks_about_is_prepared_as_its_training_was(feeds, fires):
         assert f"{feeds[0][1] or 'what is predicted'}" in found.evidence
 
 
+PIXELS = np.round(255 * DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("train", "asked_about", "fires"),
+    [
+        (DIGITS, PIXELS, True),
+        (DIGITS, PIXELS.astype("uint8"), True),
+        (2 * DIGITS - 1, 255 - PIXELS, True),
+        (PIXELS, DIGITS, True),
+        (DIGITS, 255 * DIGITS + 0.3, False),  # no whole numbers
+        (DIGITS, 255 - 2 * PIXELS, False),  # below 0
+        (4 * DIGITS, PIXELS, False),  # a scale of its own
+        ((DIGITS > 0.5).astype("float32"), PIXELS, False),  # zeros and ones may be anything
+        (DIGITS[:, :32], PIXELS[:, :32], False),  # a table
+    ],
+)
+def test_pixels_beside_numbers_up_to_one_are_never_meant(train, asked_about, fires):
+    """Though the test set beside them was divided as the training was."""
+    labels = LABELS[TEST]
+    seen = asked(train, LABELS, TRAIN, (asked_about[TEST], "own", labels), (train[TEST], "x_test", labels))
+    assert named(splits.RULES, seen)[0] == ({"train_val_preprocessing_mismatch"} if fires else set())
+    if fires:
+        assert "pixels" in only(seen, "train_val_preprocessing_mismatch").evidence
+
+
 def test_a_range_beyond_that_of_the_only_input_is_no_other_preparation():
     x = RNG.uniform(0, 1, (300, 1)).astype("float32")
     beyond = asked(x, x[:, 0], np.arange(300), (x + 3, "x_test"), classes=1, loss=SQUARED)

@@ -123,7 +123,11 @@ def test_layers_that_are_one_linear_map():
     (finding,) = found("missing_nonlinearity", seen)
     assert (finding.layer, finding.certain) == ("a", False)
     seen.experiments["bent_gain"] = 0.3
-    assert found("missing_nonlinearity", seen)[0].certain
+    (sure,) = found("missing_nonlinearity", seen)
+    seen.steps = typed.steps([1.0, 9.0, float("nan")])
+    (blown,) = found("missing_nonlinearity", seen)
+    assert sure.certain
+    assert sure.confidence > 0.9 > 0.6 > blown.confidence, "linear layers do not blow up by themselves"
     seen.experiments["superposition"] = 0.03  # LeakyReLU(0.9)
     assert found("missing_nonlinearity", seen) == []
     assert found("missing_nonlinearity", net(1, activation="linear", experiments={"superposition": 0.0})) == []
