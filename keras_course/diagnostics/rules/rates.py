@@ -1,6 +1,6 @@
 """Rules on the learning rate and its schedule: rows 31 to 33 of the taxonomy."""
 
-from keras_course.diagnostics.harm import blind_at_the_end
+from keras_course.diagnostics.harm import blind_at_the_end, harm_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import worst_unit
 
@@ -28,7 +28,7 @@ def rate_too_high(seen: Observation) -> list[Finding]:
     word, lower = min(slower.items(), key=lambda item: item[1])
     better = lower < 0.9 * same or (np.isinf(same) and np.isfinite(lower))
     if not (worst > 1.3 * start and better):
-        return _thrown_away(seen) or _killed(seen)
+        return _thrown_away(seen) or _killed(seen) or _driven_apart(seen)
     return [
         Finding(
             cause="learning_rate_too_high",
@@ -97,6 +97,22 @@ def _killed(seen: Observation) -> list[Finding]:
         f"{late[1]:.0%}; at a tenth of it twenty steps end at {e['end_tenth']:.3g} against {e['end_same']:.3g}"
     )
     return [Finding(cause="learning_rate_too_high", confidence=0.92, step=0, tag="loss", evidence=text)]
+
+
+def _driven_apart(seen: Observation) -> list[Finding]:
+    """The loss ends far above that of a constant, and nine tenths of a layer's units are flat that were not at first:
+    the steps have driven them there, as with a momentum that adds up a hundred of them."""
+    late, harm = worst_unit(seen, "saturated"), harm_of(seen)
+    if late is None or late[1] < 0.9 or not harm.diverged or late[0] == len(seen.units) - 1:
+        return []
+    first = seen.probes[0].saturated[late[0]] if seen.probes[0].saturated is not None else 1.0
+    if not first < 0.2:
+        return []
+    text = (
+        f"at a rate of {seen.experiments['rate']:.3g} the flat units of {seen.units[late[0]].name} went from "
+        f"{first:.0%} to {late[1]:.0%}, and {harm.sentence}"
+    )
+    return [Finding(cause="learning_rate_too_high", confidence=0.85, step=0, tag="loss", evidence=text)]
 
 
 def _largest_change(seen: Observation) -> float:
