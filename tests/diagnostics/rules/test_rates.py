@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Observation, Optimizer, Probe, Unit, Variable
+from keras_course.diagnostics.observation import Data, Observation, Optimizer, Probe, Unit, Variable
 from keras_course.diagnostics.rules.rates import RULES
 from tests.diagnostics.typed import steps
 
@@ -90,6 +90,25 @@ def test_a_rate_that_kills_units_is_too_high(first, last, tenth, fires_):
     assert bool(fires(HIGH, seen)) == fires_
     seen.experiments["rate"] = 1.0  # beyond use: any gain is enough
     assert bool(fires(HIGH, seen)) == (fires_ or tenth == 0.96)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "loss", "fires_"),
+    [
+        ([0.0, 0.1, 0.0], [0.0, 1.0, 0.0], 9.0, True),
+        ([0.0, 0.3, 0.0], [0.0, 1.0, 0.0], 9.0, False),  # flat from the start
+        ([0.0, 0.1, 0.0], [0.0, 0.8, 0.0], 9.0, False),
+        ([0.0, 0.1, 0.0], [0.0, 0.0, 1.0], 9.0, False),  # the output
+        ([0.0, 0.1, 0.0], [0.0, 1.0, 0.0], 0.6, False),  # it learns
+    ],
+)
+def test_a_rate_that_drives_units_flat_while_the_loss_grows_is_too_high(first, last, loss, fires_):
+    seen = tried()
+    seen.loss.name, seen.train = "binary_crossentropy", Data(x=np.zeros((9, 2)), y=np.arange(9) % 2)
+    seen.steps = steps(np.linspace(0.7, loss, 60))
+    seen.units = [Unit(name=name, kind="dense", activation="tanh") for name in "abc"]
+    seen.probes = [Probe(step=i, saturated=np.array(last if i > 4 else first)) for i in range(9)]
+    assert bool(fires(HIGH, seen)) == fires_
 
 
 @pytest.mark.parametrize(

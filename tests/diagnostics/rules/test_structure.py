@@ -103,6 +103,17 @@ def test_scale_is_surer_when_a_fresh_start_repairs():
     assert found("init_scale", seen)[0].confidence == 0.5
 
 
+@pytest.mark.parametrize(("shape", "fires_"), [((2, 24), False), ((24, 24), True)])
+def test_weights_that_are_used_again_count_again_only_where_they_can_meet_what_they_gave(shape, fires_):
+    """As those of a recurrence by hand: 1.8 times Glorot's spread, in each of eight steps."""
+    kernel = (RNG.normal(size=shape) * 1.8 * np.sqrt(2 / sum(shape))).astype("float32")
+    seen = net(1, 1)
+    seen.variables.append(Variable(name="w", shape=shape, layer="w", initial=kernel, final=kernel))
+    again = [Unit(name=f"w_{i}", kind="dense", activation="tanh", variables=("w",)) for i in range(8)]
+    seen.units = [*again, *seen.units]
+    assert bool(found("init_scale", seen)) == fires_
+
+
 def test_scale_is_sure_where_the_signal_is_gone():
     assert found("init_scale", net(0.01, 0.005, 1))[0].confidence > 0.9
 
