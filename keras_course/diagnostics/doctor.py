@@ -35,9 +35,11 @@ NEEDED = {  # by those that a training with less harm may show
     "overfitting": 9.0,
     "oscillation": 0.5,
     "dead_units": 0.5,
+    "frozen_or_disconnected": 0.2,  # what lies around the fixed part makes up for some of it
 }
 
 UNKNOWN = 0.8  # needed by what is told from curves alone, where nobody knows how much there is to learn
+SURE = 0.9  # by something beside the curve: a layer of one or two units
 
 Rule = Callable[[Observation], list[Finding]]
 
@@ -105,7 +107,8 @@ def _once(found: list[Finding]) -> list[Finding]:
 def _judged(finding: Finding, harm: Harm) -> Finding:
     """Named only with harm, unless it is certain or its harm is elsewhere."""
     needed = NEEDED.get(finding.cause, NAMED)
-    if finding.cause in CURVES and harm.reference is None and harm.baseline is not None:
+    told_by_curves = finding.cause in CURVES and finding.confidence < SURE
+    if told_by_curves and harm.reference is None and harm.baseline is not None:
         needed = max(needed, UNKNOWN)
     degree = max(harm.degree, harm.elsewhere) if finding.cause in BOTH else harm.degree
     if finding.kind == "note" or finding.certain or finding.cause in ELSEWHERE or harm.diverged or degree >= needed:

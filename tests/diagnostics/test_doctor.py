@@ -58,9 +58,14 @@ def test_curves_ask_for_more_harm_than_mechanisms(judged):
     assert named(judged(curve, mechanism, loss=0.4 * 9.5)) == ["init_scale"]
     assert named(judged(curve, loss=0.85 * 9.5)) == ["too_few_steps"]
     assert named(judged(curve, loss=0.7 * 9.5)) == [], "of four rows nobody knows how much there is to learn"
+    sure = Finding(cause="underfitting_capacity", confidence=0.92)  # of a layer of one unit
+    assert named(judged(sure, loss=0.7 * 9.5)) == ["underfitting_capacity"]
+    assert named(judged(sure, loss=0.4 * 9.5)) == []
     dead = Finding(cause="dead_units", confidence=0.9)
     assert named(judged(dead, loss=0.4 * 9.5)) == [], "half of a layer may be silent in a network that learns"
     assert named(judged(dead, loss=0.6 * 9.5)) == ["dead_units"]
+    frozen = Finding(cause="frozen_or_disconnected", confidence=0.9)
+    assert named(judged(frozen, loss=0.25 * 9.5)) == ["frozen_or_disconnected"], "what lies around it makes up for it"
 
 
 def test_a_note_stays_a_note(judged):

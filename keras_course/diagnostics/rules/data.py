@@ -2,9 +2,9 @@
 
 from keras_course.diagnostics.comparisons import drowned
 from keras_course.diagnostics.harm import baseline_of, harm_of
-from keras_course.diagnostics.held_out import parts
+from keras_course.diagnostics.held_out import FEW, parts
 from keras_course.diagnostics.observation import Finding, Observation, Probe
-from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, joined, losses_of_outputs, targets_of
+from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, joined, losses_of_outputs, rows_of, targets_of
 from keras_course.diagnostics.statistics import classes_of, neighbour_correlation, scales
 
 import numpy as np
@@ -248,12 +248,13 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     .15, whatever is stored, unless those held out do so too; or the rows of training have spreads by which that noise
     is on them, and on none of those held out, and a third or less of the correlations of these. Only for classes, and
     for targets that are smaller than the input: networks that remove noise are given more, of which more than 5 times
-    the spread is named when next to nothing is learned. Must stay silent: augmentation and dropout on inputs, which
+    the spread is named when next to nothing is learned; theirs is also seen as inputs less targets. Must stay silent: augmentation and dropout on inputs, which
     keep the ratio above 1. Source: row 46 of the taxonomy.
     """
     y, x = targets_of(seen), joined([probe.x for probe in seen.probes[:16]])
     noise, text = seen.experiments.get("noise", 0.0), ""
     cleaned = y is not None and classes_of(y) is None and (x is None or y[:1].size >= x[:1].size)
+    noise = noise or (_added(seen) if cleaned else 0.0)
     if y is None or (cleaned and (noise <= 5 or harm_of(seen).degree < 0.8)):
         return []
     if noise > 1.8:
@@ -273,6 +274,19 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
         if times := drowned(train.x, other.x):
             text, tag = f"noise of {times:.2g} times the spread of {name}, whose correlations are gone in training", ""
     return [Finding(cause="inputs_drowned_in_noise", confidence=sure, evidence=text, tag=tag)] if text else []
+
+
+def _added(seen: Observation) -> float:
+    """The spread of what inputs hold beside their targets, against that of these, where it has nothing to do with them:
+    noise that is to be removed; 0 otherwise."""
+    data = rows_of(seen)
+    if data is None or data.y is None or data.x.shape != data.y.shape or data.x.dtype.kind != "f" or len(data.x) < FEW:
+        return 0.0
+    clean = data.y.astype("float64").ravel()
+    rest = data.x.astype("float64").ravel() - clean
+    if not np.isfinite(rest).all() or min(np.std(clean), np.std(rest)) <= 0:
+        return 0.0
+    return 0.0 if abs(np.corrcoef(rest, clean)[0, 1]) > 0.1 else float(np.std(rest) / np.std(clean))
 
 
 RULES = {

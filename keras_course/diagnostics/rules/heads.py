@@ -181,15 +181,17 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
 
     Certain: a cross-entropy over classes on one unit (its loss is 0); class numbers that are compared with each of
     several outputs as if they were the target of all; more than two classes as whole numbers with a binary
-    cross-entropy on one unit; a softmax with a binary cross-entropy and several ones in more than a twentieth of the
-    rows: Keras takes the loss of the logits, which may be small, and the predictions cannot be right. Named when there
+    cross-entropy on one unit; a softmax with a binary cross-entropy or a squared error and several ones in more than a
+    twentieth of the rows: of the first Keras takes the loss of the logits, which may be small, and the predictions
+    cannot be right. Named when there
     is harm: a ReLU before logits, of which one output is 0 on all rows of the last look; several ones in more than a
     twentieth of the rows of labels with a loss over classes. A note: sigmoids with a loss over classes.
     Must stay silent: softmax with binary cross-entropy or squared error on one-hot labels, which train well; masks of
     pixels; rows of advantages, as policy gradients have them. Source: the table above; UMLAUT.
     """
     y, name, width = targets_of(seen), seen.loss.name, seen.classes
-    if y is None or width is None or name not in CATEGORICAL + BINARY:
+    squared = name in DIFFERENCES and seen.head == "softmax"
+    if y is None or width is None or not (squared or name in CATEGORICAL + BINARY):
         return []
     form, last = form_of(y), y.shape[-1] if y.ndim > 1 else 1
     output = last_outputs(seen)
@@ -205,7 +207,7 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
         share = float(np.mean(y.sum(-1) > 1))
         text = f"{share:.0%} of the labels hold several ones, and softmax shares 1 among all"
         found.append(_head(seen, text, certain=False, confidence=0.9))
-    elif name in BINARY and seen.head == "softmax" and form == "multi_hot" and np.mean(y.sum(-1) > 1) > 0.05:
+    elif (squared or (name in BINARY and seen.head == "softmax")) and form == "multi_hot" and np.mean(y.sum(-1) > 1) > 0.05:
         share = float(np.mean(y.sum(-1) > 1))
         found.append(
             _head(seen, f"{share:.0%} of the labels hold several ones, and softmax shares 1 among all outputs")

@@ -10,6 +10,7 @@ from keras_course.diagnostics.telling import telling_feature, told_by_words, tra
 
 import numpy as np
 
+TABLE = 4  # columns, from which on a table is one that somebody measured
 MISMATCH = "train_val_preprocessing_mismatch"
 
 
@@ -232,8 +233,8 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     for each class, or the same measurement up to scale and rounding; or where it is blank for one of two classes and
     for no example of the other, as what is filled in when the outcome is known; or where words are their own labels,
     place by place, in a network without a bottleneck of a single vector; or where a window of measurements ends with
-    the one that is asked for. Must stay silent: images, tables of one column, a sequence whose first place is to be
-    kept in mind. Source: deepchecks' single-feature check.
+    the one that is asked for. A note in tables of fewer than four columns, as of toys. Must stay silent: images, tables
+    of one column, a sequence whose first place is to be kept in mind. Source: deepchecks' single-feature check.
     """
     data = seen.train
     if rows := _window_with_its_target(seen):
@@ -250,7 +251,8 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         return []
     if (copy := _copy_of(table, y, data.y)) >= 0:
         text = f"{names[copy]} is the target itself in all of {len(data.y)} rows"
-        return [Finding(cause="leakage_feature", confidence=0.9, certain=True, evidence=text)]
+        kind = "named" if len(names) >= TABLE else "note"  # of two columns one is to be found, in a toy
+        return [Finding(cause="leakage_feature", kind=kind, confidence=0.9, certain=True, evidence=text)]
     if y is None:
         return []
     if (blank := _blank_for_one(table, y)) >= 0:

@@ -149,6 +149,17 @@ def test_noise_drowns_what_is_measured_by_less_than_the_input_and_not_what_is_cl
         assert len(data.inputs_drowned_in_noise(seen)) == found
 
 
+@pytest.mark.parametrize(("times", "of", "fires"), [(6.0, 0.0, True), (4.0, 0.0, False), (6.0, 6.0, False)])
+def test_noise_in_stored_inputs_is_what_they_hold_beside_their_targets(times, of, fires):
+    """Of a network that is to remove it; what hangs on the targets is no noise."""
+    clean = RNG.normal(size=(400, 30)).astype("float32")
+    noisy = clean + times * RNG.normal(size=clean.shape).astype("float32") + of * clean
+    seen = training(noisy, clean, loss=SQUARED, losses=np.full(50, 0.97))
+    assert bool(data.inputs_drowned_in_noise(seen)) is fires
+    if fires:
+        assert "noise of 6" in only(seen, "inputs_drowned_in_noise").evidence
+
+
 @pytest.mark.parametrize(("noise", "end", "fires"), [(6.0, 0.95, True), (6.0, 0.5, False), (4.0, 0.95, False)])
 def test_noise_that_nothing_can_be_cleaned_of(noise, end, fires):
     share = end * float(np.mean(np.var(DIGITS, axis=0)))

@@ -220,6 +220,13 @@ def test_a_low_loss_at_the_accuracy_of_one_class_is_inconsistent():
         assert causes(seen) == (set(), set())
 
 
+def test_several_ones_under_a_softmax_are_certain_with_a_squared_error_and_one_is_fine():
+    several = (np.eye(10)[LABELS] + np.eye(10)[LABELS[::-1]] > 0).astype("float32")
+    for y, head, wrong in ((several, "softmax", True), (several, "sigmoid", False), (np.eye(10)[LABELS], "softmax", False)):
+        seen = training(DIGITS, y.astype("float32"), loss=SQUARED, head=head, output=shares)
+        assert [f.certain for f in heads.wrong_head_for_labels(seen)] == [True] * wrong
+
+
 def test_several_ones_under_a_softmax_are_certain_where_each_output_has_a_loss_of_its_own():
     tags = (RNG.random((1000, 10)) < 0.3).astype("float32")
     seen = training(DIGITS[:1000], tags, loss=BINARY, head="softmax", logits=False, output=shares)

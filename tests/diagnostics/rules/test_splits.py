@@ -203,6 +203,8 @@ def test_a_column_that_is_the_target_is_certain():
         return [f.certain for f in found]
 
     assert told(5 - 2 * BENIGN) == [True]
+    toy = divided(np.column_stack([CELLS[:, 0], 5 - 2 * BENIGN]), BENIGN, *halves(569))
+    assert named(splits.RULES, toy) == (set(), {"leakage_feature"}), "of two columns one is to be found"
     assert told(BENIGN + np.where(np.arange(569) == 0, 1, 0) * (1 - 2 * BENIGN))[:1] != [True], "wrong in one row"
     size = CELLS[:, 7] * 30 + 4
     assert told(0.1 * size, size.astype("float32"), loss=SQUARED) == [True]
