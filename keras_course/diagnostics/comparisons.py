@@ -9,12 +9,14 @@ from scipy import stats
 
 
 class Shared(NamedTuple):
-    """hits: rows of the second part that stand in the first. expected: share of repeats inside of the first.
+    """hits: rows of the second part that stand in the first. kinds: how many of them differ. expected: share of repeats
+    inside of the first.
 
     chance: how many repeats columns that know nothing of each other would give.
     """
 
     hits: int
+    kinds: int
     n: int
     expected: float
     chance: float
@@ -31,7 +33,9 @@ def shared_rows(first: np.ndarray, second: np.ndarray) -> Shared:
     halves = np.random.default_rng(0).permutation(len(a))
     left, right = a[halves[: len(a) // 2]], a[halves[len(a) // 2 :]]
     expected = float(np.mean(np.isin(right, left))) if len(a) > 1 else 0.0
-    return Shared(int(np.isin(b, a).sum()), len(b), min(2 * expected, 1.0), _equal_by_chance(first) * len(a) * len(b))
+    shared = b[np.isin(b, a)]
+    chance = _equal_by_chance(first) * len(a) * len(b)
+    return Shared(len(shared), len(np.unique(shared)), len(b), min(2 * expected, 1.0), chance)
 
 
 def _equal_by_chance(x: np.ndarray) -> float:

@@ -7,6 +7,9 @@ from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, worst_unit
 import numpy as np
 
 
+SHORT = 50  # steps, before which nothing is said of what a network cannot do
+
+
 def overfitting(seen: Observation) -> list[Finding]:
     """The validation loss turns and climbs while the training loss still falls; or what was learned holds nowhere else.
 
@@ -65,31 +68,34 @@ def too_few_steps(seen: Observation) -> list[Finding]:
 
     Threshold: the last third of the steps lies significantly below the third before (three standard errors and 2 %), or
     twenty further steps on copies gain a tenth of the loss, and what a simple model reaches is not reached. Or fewer
-    than 50 steps were made, of a network that learns eight examples by heart: named last, and with less harm.
+    than 50 steps were made, of a network of which a hundred of Adam take a tenth of the loss of eight examples: named
+    last, and with less harm.
     Source: taxonomy row 42.
     """
     harm, e = harm_of(seen), seen.experiments
     count = seen.steps.count if seen.steps is not None else 0
-    if harm.diverged or harm.degree < (0.4 if count < 50 else 0.5):
+    if harm.diverged or harm.degree < (0.4 if count < SHORT else 0.5):
         return []
     if harm.still_falling or _would_gain(seen):
         few, text = 0.5 if count < 100 else 0.35, f"the loss still falls: {harm.sentence}"
-    elif count < 50 and e.get("few_end", np.inf) < 0.1 * e.get("few_start", 0.0):
+    elif count < SHORT and e.get("few_end", np.inf) < 0.9 * e.get("few_start", 0.0):
         few = 0.2
         text = f"{count} steps were made, and a hundred take the loss of eight examples from {e['few_start']:.3g} to "
         text += f"{e['few_end']:.3g}"
     else:
         return []
-    return [Finding(cause="too_few_steps", confidence=few, certain=count < 50 and few > 0.3, tag="loss", evidence=text)]
+    return [
+        Finding(cause="too_few_steps", confidence=few, certain=count < SHORT and few > 0.3, tag="loss", evidence=text)
+    ]
 
 
 def small_capacity(seen: Observation) -> list[Finding]:
     """The network cannot hold what the task asks for.
 
-    Threshold: the loss stands still above what a simple model reaches, for want of no more steps (100 were made, and
-    twenty further ones gain nothing), and a hidden layer has at most four units or the network cannot learn eight
-    examples by heart in 100 steps of Adam; certain for classes, where one or two units let such steps keep 40 % of the
-    loss. Where no rate changes anything, or all of a wider layer is silent, the network is dead, not narrow. Named
+    Threshold: the loss stands still above what a simple model reaches, for want of no more steps (100 were made, 50 with
+    one or two units, and twenty further ones gain nothing), and a hidden layer has at most four units or the network
+    cannot learn eight examples by heart in 100 steps of Adam; certain for classes, where one or two units let such
+    steps keep 40 % of the loss. Where no rate changes anything, or all of a wider layer is silent, the network is dead, not narrow. Named
     last. Tables that are looked up are no layers: a bias for each user is a table one wide; nor are weights of
     attention, and what is the output each time that it is called. Source: taxonomy row 41.
     """
@@ -98,11 +104,11 @@ def small_capacity(seen: Observation) -> list[Finding]:
     layer, width = min(found, key=lambda pair: pair[1], default=("", 0))
     narrow = bool(found) and width <= 4
     stuck = "few_end" in e and e["few_end"] > 0.5 * e["few_start"]
-    tiny = narrow and width <= 2
+    tiny, made = narrow and width <= 2, seen.steps.count if seen.steps is not None else SHORT
     tried = [e.get(f"end_{name}", np.nan) for name in ("same", "tenth", "hundred")]
     dead = np.all(np.isfinite(tried)) and np.ptp(tried) <= 1e-6 * abs(tried[0])
     dead = dead or _silent(seen, [name for name, width in found if width > 4])
-    if dead or _would_gain(seen) or (not tiny and seen.steps is not None and seen.steps.count < 100):
+    if dead or _would_gain(seen) or made < (SHORT if tiny else 100):
         return []
     if (harm.still_falling and not tiny) or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
         return []

@@ -4,7 +4,15 @@ from keras_course.diagnostics.comparisons import drowned
 from keras_course.diagnostics.harm import baseline_of, harm_of
 from keras_course.diagnostics.held_out import FEW, parts
 from keras_course.diagnostics.observation import Finding, Observation, Probe
-from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, joined, losses_of_outputs, rows_of, targets_of
+from keras_course.diagnostics.seen import (
+    BINARY,
+    CATEGORICAL,
+    DIFFERENCES,
+    joined,
+    losses_of_outputs,
+    rows_of,
+    targets_of,
+)
 from keras_course.diagnostics.statistics import classes_of, neighbour_correlation, scales
 
 import numpy as np
@@ -75,6 +83,7 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
     harm = harm_of(seen)
     wild = spread.max() > WILD and (harm.baseline is None or harm.degree > 0.15)
     certain = bool(flat or wild)
+    sure = 0.96 if wild and harm.degree > 0.5 else sure  # before what the outputs say that they lead to
     return [Finding(cause="inputs_not_scaled", confidence=sure, certain=certain, evidence=text, tag="inputs/spread")]
 
 

@@ -42,6 +42,8 @@ from keras_course.diagnostics.statistics import MANY, entropy, form_of, share_in
 
 import numpy as np
 
+FEW = 16  # predictions from which on a share of them says something
+TIED = 0.1  # of the predictions
 ROWS = 3  # that must contradict: one can be a rounding error
 RANGES = {
     "sigmoid": (0.0, 1.0),
@@ -207,14 +209,27 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
         share = float(np.mean(y.sum(-1) > 1))
         text = f"{share:.0%} of the labels hold several ones, and softmax shares 1 among all"
         found.append(_head(seen, text, certain=False, confidence=0.9))
-    elif (squared or (name in BINARY and seen.head == "softmax")) and form == "multi_hot" and np.mean(y.sum(-1) > 1) > 0.05:
+    elif (
+        (squared or (name in BINARY and seen.head == "softmax"))
+        and form == "multi_hot"
+        and np.mean(y.sum(-1) > 1) > 0.05
+    ):
         share = float(np.mean(y.sum(-1) > 1))
         found.append(
             _head(seen, f"{share:.0%} of the labels hold several ones, and softmax shares 1 among all outputs")
         )
     elif name in CATEGORICAL and seen.head == "sigmoid" and width > 1:
-        found.append(_head(seen, "the outputs of sigmoids do not add up to 1 over the classes", kind="note"))
+        tied = _tied(output)
+        text = "the outputs of sigmoids do not add up to 1 over the classes"
+        text += f", and {tied:.0%} of the predictions have several largest ones" if tied > TIED else ""
+        found.append(_head(seen, text, kind="named" if tied > TIED else "note"))
     return found + _dead_logit(seen)
+
+
+def _tied(output: np.ndarray | None) -> float:
+    """The share of predictions whose largest output is that of several classes."""
+    rows = np.zeros((0, 1)) if output is None else flat_rows(output)
+    return float(np.mean(np.sum(rows == rows.max(1, keepdims=True), axis=1) > 1)) if len(rows) >= FEW else 0.0
 
 
 def _head(

@@ -172,8 +172,8 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     """Row 21: rows of validation stand in training too.
 
     Threshold: at least 5 rows, and by the lower exact 95 % bound more than 1 % and more than three times what repeats
-    inside the training rows let expect; or more than 5 %, of rows of a table that cannot be equal by chance, or of
-    sequences and images of which each has numbers of its own: rows were copied before the split. At most 2,048 rows of
+    inside the training rows let expect; or more than 5 %, 20 different ones, of rows of a table that cannot be equal by
+    chance, or of sequences and images of which each has numbers of its own: rows were copied before the split. At most 2,048 rows of
     training are looked at, so that fewer are found than there are. Must stay silent: discrete data of few columns,
     which repeat by chance; windows of a series that repeats; inputs that are looked up, unless they are texts of eight
     words or more that were copied. What the script asks about under a name like x_test is validation too; against the
@@ -207,7 +207,8 @@ def repeats(train: np.ndarray, validation: np.ndarray, name: str = "validation")
     if train.shape[1:] != validation.shape[1:]:
         return []
     found = shared_rows(train, validation)
-    copied = found.low > 0.05 and found.hits > 5000 * found.chance and (train.ndim == 2 or _new_numbers(train))
+    copied = found.low > 0.05 and found.kinds >= FEW and found.hits > 5000 * found.chance
+    copied = copied and (train.ndim == 2 or _new_numbers(train))
     if found.hits < 5 or (found.low <= max(0.01, 3 * found.expected) and not copied):
         return []
     text = f"{found.hits} of {found.n} rows of {name} stand among the training rows (at least {found.low:.1%})"

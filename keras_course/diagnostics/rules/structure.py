@@ -125,9 +125,7 @@ def init_scale(seen: Observation) -> list[Finding]:
     """
     if any(unit.normalised or unit.activation == "sine" for unit in seen.units):
         return []
-    gains = [
-        (u, k, gain_of(u, k)) for u, k in _in_a_row(seen) if k.initial is not None and u.kind in ("dense", "conv")
-    ]
+    gains = [(u, k, gain_of(u, k)) for u, k in _in_a_row(seen) if k.initial is not None and u.kind in ("dense", "conv")]
     if not gains:
         return []
     off = [(u, k, g) for u, k, g in gains if not 1 / 1.5 < g < 1.5 and not _by_default(k)]
@@ -170,7 +168,7 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="missing_nonlinearity",
-            confidence=0.5 if harm_of(seen).diverged else 0.96 if gain > 0.1 else 0.6,
+            confidence=0.55 if harm_of(seen).diverged else 0.96 if gain > 0.1 else 0.6,
             certain=gain > 0.1,
             layer=linear[0].name,
             step=0,

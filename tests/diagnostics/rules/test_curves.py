@@ -80,7 +80,8 @@ def test_training_that_ends_while_the_loss_falls():
     (few,) = RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=0.1))
     assert few.confidence < 0.25
     assert RULES["too_few_steps"](ended(FLAT[:60], few_start=2.0, few_end=0.1)) == []
-    assert RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=1.5)) == [], "steps are not what it lacks"
+    assert RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=1.9)) == [], "steps are not what it lacks"
+    assert RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=1.5)), "of two units, maybe"
 
 
 @pytest.mark.parametrize(("count", "end", "certain"), [(40, 7, True), (60, 7, False), (40, 3.5, True), (60, 3.5, None)])
@@ -103,6 +104,7 @@ def test_networks_that_are_too_small():
     assert RULES["underfitting_capacity"](ended(FLAT, few_start=2.0, few_end=0.1)) == []
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(3,))) == [], "it still falls"
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(2,))), "two units are too few whatever it does"
+    assert RULES["underfitting_capacity"](ended(FALLING[:40], widths=(2,))) == [], "but not in 40 steps"
     assert RULES["underfitting_capacity"](ended(LEARNED, widths=(3,))) == []
 
 

@@ -220,9 +220,23 @@ def test_a_low_loss_at_the_accuracy_of_one_class_is_inconsistent():
         assert causes(seen) == (set(), set())
 
 
+@pytest.mark.parametrize(("flat", "kind"), [(0, "note"), (0.05, "note"), (0.3, "named")])
+def test_sigmoids_of_which_several_are_one_tell_no_class(flat, kind):
+    """Beside a categorical cross-entropy, which Keras takes of the logits: the loss may be small."""
+    few = RNG.random(len(LABELS)) < flat
+    said = np.where(few[:, None], 1.0, 1 / (1 + np.exp(-RNG.normal(size=(len(LABELS), 10)))))
+    seen = training(DIGITS, LABELS, head="sigmoid", logits=False, output=lambda rows: said[rows], batch=400)
+    (finding,) = heads.wrong_head_for_labels(seen)
+    assert (finding.kind, finding.certain) == (kind, kind == "named")
+
+
 def test_several_ones_under_a_softmax_are_certain_with_a_squared_error_and_one_is_fine():
     several = (np.eye(10)[LABELS] + np.eye(10)[LABELS[::-1]] > 0).astype("float32")
-    for y, head, wrong in ((several, "softmax", True), (several, "sigmoid", False), (np.eye(10)[LABELS], "softmax", False)):
+    for y, head, wrong in (
+        (several, "softmax", True),
+        (several, "sigmoid", False),
+        (np.eye(10)[LABELS], "softmax", False),
+    ):
         seen = training(DIGITS, y.astype("float32"), loss=SQUARED, head=head, output=shares)
         assert [f.certain for f in heads.wrong_head_for_labels(seen)] == [True] * wrong
 

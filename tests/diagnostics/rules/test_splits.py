@@ -140,8 +140,12 @@ def test_rows_copied_before_the_split():
         level = np.tile(RNG.normal(size=569 * step), 2)
         windows = np.lib.stride_tricks.sliding_window_view(level, 20)[::step, :, None]
         assert splits.leakage_duplicates(divided(windows, np.arange(len(windows)), order[:700], order[700:1100])) == []
-    few = RNG.integers(0, 9, (569, 8)).astype("float32")  # of which one pair in 200 parts of this size is equal by chance
+    few = RNG.integers(0, 9, (569, 8)).astype(
+        "float32"
+    )  # of which one pair in 200 parts of this size is equal by chance
     assert only(divided(few, BENIGN, order[:700], order[700:]), "leakage_duplicates").certain
+    two = np.repeat([np.zeros(30), np.ones(30)], [300, 269], axis=0)  # there is nothing else that could be asked
+    assert splits.leakage_duplicates(divided(two, BENIGN, order[:700], order[700:])) == []
     coarse = np.round(CELLS[:, :2])  # which are equal by chance
     assert splits.leakage_duplicates(divided(coarse, BENIGN, order[:700], order[700:])) == []
 
