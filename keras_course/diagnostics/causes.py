@@ -17,6 +17,7 @@ class Cause(NamedTuple):
 DYNAMICS = ("exploding_gradient", "vanishing_gradient", "dead_units", "saturated_units", "oscillation")
 CURVES = ("underfitting_capacity", "too_few_steps", "overfitting", "loss_metric_inconsistent")
 RATE = ("learning_rate_too_high", "learning_rate_too_low")
+BY_ORDER = ("oscillation", "dead_units", "class_imbalance")  # of batches of one class after the other
 CONSTANT = ("input_ignored", "vanishing_gradient", *CURVES)
 
 CAUSES: dict[str, Cause] = {
@@ -121,19 +122,19 @@ CAUSES: dict[str, Cause] = {
         16,
         "examples come sorted by label",
         "shuffle the whole set before batching",
-        (*CURVES, "oscillation", *RATE, "input_ignored", "shuffle_buffer_too_small", "pipeline_order"),
+        (*CURVES, *BY_ORDER, *RATE, "input_ignored", "shuffle_buffer_too_small", "pipeline_order"),
     ),
     "shuffle_buffer_too_small": Cause(
         17,
         "the shuffle buffer is small against a sorted source",
         "shuffle(buffer_size=number of examples)",
-        (*CURVES, "oscillation", "data_sorted", *RATE, "input_ignored"),
+        (*CURVES, *BY_ORDER, "data_sorted", *RATE, "input_ignored"),
     ),
     "pipeline_order": Cause(
         18,
         "the stages of the input pipeline stand in an order that spoils the shuffle",
         "cache, shuffle, augment, batch, prefetch",
-        (*CURVES, "oscillation", "data_sorted", *RATE),
+        (*CURVES, *BY_ORDER, "data_sorted", *RATE),
     ),
     "validation_split_sorted": Cause(
         19,

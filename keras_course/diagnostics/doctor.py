@@ -39,7 +39,7 @@ NEEDED = {  # by those that a training with less harm may show
 }
 
 UNKNOWN = 0.8  # needed by what is told from curves alone, where nobody knows how much there is to learn
-SURE = 0.9  # by something beside the curve: a layer of one or two units
+SURE = 0.9  # by something beside the curve: a layer of one unit
 
 Rule = Callable[[Observation], list[Finding]]
 

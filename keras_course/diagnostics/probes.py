@@ -159,7 +159,7 @@ class Recorder:
         self.looks.append(
             Probe(
                 step=step,
-                x=_few(x, max(FEW, NUMBERS // max(np.size(x[:1]), 1) if np.ndim(x) else 0)),
+                x=_few(x, FEW if x is None or not np.ndim(x) else max(FEW, NUMBERS // max(x[:1].size, 1))),
                 y=_few(y, 4096),
                 output=_few(output, 4096),
                 **{name: column.copy() for name, column in zip(COLUMNS, table.T, strict=True)} | {"dead": silent},

@@ -6,7 +6,6 @@ from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, worst_unit
 
 import numpy as np
 
-
 SHORT = 50  # steps, before which nothing is said of what a network cannot do
 
 
@@ -92,12 +91,12 @@ def too_few_steps(seen: Observation) -> list[Finding]:
 def small_capacity(seen: Observation) -> list[Finding]:
     """The network cannot hold what the task asks for.
 
-    Threshold: the loss stands still above what a simple model reaches, for want of no more steps (100 were made, 50 with
-    one or two units, and twenty further ones gain nothing), and a hidden layer has at most four units or the network
-    cannot learn eight examples by heart in 100 steps of Adam; certain for classes, where one or two units let such
-    steps keep 40 % of the loss. Where no rate changes anything, or all of a wider layer is silent, the network is dead, not narrow. Named
-    last. Tables that are looked up are no layers: a bias for each user is a table one wide; nor are weights of
-    attention, and what is the output each time that it is called. Source: taxonomy row 41.
+    Threshold: the loss stands still above what a simple model reaches, for want of no more steps (100 were made, 50
+    with one or two units, and twenty further ones gain nothing), and a hidden layer has at most four units or the
+    network cannot learn eight examples by heart in 100 steps of Adam; certain for classes, where one or two units let
+    such steps keep 40 % of the loss. Where no rate changes anything, or all of a wider layer is silent, the network is
+    dead, not narrow. Named last. Tables that are looked up are no layers: a bias for each user is a table one wide; nor
+    are weights of attention, and what is the output each time that it is called. Source: taxonomy row 41.
     """
     harm, e = harm_of(seen), seen.experiments
     found = _widths(seen)
@@ -118,7 +117,7 @@ def small_capacity(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="underfitting_capacity",
-            confidence=0.92 if tiny else 0.4 if narrow else 0.25,
+            confidence=0.92 if narrow and width == 1 else 0.89 if tiny else 0.4 if narrow else 0.25,
             certain=proven,
             layer=layer if narrow else "",
             evidence=f"{text}, and {harm.sentence}",

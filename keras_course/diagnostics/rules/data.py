@@ -257,8 +257,8 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     .15, whatever is stored, unless those held out do so too; or the rows of training have spreads by which that noise
     is on them, and on none of those held out, and a third or less of the correlations of these. Only for classes, and
     for targets that are smaller than the input: networks that remove noise are given more, of which more than 5 times
-    the spread is named when next to nothing is learned; theirs is also seen as inputs less targets. Must stay silent: augmentation and dropout on inputs, which
-    keep the ratio above 1. Source: row 46 of the taxonomy.
+    the spread is named when next to nothing is learned; theirs is also seen as inputs less targets. Must stay silent:
+    augmentation and dropout on inputs, which keep the ratio above 1. Source: row 46 of the taxonomy.
     """
     y, x = targets_of(seen), joined([probe.x for probe in seen.probes[:16]])
     noise, text = seen.experiments.get("noise", 0.0), ""

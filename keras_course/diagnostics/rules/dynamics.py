@@ -118,9 +118,9 @@ def dead_units(seen: Observation) -> list[Finding]:
 
     Threshold: a unit counts when it fires for no example of the last four closer looks; alarm above one half, by more
     than chance allows where each unit falls silent with one half (binomial, p < .05: as many do in a small layer behind
-    inputs of one sign), a note above a fifth. Units, not elements: sparse activations are healthy. An output that is silent as a whole is no
-    lack of units: it is surer than that. Behind a layer that is flat as a whole, which gives every example the same,
-    they come after it; where the gradient faded while they were still firing, they are a note.
+    inputs of one sign), a note above a fifth. Units, not elements: sparse activations are healthy. An output that is
+    silent as a whole is no lack of units: it is surer than that. Behind a layer that is flat as a whole, which gives
+    every example the same, they come after it; where the gradient faded while they were still firing, they are a note.
     Must not trigger: the zeros of a trained ReLU net. Source: taxonomy row 36; Lu et al. (2019), "Dying ReLU".
     """
     found = worst_unit(seen, "dead")

@@ -186,12 +186,13 @@ def _asked_in_training(seen: Observation, kind: str) -> list[Finding]:
 def overwhelming_penalty(seen: Observation) -> list[Finding]:
     """The penalty on the weights outweighs the loss on the data.
 
-    Threshold: the penalty is more than half of the first loss, or every kernel, of 8 weights at least, has shrunk below
-    a tenth of its first norm, or dropout takes four fifths of a layer or more, or the divergence from a prior that the
-    epochs report ends below 0.05 and a thousandth of the largest other loss: the latent variables say nothing of the
-    input. Each is named only where the training is harmed.
-    Must not trigger: the weight decay that keeps a trained net small (its penalty is a few per cent).
-    Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules.
+    Threshold: the penalty is more than half of the first loss, or it falls from a fifth to less than a hundredth of it,
+    as a divergence that leaves the latent variables nothing to say, or every kernel, of 8 weights at least, has shrunk
+    below a tenth of its first norm, or dropout takes four fifths of a layer or more, or the divergence from a prior
+    that the epochs report ends below 0.05 and a thousandth of the largest other loss: the latent variables say nothing
+    of the input. Each is named only where the training is harmed. Must not trigger: the weight decay that keeps a
+    trained net small (its penalty is a few per cent). Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's
+    regularisation rules.
     """
     first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
     penalty = seen.experiments.get("penalty_start", 0.0)
@@ -211,6 +212,9 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
     elif len(shares) >= 3 and min(shares[-3:]) > 0.5:
         text = f"{min(shares[-3:]):.0%} of the loss at the end is none of the data (more than half)"
+    elif seen.loss.regularised and len(shares) >= 8 and np.median(shares[:4]) > 0.2 and max(shares[-3:]) < 0.01:
+        text = f"what is added to the loss of the data was {np.median(shares[:4]):.0%} of it at first and is less than "
+        text += "1% at the end: it has been driven out"
     elif shrunk and max(shrunk) < 0.1:
         text = f"every weight matrix has shrunk to {max(shrunk):.2g} of its first norm or less (below 0.1)"
     elif penalised:

@@ -62,9 +62,9 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant. What the
     script asks about outside of training counts where all of it differs so: rows that are alike but for their scale;
     or, with labels and a name that says test, rows of which a linear model, or a table of words and their labels, says
-    as little; and pixels beside numbers up to 1, wherever they are asked about. Must stay silent: words that are frequent in one part alone; series that drift, seen by halves of the
-    training rows that differ half as much; questions about what is meant to be strange, another kind or another range.
-    Source: row 20 of the taxonomy.
+    as little; and pixels beside numbers up to 1, wherever they are asked about. Must stay silent: words that are
+    frequent in one part alone; series that drift, seen by halves of the training rows that differ half as much;
+    questions about what is meant to be strange, another kind or another range. Source: row 20 of the taxonomy.
     """
     both = validated(seen)
     return (_prepared_otherwise(seen, both) if both is not None else []) or _asked_otherwise(seen)
@@ -173,12 +173,12 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
 
     Threshold: at least 5 rows, and by the lower exact 95 % bound more than 1 % and more than three times what repeats
     inside the training rows let expect; or more than 5 %, 20 different ones, of rows of a table that cannot be equal by
-    chance, or of sequences and images of which each has numbers of its own: rows were copied before the split. At most 2,048 rows of
-    training are looked at, so that fewer are found than there are. Must stay silent: discrete data of few columns,
-    which repeat by chance; windows of a series that repeats; inputs that are looked up, unless they are texts of eight
-    words or more that were copied. What the script asks about under a name like x_test is validation too; against the
-    steps of a loop, of which repeats cannot be counted, only where rows are measurements.
-    Source: deepchecks' duplicates of train and test, with a bound.
+    chance, or of sequences and images of which each has numbers of its own: rows were copied before the split. At most
+    2,048 rows of training are looked at, so that fewer are found than there are. Must stay silent: discrete data of few
+    columns, which repeat by chance; windows of a series that repeats; inputs that are looked up, unless they are texts
+    of eight words or more that were copied. What the script asks about under a name like x_test is validation too;
+    against the steps of a loop, of which repeats cannot be counted, only where rows are measurements. Source:
+    deepchecks' duplicates of train and test, with a bound.
     """
     pairs = [(train.x, other.x, name) for train, other, name in parts(seen) if train.x[0].size > 1]
     if seen.interface == "loop":  # whose rows are known once each, so that nobody knows how many repeat by chance

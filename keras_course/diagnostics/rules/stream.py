@@ -67,7 +67,10 @@ def _monotone(seen: Observation) -> bool:
 
 
 def _shuffles(seen: Observation) -> list[Stage]:
-    return [stage for stage in flat(seen.pipeline) if stage.kind == "shuffle" and (stage.detail.get("buffer") or 0) > 1]
+    """The shuffles of examples: not of the files that these are read from one after the other."""
+    stages = flat(seen.pipeline)
+    inner = max((i for i, stage in enumerate(stages) if stage.kind in ("interleave", "flat_map")), default=-1)
+    return [stage for stage in stages[inner + 1 :] if stage.kind == "shuffle" and (stage.detail.get("buffer") or 0) > 1]
 
 
 def shuffle_buffer_too_small(seen: Observation) -> list[Finding]:
@@ -76,8 +79,8 @@ def shuffle_buffer_too_small(seen: Observation) -> list[Finding]:
     Threshold: a buffer of less than half of what enters it, and batches as badly mixed as in `data_sorted`; where no
     batch was seen, less than a tenth, and a source with more equal neighbours than chance has, by 5 standard
     deviations. Certain where batches are of nearly one class each: who shuffles did not mean that. A note where the
-    source is in random order. Must stay silent: sources whose length is not known and
-    whose batches are mixed; shuffles of batches, which are row 18. Source: row 17; `data_sorted` has what buffers do.
+    source is in random order. Must stay silent: sources whose length is not known and whose batches
+    are mixed; shuffles of batches, which are row 18. Source: row 17; `data_sorted` has what buffers do.
     """
     short = [
         stage.detail
@@ -123,10 +126,10 @@ def pipeline_order(seen: Observation) -> list[Finding]:
     """Row 18: stages in an order that spoils the shuffle or the augmentation.
 
     Batches that are shuffled instead of examples: named with batches as badly mixed as in `data_sorted`, certain with
-    batches of nearly one class each, a note otherwise. A random map before a cache gives each example one random version for good: named when there is harm.
-    Notes: repeat before shuffle, which blends epochs; an order that is the same each epoch. Must stay silent: cache
-    before a random map; shuffle before batch before another shuffle; repeat of the one array that windows are cut of.
-    Source: row 18; TensorFlow guide "tf.data".
+    batches of nearly one class each, a note otherwise. A random map before a cache gives each example one random
+    version for good: named when there is harm. Notes: repeat before shuffle, which blends epochs; an order that is the
+    same each epoch. Must stay silent: cache before a random map; shuffle before batch before another shuffle; repeat of
+    the one array that windows are cut of. Source: row 18; TensorFlow guide "tf.data".
     """
     kinds = [stage.kind for stage in flat(seen.pipeline)]
     found = []

@@ -118,10 +118,10 @@ def init_scale(seen: Observation) -> list[Finding]:
     the weights' root mean square against He's (Glorot's where there is no rectifier). Layers within a factor of 1.5 of
     their own rule, or of 1.1 of Glorot's or LeCun's, count as 1: a default is nobody's mistake, and must not make up
     for one. Weights that are used again, as in each step of a recurrence by hand, count again where they are square:
-    others never meet what they gave. A fresh initialisation that repairs makes it surer, and 3 enough for 8; so does a factor of 10,000.
-    Must not trigger: nets with normalisation; a single wide layer; a net that has been trained before; sines, whose
-    weights stand behind a frequency. Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015),
-    section 2.2; Sitzmann et al. (2020), section 3.2.
+    others never meet what they gave. A fresh initialisation that repairs makes it surer, and 3 enough for 8; so does a
+    factor of 10,000. Must not trigger: nets with normalisation; a single wide layer; a net that has been trained
+    before; sines, whose weights stand behind a frequency. Source: taxonomy row 24; Glorot and Bengio (2010), section
+    4.2; He et al. (2015), section 2.2; Sitzmann et al. (2020), section 3.2.
     """
     if any(unit.normalised or unit.activation == "sine" for unit in seen.units):
         return []

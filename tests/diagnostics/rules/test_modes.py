@@ -136,6 +136,25 @@ def test_a_penalty_that_is_most_of_the_first_loss_whatever_is_left_of_it(own, fi
 
 
 @pytest.mark.parametrize(
+    ("first", "last", "named", "fires_"),
+    [
+        (0.4, 0.001, True, True),
+        (0.1, 0.001, True, False),  # there was little of it
+        (0.4, 0.05, True, False),  # some of it is left
+        (0.4, 0.001, False, False),  # nothing is added by name
+    ],
+)
+def test_a_penalty_that_is_driven_out(first, last, named, fires_):
+    """As the divergence of latent variables that then say nothing."""
+    seen = net(1, 1, steps=walked(losses=np.ones(12)), loss=Loss(name=SQUARED, regularised=named))
+    seen.probes = [
+        Probe(step=i, y=np.zeros((4, 1)), output=np.full((4, 1), np.sqrt(1 - (first if i < 6 else last))))
+        for i in range(12)
+    ]
+    assert bool(found("regularisation_overwhelms", seen)) == fires_
+
+
+@pytest.mark.parametrize(
     ("last", "fires_"),
     [
         ({"kl_loss": 1e-3, "total_loss": 27.0}, True),

@@ -79,6 +79,15 @@ def test_buffers_that_mix_well_enough():
     assert causes(drawn(buffered(1797), [source(), shuffle(1797)])) == (set(), set())
 
 
+@pytest.mark.parametrize(("place", "expected"), [(1, {"data_sorted"}), (2, set())])
+@pytest.mark.parametrize("kind", ["interleave", "flat_map"])
+def test_a_shuffle_of_files_is_none_of_examples(kind, place, expected):
+    stages = [source(), Stage(kind=kind, detail={"n": None}), Stage(kind="batch")]
+    stages.insert(place, shuffle(100, of=None if place == 2 else 1))
+    named, _ = causes(drawn(SORTED, stages))
+    assert named == (expected or {"shuffle_buffer_too_small"})
+
+
 def test_a_short_buffer_behind_a_random_source_is_a_note():
     order = RNG.permutation(1797)
     assert causes(drawn(order, [source(), shuffle(20)])) == (set(), {"shuffle_buffer_too_small"})
