@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_course.base import summary_of
 from keras_course.diagnostics import harm
-from keras_course.diagnostics.held_out import parts
+from keras_course.diagnostics.held_out import parts, trained_on
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, badly_mixed, quantities, several_inputs
@@ -201,8 +201,9 @@ def fresh(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
 
 
 def reach(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
-    """Whether the network can learn eight examples by heart: the loss that 100 steps of Adam leave of them."""
-    batch = few(replay.batches[0], 8)
+    """Whether the network can learn eight examples by heart, four in smaller batches: the loss that 100 steps of Adam
+    leave of them."""
+    batch = few(replay.batches[0], 8) or few(replay.batches[0], 4)
     if batch is None:
         return {}
     before = float(replay.losses(replay.start, [batch])[0])
@@ -249,7 +250,7 @@ def superposition(replay: Replay, seen: Observation, training: Training) -> dict
         return replay.session.run(fetch, replay._feed(batch)).astype("float64")
 
     both, one, other = f(a + b), f(a), f(b)
-    if np.linalg.norm(one - other) < 1e-6 * np.linalg.norm(both):  # the head hangs on another input
+    if np.linalg.norm(one - other) <= 1e-6 * np.linalg.norm(both):  # the head hangs on another input
         return {}
     rest = float(np.linalg.norm(both - one - other + f(0 * a)))
     return {"superposition": rest / max(float(np.linalg.norm(both)), 1e-30)}
@@ -289,6 +290,22 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
         if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():
             found["linear_held"] = linear(rows[: len(train.x)], train.y, rows[len(train.x) :], other.y)
     return found
+
+
+def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
+    """The loss of rows of the training by the last weights, normalised by moving averages. Nothing without those, or
+    when the weights have been trained on since."""
+    data = trained_on(seen)
+    averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
+    since = training.later & {id(v.handle) for v in training.variables}
+    if training.model is None or since or several_inputs(seen) or not averages:
+        return {}
+    if data is None or data.y is None or len(data.y) != len(data.x):
+        return {}
+    chosen = np.unique(np.linspace(0, len(data.x) - 1, min(ROWS, len(data.x))).astype(int))
+    said = [np.asarray(training.model(data.x[rows], training=False)) for rows in np.array_split(chosen, 4)]
+    loss = harm.loss_by_definition(seen, data.y[chosen], np.concatenate(said))
+    return {} if loss is None or not np.isfinite(loss) else {"evaluated": loss}
 
 
 def _said(model: keras.Model, part: Data, seen: Observation) -> tuple[np.ndarray, np.ndarray] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_course.diagnostics.observation import Data, Observation
-from keras_course.diagnostics.seen import quantities, rows_of
+from keras_course.diagnostics.seen import quantities, rows_of, takes_turns
 from keras_course.diagnostics.statistics import classes_of, keys
 from keras_course.diagnostics.telling import on_one_scale
 
@@ -156,11 +156,14 @@ def impossible(seen: Observation) -> bool:
 
 
 def made_by_the_program(seen: Observation) -> bool:
-    """Whether other inputs have the same labels in the same order each time: the ones and zeros of a game of two."""
+    """Whether other inputs have the same labels in the same order each time: the ones and zeros of a game of two; or
+    batches of ones take turns with batches of zeros, beside another network that is trained."""
     looks = [(p.x, p.y) for p in seen.probes if p.x is not None and p.y is not None and np.ndim(p.y)]
     looks = [(x, y) for x, y in looks if len(y) == len(looks[0][1])]  # the last batch of an epoch is shorter
     if len(looks) < 4 or len(looks[0][1]) < 8:
         return False
+    if not seen.alone and takes_turns([y.reshape(-1) for _, y in looks if y.dtype.kind in "iufb"]):
+        return True
     (x, y), *others = looks
     if seen.alone and np.all(y == y[:1]):
         return False  # there is nobody to play against, and nothing to be told apart
@@ -310,14 +313,14 @@ def _losses(seen: Observation) -> list[tuple[float, float]]:
         return []
     found, first = [], seen.steps.count - len(seen.steps.all_losses)
     for probe in seen.probes:
-        own = _data_loss(seen, probe.y, probe.output)
+        own = loss_by_definition(seen, probe.y, probe.output)
         if own is not None and 0 <= probe.step - first < len(seen.steps.all_losses):
             total = float(seen.steps.all_losses[probe.step - first])
             found += [(own, total)] if np.isfinite(total) else []
     return found
 
 
-def _data_loss(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) -> float | None:
+def loss_by_definition(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) -> float | None:
     """The loss of a batch by its definition, for the forms in which nothing is ambiguous."""
     name, logits = seen.loss.name, seen.loss.from_logits
     if y is None or output is None or len(y) != len(output) or not np.all(np.isfinite(output)):

@@ -27,7 +27,7 @@ class HeldOut(NamedTuple):
 
 def held_out(seen: Observation) -> list[HeldOut]:
     """The rows asked about that are of the form of the training rows, and for the most part none of them."""
-    train = _trained_on(seen)
+    train = trained_on(seen)
     if train is None:
         return []
     known, found = keys(train.x), []
@@ -57,7 +57,7 @@ def parts(seen: Observation) -> list[tuple[Data, Data, str]]:
     return validation + [(held.train, held.asked, held.name) for held in held_out(seen) if held.named]
 
 
-def _trained_on(seen: Observation) -> Data | None:
+def trained_on(seen: Observation) -> Data | None:
     """The rows of the training as the model is given them: those of `fit`, or those of the steps of a loop."""
     if seen.interface != "loop":
         data = seen.train

@@ -76,6 +76,7 @@ class Monitor:
         self.feeds.trainings += 1
         training.feeds, training.number = self.feeds, self.feeds.trainings
         for older in self.trainings:
+            older.later |= {id(v.handle) for v in training.variables}
             if older.key == training.key and older.until is None:
                 older.until = training.number
         self.trainings.append(training)
@@ -176,6 +177,15 @@ class Monitor:
             for training in self.trainings:
                 if training.facts is facts:
                     training.close()
+
+    def on_batch(self, model: keras.Model, given: dict[str, Any]) -> None:
+        """A call of `train_on_batch` is known by its tape, unless nothing can be trained when its step is made."""
+        from keras_course.diagnostics.fits import facts_of
+
+        fresh = model.built and getattr(model, "train_function", None) is None
+        if fresh and model.variables and not model.trainable_variables:
+            facts = facts_of(model, given, users_frame())
+            self._add(Training([], facts=facts, site=facts["site"]))
 
     # What models are given
 
@@ -357,6 +367,16 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         fit.__doc__ = original.__doc__
         return quiet(fit)
 
+    def train_on_batch(original: Callable) -> Callable:
+        signature = inspect.signature(original)
+
+        def train_on_batch(model: Any, *args: Any, **kwargs: Any) -> Any:
+            monitor.on_batch(model, dict(signature.bind(model, *args, **kwargs).arguments))
+            return original(model, *args, **kwargs)
+
+        train_on_batch.__doc__ = original.__doc__
+        return quiet(train_on_batch)
+
     yield backprop.GradientTape, "__enter__", enter
     yield backprop.GradientTape, "__exit__", leave
     yield backprop.GradientTape, "gradient", gradient
@@ -369,7 +389,8 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
     yield tf.data.Dataset, "__iter__", iterate
     for name in ("evaluate", "predict"):
         yield keras.Model.__mro__[_owner(keras.Model, name)], name, evaluate
-    yield keras.Model.__mro__[_owner(keras.Model, "fit")], "fit", fit
+    for name, watched in (("fit", fit), ("train_on_batch", train_on_batch)):
+        yield keras.Model.__mro__[_owner(keras.Model, name)], name, watched
 
 
 def _owner(kind: type, name: str) -> int:

@@ -2,7 +2,7 @@
 
 Everything is computed inside the graph of the step, or eagerly where the step runs eagerly: the same code does both.
 The row never leaves the device before it is asked for; the closer look is a call into Python in the first steps and in
-every twentieth one. No random number is drawn and no variable of the script is written, so training goes the way it
+every nineteenth one. No random number is drawn and no variable of the script is written, so training goes the way it
 would.
 """
 
@@ -21,7 +21,7 @@ ROWS = 4096
 LOSSES = 20_000
 UNWRITTEN = np.float32(-3e38)
 LOOKS = 32  # the steps from the first on at which the closer look is taken
-EVERY_LOOK = 20  # afterwards
+EVERY_LOOK = 19  # afterwards: a prime, so that all kinds are seen where batches of several take turns
 WHOLE = 64_000_000  # bytes of whole batches that are kept, to run steps again
 FEW = 64  # rows of a batch that a `Probe` keeps; of narrow ones as many as make `NUMBERS`
 NUMBERS = 4096

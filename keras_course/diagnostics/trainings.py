@@ -39,6 +39,7 @@ class Training:
         self.entering: tf.TensorSpec | None = None  # what the model was called with
         self.disconnected = False  # no weight has a gradient
         self.earlier: set[int] = set()  # ids of the handles of what earlier trainings changed
+        self.later: set[int] = set()  # and of what trainings change that began after this one
         self.feeds: Feeds | None = None  # what models are given
         self.number = 0  # of the trainings there were, with this one
         self.until: int | None = None  # and with the next one of the same weights

@@ -84,8 +84,9 @@ def examined(training: Training, *, alone: bool = True) -> Report:
     harmed = harm.degree >= SUSPICIOUS or harm.diverged
     if harmed or badly_mixed(seen) or any(unit.activation == "linear" for unit in seen.units[:-1]):
         seen.experiments |= experiments.run(training, seen, harmed=harmed)
-    with contextlib.suppress(Exception):  # a model that is built by hand need not be one that can be asked so
-        seen.experiments |= experiments.by_heart(training, seen)
+    for question in (experiments.by_heart, experiments.in_evaluation):
+        with contextlib.suppress(Exception):  # a model that is built by hand need not be one that can be asked so
+            seen.experiments |= question(training, seen)
     return doctor.examine(seen)
 
 

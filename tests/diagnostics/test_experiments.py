@@ -95,6 +95,17 @@ def test_eight_examples_are_learned_by_heart_unless_nothing_passes():
     assert dead["few_end"] > 0.5 * dead["few_start"]
 
 
+def test_silent_layers_say_nothing_of_superposition():
+    assert "superposition" not in tried([silent(), layers.Dense(3)])[0]
+
+
+@pytest.mark.parametrize(("rows", "n"), [(20, 8), (5, 4), (3, None)])
+def test_fewer_than_eight_examples_are_learned_by_heart_too(rows, n):
+    batch = [np.arange(2.0 * rows).reshape(rows, 2), np.arange(rows)]
+    found = experiments.few(batch, 8) or experiments.few(batch, 4)
+    assert (found and len(np.unique(found[1]))) == n
+
+
 def test_fresh_weights_have_the_spread_that_keeps_the_signal():
     _, seen, training = tried([layers.Dense(400, "relu", kernel_initializer="ones"), layers.Dense(3)], steps=2)
     replay = experiments.replay_of(training)
@@ -189,6 +200,25 @@ def test_what_the_last_weights_know_of_rows_held_out(loss, logits):
     found = experiments.by_heart(training, seen)
     assert (found["right_train"], found["right_held"]) == (pytest.approx(1.0), pytest.approx(1.0))
     assert "linear_held" not in found, "what was learned holds"
+
+
+@pytest.mark.parametrize("change", ["", "trained on since", "two inputs", "no averages", "no labels"])
+def test_the_loss_of_rows_of_the_training_with_moving_averages(change):
+    seen = Observation(name="m", interface="fit", loss=Loss(name="mean_squared_error"))
+    seen.layers = [{"class": "BatchNormalization"}]
+    y = WIDE @ np.arange(24.0)
+    seen.train = Data(x=WIDE, y=None if change == "no labels" else y)
+    weight = tf.Variable(1.0)
+    training = Training([weight], facts=None, site=("", 0))
+    training.model = Table(WIDE, y[:, None] + 3, np.zeros(1))
+    if change == "trained on since":
+        training.later = {id(weight.handle)}
+    elif change == "two inputs":
+        seen.layers += [{"class": "InputLayer"}] * 2
+    elif change == "no averages":
+        seen.layers = [{"class": "LayerNormalization"}]
+    found = experiments.in_evaluation(training, seen)
+    assert found == ({} if change else {"evaluated": pytest.approx(9.0, rel=1e-4)})
 
 
 def test_the_rarest_class_of_training_among_the_rows_held_out():

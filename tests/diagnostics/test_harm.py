@@ -295,6 +295,13 @@ def test_texts_have_a_reference_by_their_words():
     assert harm.reference_of(made(BINARY, mixed, x=words)) > 0.6
 
 
+@pytest.mark.parametrize(("period", "alone", "game"), [(2, False, True), (2, True, False), (20, False, False)])
+def test_batches_of_ones_in_turn_with_batches_of_zeros_are_a_game(period, alone, game):
+    looks = [Probe(step=i, x=RNG.normal(size=(16, 3)), y=np.full((16, 1), float(i % period == 0))) for i in range(12)]
+    seen = Observation(name="m", loss=Loss(name=BINARY), steps=steps([0.69] * 40), probes=looks, alone=alone)
+    assert harm.made_by_the_program(seen) is game
+
+
 def test_a_network_alone_with_one_label_plays_no_game():
     y = np.ones(16)
     looks = [Probe(step=i, x=RNG.normal(size=(16, 3)), y=y) for i in range(5)]

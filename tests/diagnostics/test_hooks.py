@@ -188,6 +188,35 @@ def test_nothing_that_can_be_trained_is_seen_too():
     assert idle.idle
 
 
+@pytest.mark.parametrize("when", ["first", "later", "never"])
+def test_a_batch_of_which_nothing_can_be_trained_is_seen_where_its_step_is_made_so(when):
+    """As of a discriminator that was frozen for its generator before it was first trained; steps made before train."""
+    model = mlp()
+    model.compile("sgd", LOSS)
+
+    def train():
+        if when == "later":
+            model.train_on_batch(X[:10], Y[:10])
+        model.trainable = when == "never"
+        for _ in range(2):
+            model.train_on_batch(X[:10], Y[:10])
+
+    assert [seen.idle for seen in watched(train) if not seen.variables] == [True] * (when == "first")
+
+
+def test_what_later_trainings_change_of_an_earlier_one():
+    a, b = tf.Variable(1.0), tf.Variable(2.0)
+
+    def train():
+        for variables in ([a, b], [b]):
+            with tf.GradientTape() as tape:
+                loss = (a * b) ** 2
+            tape.gradient(loss, variables)
+
+    first, second = watched(train)
+    assert (first.later, second.later) == ({id(b.handle)}, set())
+
+
 def test_compiled_steps_are_measured_without_a_closer_look():
     config.disable_op_determinism()
     w = tf.Variable(tf.ones((5, 3)))

@@ -97,6 +97,12 @@ def test_a_unit_is_dead_when_it_was_silent_in_four_looks():
     assert [float(p.dead[0]) for p in recorder.looks] == [0.75, 0.5, 0.25, 0.0]
 
 
+@pytest.mark.parametrize("turns", [2, 3, 4, 5])
+def test_looks_see_batches_of_every_kind_where_several_take_turns(turns):
+    late = [step for step in range(probes.LOOKS, 2000) if probes.due(step, probes.LOOKS, probes.EVERY_LOOK)]
+    assert {step % turns for step in late} == set(range(turns))
+
+
 def test_of_narrow_rows_more_are_kept():
     recorder = probes.Recorder([tf.Variable(1.0)])
     for width in (1, 16, 256):

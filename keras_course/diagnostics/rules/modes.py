@@ -1,6 +1,6 @@
 """Rules on layers that train otherwise than they predict, and on penalties: rows 38 and 39 of the taxonomy."""
 
-from keras_course.diagnostics.harm import baseline_of, penalty_shares
+from keras_course.diagnostics.harm import baseline_of, harm_of, penalty_shares
 from keras_course.diagnostics.held_out import held_out
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.rules.structure import kernels
@@ -15,14 +15,15 @@ def _of_class(seen: Observation, *names: str) -> list[dict]:
 def batchnorm_mode(seen: Observation) -> list[Finding]:
     """Batch normalisation trains with its moving averages, or evaluates with averages that have not arrived.
 
-    Threshold: the training step reads moving averages that stay exactly at their first values (certain); or the
-    momentum of 0.99, Keras's own, or above leaves more than half of the first values in the averages at the end, 0.5 <
-    momentum^steps, which is arithmetic, and the validation loss is half as large again as that of training, and
-    no better than that of a constant; or more than half is left after 100 steps, and a moving mean is more than
-    one spread from that of the batches, or a moving spread more than threefold another (certain, for whoever predicts
-    with it).
-    Must not trigger: a frozen, pretrained trunk, whose layers are not trainable or whose averages are not 0 and 1.
-    Source: taxonomy row 38; Ioffe and Szegedy (2015), section 3.1.
+    Threshold: the training step reads moving averages that stay exactly at their first values: certain where these are
+    0, with harm where they are of an earlier training; or the momentum of 0.99, Keras's own, or above leaves more than
+    half of the first values in the averages at the end, 0.5 < momentum^steps, which is arithmetic, and the validation
+    loss is half as large again as that of training, and no better than that of a constant; or with the averages the
+    last weights are no better than a constant on rows of the training, of which the steps had learned half and more
+    (certain); or more than half is left after 100 steps, and a moving mean is more than one spread from that of the
+    batches, or a moving spread more than threefold another (certain, for whoever predicts with it). Must not trigger: a
+    frozen, pretrained trunk, whose layers are not trainable, or that learns with its averages. Source: taxonomy row 38;
+    Ioffe and Szegedy (2015), section 3.1.
     """
     layers = [layer for layer in _of_class(seen, "BatchNormalization") if layer["trainable"]]
     if not layers or seen.steps is None:
@@ -44,6 +45,12 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
                 line=seen.line,
             )
         ]
+    kept = [v for v, first, last in known if np.any(first) and np.array_equal(first, last)]
+    if seen.experiments.get("moving") and kept and len(kept) == len(known) and seen.steps.count >= 20:
+        text = f"the training step normalises with averages of an earlier training: {kept[0].name} has not moved in "
+        text += f"{seen.steps.count} steps, and its layer is trainable"
+        layer = kept[0].name.rpartition("/")[0]
+        return [Finding(cause="batchnorm_mode", confidence=0.7, layer=layer, step=0, evidence=text)]
     momentum = max(float(layer["config"].get("momentum", 0.99)) for layer in layers)
     left = momentum**seen.steps.count
     gap = seen.epochs and seen.epochs[-1].get("val_loss", 0) > 1.5 * seen.epochs[-1].get("loss", np.inf)
@@ -62,6 +69,8 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
         ]
     if asked := _asked_in_training(seen, "BatchNormalization"):
         return asked
+    if apart := _worse_in_evaluation(seen, layers[0]["name"]):
+        return apart
     if far := [found for layer in layers if (found := _never_arrives(seen, layer))]:
         return far[:1]
     size = seen.plan.batch_size or (
@@ -71,6 +80,19 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
         text = f"batches of {size} examples are normalised by their own mean and spread"
         return [Finding(cause="batchnorm_mode", kind="note", confidence=0.4, layer=layers[0]["name"], evidence=text)]
     return []
+
+
+def _worse_in_evaluation(seen: Observation, layer: str) -> list[Finding]:
+    """Rows of the training, which were learned by half at least, of which the last weights know nothing when they are
+    normalised by the moving averages."""
+    e, harm = seen.experiments, harm_of(seen)
+    if harm.baseline is None or harm.degree > 0.5 or not e.get("evaluated", 0.0) > 0.95 * harm.baseline:
+        return []
+    text = (
+        f"with the moving averages the last weights have a loss of {e['evaluated']:.3g} on rows of the training, in "
+        f"whose last steps it is {harm.end:.3g}; the best constant gives {harm.baseline:.3g}"
+    )
+    return [Finding(cause="batchnorm_mode", confidence=0.9, certain=True, layer=layer, evidence=text)]
 
 
 def _never_arrives(seen: Observation, layer: dict) -> Finding | None:

@@ -36,6 +36,26 @@ def test_batch_normalisation_in_the_mode_of_evaluation():
     assert found("batchnorm_mode", frozen) == []
 
 
+@pytest.mark.parametrize(
+    ("evaluated", "end", "fires_"), [(9.2, 1.0, True), (8.0, 1.0, False), (9.2, 6.0, False), (None, 1.0, False)]
+)
+def test_what_was_learned_and_is_gone_with_the_averages(evaluated, end, fires_):
+    """Of a constant the loss is 9.5."""
+    data = Data(x=np.zeros((4, 2)), y=np.array([1.0, 2, 4, 9]))
+    seen = normalised_net(left=0.1, count=400, loss=Loss(name=SQUARED), train=data)
+    seen.steps.all_losses = np.full(400, end)
+    seen.experiments |= {} if evaluated is None else {"evaluated": evaluated}
+    assert [f.certain for f in found("batchnorm_mode", seen)] == [True] * fires_
+
+
+def test_averages_of_an_earlier_training_that_do_not_move():
+    seen = normalised_net(moving=1.0, left=0.3)
+    seen.variables[-1].initial = seen.variables[-1].final
+    assert [f.certain for f in found("batchnorm_mode", seen)] == [False]
+    seen.variables[-1].initial = seen.variables[-1].final + 0.1
+    assert found("batchnorm_mode", seen) == []
+
+
 def test_averages_that_have_not_arrived():
     gap = [{"loss": 0.2, "val_loss": 0.9}]
     assert fires("batchnorm_mode", normalised_net(momentum=0.999, left=0.1, epochs=gap)) == {"batchnorm_mode"}
