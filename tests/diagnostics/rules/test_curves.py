@@ -1,5 +1,6 @@
 import dataclasses
 
+from keras_course.diagnostics.doctor import SURE
 from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules.curves import RULES
 from tests.diagnostics.typed import SQUARED, steps
@@ -105,6 +106,8 @@ def test_networks_that_are_too_small():
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(3,))) == [], "it still falls"
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(2,))), "two units are too few whatever it does"
     assert RULES["underfitting_capacity"](ended(FALLING[:40], widths=(2,))) == [], "but not in 40 steps"
+    one, two = (RULES["underfitting_capacity"](ended(FLAT, widths=(w,)))[0].confidence for w in (1, 2))
+    assert one > SURE > two, "two numbers are what an autoencoder may keep on purpose"
     assert RULES["underfitting_capacity"](ended(LEARNED, widths=(3,))) == []
 
 
