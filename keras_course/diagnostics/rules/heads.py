@@ -198,26 +198,18 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
     form, last = form_of(y), y.shape[-1] if y.ndim > 1 else 1
     output = last_outputs(seen)
     rank = 2 if output is None else output.ndim
-    found = []
+    several = float(np.mean(y.sum(-1) > 1)) if form == "multi_hot" else 0.0
+    text, found = f"{several:.0%} of the labels hold several ones, and softmax shares 1 among all outputs", []
     if width == 1 and name in CATEGORICAL and rank > 1:
         found.append(_head(seen, f"{name} over a single output is 0 whatever the label"))
     elif width > 1 and name not in SPARSE and form == "ids" and last == 1 and y.max(initial=0) > 1:
         found.append(_head(seen, f"class numbers up to {y.max():g} are compared with each of {width} outputs"))
     elif width == 1 and name in BINARY and form == "ids" and y.ndim <= 2 and last == 1 and len(np.unique(y)) > 2:
         found.append(_head(seen, f"labels of {len(np.unique(y))} classes, {y.min():g} to {y.max():g}, for one output"))
-    elif name in CATEGORICAL and name not in SPARSE and form == "multi_hot" and np.mean(y.sum(-1) > 1) > 0.05:
-        share = float(np.mean(y.sum(-1) > 1))
-        text = f"{share:.0%} of the labels hold several ones, and softmax shares 1 among all"
+    elif several > 0.05 and name in CATEGORICAL and name not in SPARSE:
         found.append(_head(seen, text, certain=False, confidence=0.9))
-    elif (
-        (squared or (name in BINARY and seen.head == "softmax"))
-        and form == "multi_hot"
-        and np.mean(y.sum(-1) > 1) > 0.05
-    ):
-        share = float(np.mean(y.sum(-1) > 1))
-        found.append(
-            _head(seen, f"{share:.0%} of the labels hold several ones, and softmax shares 1 among all outputs")
-        )
+    elif several > 0.05 and (squared or (name in BINARY and seen.head == "softmax")):
+        found.append(_head(seen, text))
     elif name in CATEGORICAL and seen.head == "sigmoid" and width > 1:
         tied = _tied(output)
         text = "the outputs of sigmoids do not add up to 1 over the classes"
