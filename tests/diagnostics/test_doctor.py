@@ -89,10 +89,13 @@ def test_a_cause_explains_its_symptoms(judged):
         ("inputs_scaled_twice", "inputs_not_scaled"),
         ("dead_units", "missing_nonlinearity"),
         ("wrong_metric", "loss_metric_inconsistent"),
+        ("data_sorted", "dead_units"),
+        ("shuffle_buffer_too_small", "class_imbalance"),
+        ("pipeline_order", "oscillation"),
     ],
 )
 def test_what_was_once_named_beside_its_cause(judged, cause, symptom):
-    """Three of which a blind look showed that the symptom stood beside or before the cause."""
+    """Those of which a look at programs of others showed that the symptom stood beside or before the cause."""
     report = judged(Finding(cause=symptom, confidence=0.9), Finding(cause=cause, confidence=0.6))
     assert named(report) == [cause]
 
