@@ -111,13 +111,15 @@ def harm_of(seen: Observation) -> Harm:
     # Without a known target only progress can be judged: none at all, or uphill, is harm.
     moved = (start - end) / max(abs(start), 1e-12)
     grew = end > start + 3 * error and moved < -0.2
+    diverged = grew and end > 10 * abs(start)
+    grew = grew and (seen.alone or diverged)  # what another network makes may be the harder the better that one gets
     blind, chance = blind_at_the_end(seen), accuracy_of_chance(seen)
     words = f"the loss goes from {start:.3g} to {end:.3g}" + ", and the prediction is constant" * blind
     lost = grew or abs(moved) < 0.01 or blind or chance
     return Harm(
         degree=1.0 if lost else STALLED if seen.alone and _stalled(losses) else 0.0,
         sentence=f"{words}, {chance}" if chance else words,
-        diverged=grew and end > 10 * abs(start),
+        diverged=diverged,
         end=end,
         still_falling=falling,
     )
@@ -296,15 +298,18 @@ def scale_of(seen: Observation) -> float:
 
     Between closer looks a penalty moves little, so that what is minimised moves as often as the loss of the batch does:
     by the slope of the differences, when they are correlated by more than .9 and it is above 2 or below .5; else 1.
+    Beside penalties by name, which may move too, only above 20, as of a sum over the pixels of a picture, and by the
+    second half of the looks.
     """
     losses = np.array(_losses(seen))
-    if seen.loss.regularised or len(losses) < 8:
+    losses = losses[len(losses) // 2 :] if seen.loss.regularised else losses
+    if len(losses) < 8:
         return 1.0
     own, total = np.diff(losses, axis=0).T
     if min(np.ptp(own), np.ptp(total)) < 1e-9 or np.corrcoef(own, total)[0, 1] < 0.9:
         return 1.0
     slope = float(own @ total / (own @ own))
-    return slope if not 0.5 <= slope <= 2 else 1.0
+    return slope if slope > 20 or not (seen.loss.regularised or 0.5 <= slope <= 2) else 1.0
 
 
 def _losses(seen: Observation) -> list[tuple[float, float]]:

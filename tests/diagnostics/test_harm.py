@@ -161,6 +161,24 @@ def test_how_often_the_loss_of_the_data_counts_is_told_from_a_penalty(factor, pe
     assert harm.scale_of(seen) == 1, "then the difference is the penalty, by its name"
 
 
+@pytest.mark.parametrize(("factor", "scale"), [(784, 784), (10, 1), (0.01, 1)])
+def test_a_sum_over_pixels_is_told_beside_a_penalty_by_name(factor, scale):
+    """As of the reconstruction of a variational autoencoder beside its divergence, which moves most at first."""
+    own = RNG.uniform(0.5, 1.5, 40)
+    moves = np.where(np.arange(40) < 6, 1000 * RNG.random(40), 3.0)
+    seen = made(SQUARED, np.zeros(2), factor * own + moves)
+    seen.probes = [Probe(step=i, y=np.zeros(2), output=np.array([[np.sqrt(2 * v)], [0.0]])) for i, v in enumerate(own)]
+    seen.loss.regularised = True
+    assert harm.scale_of(seen) == pytest.approx(scale, rel=0.05)
+
+
+@pytest.mark.parametrize(("alone", "end", "harmed"), [(True, 0.9, True), (False, 0.9, False), (False, 9.0, True)])
+def test_a_loss_that_grows_beside_another_network_is_no_failure_unless_it_blows_up(alone, end, harmed):
+    """As of an actor whose critic learns."""
+    seen = Observation(name="m", steps=steps(np.linspace(0.5, end, 60)), alone=alone)
+    assert bool(harm_of(seen)) is harmed
+
+
 def test_a_sum_over_the_batch_is_compared_with_so_many_constants():
     own = RNG.uniform(9, 10, 12)  # as bad as the best constant, 9.5, in batches of 4
     seen = made(SQUARED, REAL, 4 * own)
