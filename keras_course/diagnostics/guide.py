@@ -277,7 +277,7 @@ What is measured, for each layer (a linear operation with what follows it up to 
 | `update_ratio/<layer>` | norm of the step's change over that of the weights | 0 is a layer that does not learn; near 1 the step replaces the weights |
 | `learning_rate` | the optimizer's rate at the step, where it is a variable | flat, or as the schedule was meant |
 | `activation_mean/<layer>`, `activation_spread/<layer>` | mean and standard deviation of what leaves the layer | alike from layer to layer |
-| `activation_gradient/<layer>` | norm of the loss's gradient by what leaves the layer, of an example | a constant factor per layer vanishes or explodes |
+| `activation_gradient/<layer>` | root mean square of the loss's gradient by what leaves the layer, summed over places | a constant factor per layer vanishes or explodes |
 | `dead_share/<layer>` | share of ReLU units that are 0 on the whole batch | near 1: nothing passes |
 | `saturated_share/<layer>` | share of sigmoid or tanh units that are flat on 95 % of the batch | near 1 in a hidden layer: no gradient passes |
 """  # noqa: E501

@@ -48,7 +48,7 @@ class Probe:
     spread: np.ndarray | None = None  # their standard deviation
     dead: np.ndarray | None = None  # share of output units of a ReLU that are 0 on the whole batch; NaN elsewhere
     saturated: np.ndarray | None = None  # share of sigmoid or tanh units flat on >= 95 % of the batch; NaN elsewhere
-    gradient: np.ndarray | None = None  # norm of the loss's gradient by the activations of an example
+    gradient: np.ndarray | None = None  # root mean square of the loss's gradient by the activations
     noise: float | None = None  # standard deviation of noise added to the inputs, against that of the inputs
 
 

@@ -207,7 +207,7 @@ COLUMNS = ("mean", "spread", "dead", "saturated", "gradient")
 def measured(
     leaving: Sequence[tf.Tensor], gradients: Sequence[Any], kinds: Sequence[str]
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """(units, 5): mean, spread, dead share and saturated share of each activation, and the norm of the gradient by it.
+    """(units, 5): mean, spread, dead share and saturated share of each activation, and the gradient by it.
 
     Beside it, for each ReLU, which of its outputs fired for an example: boolean, (outputs,).
     """
@@ -242,15 +242,16 @@ def _unit_row(activation: tf.Tensor, gradient: Any, kind: str) -> tf.Tensor:
         low = 0.01 if kind == "sigmoid" else -0.99
         flat_part = tf.reduce_mean(tf.cast((flat < low) | (flat > 0.99), tf.float32), axis=0)
         saturated = tf.reduce_mean(tf.cast(flat_part >= 0.95, tf.float32))
-    slope = nan if gradient is None else _norm_per_example(tf.cast(gradient, tf.float32))
+    slope = nan if gradient is None else _slope(tf.cast(gradient, tf.float32))
     return tf.stack([mean, spread, dead, saturated, slope])
 
 
-def _norm_per_example(gradient: tf.Tensor) -> tf.Tensor:
-    """Root mean square over the examples of the norm: what is sound keeps it from layer to layer, whatever their size;
-    that of a single number is the smaller the more of them a layer has."""
-    cases = tf.shape(gradient)[0] if gradient.shape.rank else 1
-    return tf.sqrt(tf.reduce_sum(tf.square(gradient)) / tf.cast(cases, tf.float32))
+def _slope(gradient: tf.Tensor) -> tf.Tensor:
+    """Root mean square over examples and features of the gradient, summed over the places of a picture or a sequence:
+    to spread over many places, as pooling does, is no loss."""
+    shape = tf.shape(gradient)
+    numbers = shape[0] * shape[-1] if gradient.shape.rank else 1
+    return tf.sqrt(tf.reduce_sum(tf.square(gradient)) / tf.cast(numbers, tf.float32))
 
 
 def _norm(value: Any) -> tf.Tensor:

@@ -76,10 +76,9 @@ def test_activations_by_their_definition():
     a = np.array([[0.0, 2.0, 0.0], [0.0, 1.0, 3.0]], "float32")  # the first unit never fires
     table, fired = probes.measured([tf.constant(a)], [tf.constant(2 * a)], ["relu"])
     np.testing.assert_allclose(table[0, :3], [a.mean(), a.std(), 1 / 3], rtol=1e-6)
-    assert float(table[0, 4]) == pytest.approx(np.sqrt(np.sum((2 * a) ** 2) / 2)), "the norm of an example"
-    wide, _ = probes.measured([tf.constant(a)] * 2, [tf.ones((2, 3)), tf.ones((2, 3)) / 2], ["relu"] * 2)
-    four, _ = probes.measured([tf.constant(a)], [tf.ones((2, 2, 2, 3)) / 4], ["relu"])
-    np.testing.assert_allclose([*(wide[:, 4] ** 2), four[0, 4] ** 2], [3, 3 / 4, 3 / 4], rtol=1e-6)
+    assert float(table[0, 4]) == pytest.approx(np.sqrt(np.mean((2 * a) ** 2)))
+    places, _ = probes.measured([tf.constant(a)] * 2, [tf.ones((2, 2, 2, 3)) / 2, tf.ones((2, 4, 3)) / 4], ["relu"] * 2)
+    np.testing.assert_allclose(places[:, 4], [1, 1 / 2], rtol=1e-6, err_msg="summed over places, not over features")
     assert np.isnan(table[0, 3])
     assert list(fired[0].numpy()) == [False, True, True]
     flat = np.tile(np.array([[0.001, 0.5, 0.9999]], "float32"), (20, 1))

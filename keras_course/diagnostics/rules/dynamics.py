@@ -53,9 +53,9 @@ def exploding(seen: Observation) -> list[Finding]:
 def vanishing(seen: Observation) -> list[Finding]:
     """The gradient fades from the last layer to the first.
 
-    Threshold: log10 of its norm by the activations of an example falls by more than 0.3 a layer over at least 4 layers
-    (t-test p < .01), below 1e-2 in all, in the first closer looks. Of the norm, since a pooled picture spreads it over
-    more numbers, which is no loss. A ratio, so a net whose loss is near 0 does not
+    Threshold: log10 of its root mean square by the activations falls by more than 0.3 a layer over at least 4 layers
+    (t-test p < .01), below 1e-2 in all, in the first closer looks. Of pictures the places are summed: pooling spreads
+    it over more of them, which is no loss. A ratio, so a net whose loss is near 0 does not
     count; certain below 1e-5 where the loss has no constant to compare with. Through time: by less than 0.4 from each
     place of a sequence to the one before it, and below 1e-4 in all, by what enters a recurrent network at its first
     weights; a sigmoid passes at most a quarter, tanh with orthogonal weights nearly all, an LSTM about 0.7.
@@ -82,17 +82,17 @@ def vanishing(seen: Observation) -> list[Finding]:
     rows = [p.gradient for p in seen.probes[:3] if p.gradient is not None and len(p.gradient) >= 4]
     if not rows or any(u.normalised for u in seen.units):
         return []
-    norms = np.median(np.stack(rows).astype("float64"), axis=0)
+    rms = np.median(np.stack(rows).astype("float64"), axis=0)
     dead = [p.dead for p in seen.probes[:3] if p.dead is not None]
     if dead and np.nanmax(np.nan_to_num(np.stack(dead))) > 0.5:
         return []
-    use = np.isfinite(norms)
+    use = np.isfinite(rms)
     depth = np.flatnonzero(use)
-    if len(depth) < 4 or norms[depth[-1]] <= 0:
+    if len(depth) < 4 or rms[depth[-1]] <= 0:
         return []
-    logs = np.log10(np.maximum(norms[depth], 1e-38))
+    logs = np.log10(np.maximum(rms[depth], 1e-38))
     fit = stats.linregress(depth, logs)
-    ratio = norms[depth[0]] / norms[depth[-1]]
+    ratio = rms[depth[0]] / rms[depth[-1]]
     if fit.slope < 0.3 or fit.pvalue > 0.01 or ratio > 1e-2:
         return []
     unit = seen.units[depth[0]]
