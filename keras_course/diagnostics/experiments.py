@@ -203,12 +203,13 @@ def fresh(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
 def reach(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
     """Whether the network can learn eight examples by heart, four in smaller batches: the loss that 100 steps of Adam
     leave of them."""
-    batch = few(replay.batches[0], 8) or few(replay.batches[0], 4)
-    if batch is None:
+    n = next((n for n in (8, 4) if few(replay.batches[0], n) is not None), 0)
+    batch = few(replay.batches[0], n)
+    if not n or batch is None:
         return {}
     before = float(replay.losses(replay.start, [batch])[0])
     curve = replay.train(optimizer_of("Adam", 0.01), steps=100, batches=[batch])
-    return {"few_start": before, "few_end": curve.end}
+    return {"few": float(n), "few_start": before, "few_end": curve.end}
 
 
 def bent_gain(seen: Observation) -> dict[str, float]:

@@ -178,14 +178,15 @@ class Monitor:
                 if training.facts is facts:
                     training.close()
 
-    def on_batch(self, model: keras.Model, given: dict[str, Any]) -> None:
+    def on_batch(self, model: keras.Model, given: Callable[[], dict[str, Any]]) -> None:
         """A call of `train_on_batch` is known by its tape, unless nothing can be trained when its step is made."""
         from keras_course.diagnostics.fits import facts_of
 
         fresh = model.built and getattr(model, "train_function", None) is None
         if fresh and model.variables and not model.trainable_variables:
-            facts = facts_of(model, given, users_frame())
-            self._add(Training([], facts=facts, site=facts["site"]))
+            with contextlib.suppress(TypeError):  # of arguments that Keras will not take either, and says so
+                facts = facts_of(model, given(), users_frame())
+                self._add(Training([], facts=facts, site=facts["site"]))
 
     # What models are given
 
@@ -371,7 +372,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         signature = inspect.signature(original)
 
         def train_on_batch(model: Any, *args: Any, **kwargs: Any) -> Any:
-            monitor.on_batch(model, dict(signature.bind(model, *args, **kwargs).arguments))
+            monitor.on_batch(model, lambda: dict(signature.bind(model, *args, **kwargs).arguments))
             return original(model, *args, **kwargs)
 
         train_on_batch.__doc__ = original.__doc__

@@ -159,9 +159,9 @@ class Recorder:
         self.looks.append(
             Probe(
                 step=step,
-                x=_few(x, FEW if x is None or not np.ndim(x) else max(FEW, NUMBERS // max(x[:1].size, 1))),
-                y=_few(y, 4096),
-                output=_few(output, 4096),
+                x=_few(x),
+                y=_few(y, NUMBERS),
+                output=_few(output, NUMBERS),
                 **{name: column.copy() for name, column in zip(COLUMNS, table.T, strict=True)} | {"dead": silent},
                 noise=_ratio(noise[0], noise[1]) if len(noise) == 2 else None,
             )
@@ -269,8 +269,11 @@ def _quiet(value: tf.Tensor) -> tf.Variable:
     return tf.Variable(value, trainable=False, name="watch", aggregation=tf.VariableAggregation.NONE)
 
 
-def _few(array: np.ndarray | None, rows: int) -> np.ndarray | None:
-    return None if array is None else np.array(array[:rows] if np.ndim(array) else array)
+def _few(array: np.ndarray | None, rows: int = 0) -> np.ndarray | None:
+    """The first rows of a batch: for 0 as many as make `NUMBERS` numbers, but `FEW` at least."""
+    if array is None or not np.ndim(array):
+        return None if array is None else np.array(array)
+    return np.array(array[: rows or max(FEW, NUMBERS // max(array[:1].size, 1))])
 
 
 def _ratio(signal: Any, noisy: Any) -> float:

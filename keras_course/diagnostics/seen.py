@@ -100,6 +100,11 @@ def worst_unit(seen: Observation, name: str) -> tuple[int, float] | None:
     return int(np.argmax(least)), float(np.max(least))
 
 
+def few_examples(seen: Observation) -> str:
+    """In words, how many examples `experiments.reach` has tried to learn by heart."""
+    return "four examples" if seen.experiments.get("few") == 4 else "eight examples"
+
+
 WORDS = 1000  # the most frequent ones
 
 

@@ -204,6 +204,18 @@ def test_a_batch_of_which_nothing_can_be_trained_is_seen_where_its_step_is_made_
     assert [seen.idle for seen in watched(train) if not seen.variables] == [True] * (when == "first")
 
 
+def test_arguments_that_keras_will_not_take_are_its_own_to_say():
+    model = mlp()
+    model.trainable = False
+    model.compile("sgd", LOSS)
+
+    def train():
+        with pytest.raises(TypeError, match="train_on_batch"):
+            model.train_on_batch()
+
+    assert watched(train) == []
+
+
 def test_what_later_trainings_change_of_an_earlier_one():
     a, b = tf.Variable(1.0), tf.Variable(2.0)
 

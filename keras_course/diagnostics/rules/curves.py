@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.harm import baseline_of, harm_of
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, worst_unit
+from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, few_examples, worst_unit
 
 import numpy as np
 
@@ -79,8 +79,8 @@ def too_few_steps(seen: Observation) -> list[Finding]:
         few, text = 0.5 if count < 100 else 0.35, f"the loss still falls: {harm.sentence}"
     elif count < SHORT and e.get("few_end", np.inf) < 0.9 * e.get("few_start", 0.0):
         few = 0.2
-        text = f"{count} steps were made, and a hundred take the loss of eight examples from {e['few_start']:.3g} to "
-        text += f"{e['few_end']:.3g}"
+        text = f"{count} steps were made, and a hundred take the loss of {few_examples(seen)} from "
+        text += f"{e['few_start']:.3g} to {e['few_end']:.3g}"
     else:
         return []
     return [
@@ -112,8 +112,9 @@ def small_capacity(seen: Observation) -> list[Finding]:
     if (harm.still_falling and not tiny) or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
         return []
     proven = tiny and seen.loss.name in CATEGORICAL and e.get("few_end", 0.0) > 0.4 * e.get("few_start", np.inf)
-    text = f"the narrowest hidden layer has {width} units" if narrow else "eight examples could not be learned by heart"
-    text += f", which hold eight examples by no more than {1 - e['few_end'] / e['few_start']:.0%}" if proven else ""
+    heart = few_examples(seen)
+    text = f"the narrowest hidden layer has {width} units" if narrow else f"{heart} could not be learned by heart"
+    text += f", which hold {heart} by no more than {1 - e['few_end'] / e['few_start']:.0%}" if proven else ""
     return [
         Finding(
             cause="underfitting_capacity",

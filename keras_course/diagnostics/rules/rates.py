@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.harm import blind_at_the_end, harm_of
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.seen import worst_unit
+from keras_course.diagnostics.seen import few_examples, worst_unit
 
 import numpy as np
 
@@ -81,37 +81,39 @@ def _thrown_away(seen: Observation) -> list[Finding]:
     return [Finding(cause="learning_rate_too_high", confidence=0.96, step=0, tag="update_ratio", evidence=text)]
 
 
+def _driven(seen: Observation, quantity: str, below: float) -> tuple[str, str] | None:
+    """A layer, and in words what the steps did to it, of whose units less than `below` had the quantity in the first
+    look and nine tenths have it in the end; None without."""
+    late = worst_unit(seen, quantity)
+    first = getattr(seen.probes[0], quantity) if seen.probes else None
+    if late is None or first is None or late[1] < 0.9 or not first[late[0]] < below:
+        return None
+    name, word = seen.units[late[0]].name, {"dead": "silent", "saturated": "flat"}[quantity]
+    return name, f"{word} units of {name} went from {first[late[0]]:.0%} to {late[1]:.0%}"
+
+
 def _killed(seen: Observation) -> list[Finding]:
     """A layer most of whose units fired at first and of which nine tenths are dead in the end, where twenty steps at a
     tenth of the rate end at least 5 % lower, or at a rate of 1 (0.05 where it is the length of a step), which is beyond
     use, at all lower: the steps have pushed them there."""
-    late, e = worst_unit(seen, "dead"), seen.experiments
+    driven, e = _driven(seen, "dead", 0.5), seen.experiments
     beyond = e["rate"] >= (0.05 if seen.optimizer.name in BY_ITS_SIGN else 1)
-    if late is None or late[1] < 0.9 or not e.get("end_tenth", np.inf) < (1 if beyond else 0.95) * e["end_same"]:
-        return []
-    first = seen.probes[0].dead[late[0]] if seen.probes[0].dead is not None else 1.0
-    if not first < 0.5:
+    if driven is None or not e.get("end_tenth", np.inf) < (1 if beyond else 0.95) * e["end_same"]:
         return []
     text = (
-        f"at a rate of {e['rate']:.3g} the silent units of {seen.units[late[0]].name} went from {first:.0%} to "
-        f"{late[1]:.0%}; at a tenth of it twenty steps end at {e['end_tenth']:.3g} against {e['end_same']:.3g}"
+        f"at a rate of {e['rate']:.3g} the {driven[1]}; at a tenth of it twenty steps end at {e['end_tenth']:.3g} "
+        f"against {e['end_same']:.3g}"
     )
     return [Finding(cause="learning_rate_too_high", confidence=0.92, step=0, tag="loss", evidence=text)]
 
 
 def _driven_apart(seen: Observation) -> list[Finding]:
-    """The loss ends far above that of a constant, and nine tenths of a layer's units are flat that were not at first:
-    the steps have driven them there, as with a momentum that adds up a hundred of them."""
-    late, harm = worst_unit(seen, "saturated"), harm_of(seen)
-    if late is None or late[1] < 0.9 or not harm.diverged or late[0] == len(seen.units) - 1:
+    """The loss ends far above that of a constant, and nine tenths of a hidden layer's units are flat that were not at
+    first: the steps have driven them there, as with a momentum that adds up a hundred of them."""
+    driven, harm = _driven(seen, "saturated", 0.2), harm_of(seen)
+    if driven is None or driven[0] == seen.units[-1].name or not harm.diverged:
         return []
-    first = seen.probes[0].saturated[late[0]] if seen.probes[0].saturated is not None else 1.0
-    if not first < 0.2:
-        return []
-    text = (
-        f"at a rate of {seen.experiments['rate']:.3g} the flat units of {seen.units[late[0]].name} went from "
-        f"{first:.0%} to {late[1]:.0%}, and {harm.sentence}"
-    )
+    text = f"at a rate of {seen.experiments['rate']:.3g} the {driven[1]}, and {harm.sentence}"
     return [Finding(cause="learning_rate_too_high", confidence=0.85, step=0, tag="loss", evidence=text)]
 
 
@@ -181,7 +183,7 @@ def _barely_moved(seen: Observation) -> list[Finding]:
         text += f" (below 0.01), and twenty further steps at a thousand times the rate end at {thousand:.3g} against "
         text += f"{same:.3g}"
     else:
-        text += f" (below 0.002), and Adam takes the loss of eight examples from {e['few_start']:.3g} to "
+        text += f" (below 0.002), and Adam takes the loss of {few_examples(seen)} from {e['few_start']:.3g} to "
         text += f"{e['few_end']:.3g}"
     return [Finding(cause="learning_rate_too_low", confidence=0.85, step=0, tag="update_ratio", evidence=text)]
 

@@ -134,6 +134,7 @@ def init_scale(seen: Observation) -> list[Finding]:
     bound = 3 if repaired else 8
     if not off or 1 / bound <= total <= bound:
         return []
+    layers = len({k.name for _, k, _ in off})  # those of a recurrence by hand stand in each of its steps
     unit, kernel, gain = max(off, key=lambda row: abs(np.log(max(row[2], 1e-9))))
     return [
         Finding(
@@ -142,7 +143,7 @@ def init_scale(seen: Observation) -> list[Finding]:
             layer=unit.name,
             step=0,
             tag=f"weights/{kernel.name}",
-            evidence=f"the first weights of {len(off)} layers multiply the signal by {total:.3g} in all (within "
+            evidence=f"the first weights of {layers} layers multiply the signal by {total:.3g} in all (within "
             f"1/{bound} and {bound} is sound), most {unit.name} with {gain:.3g} times the spread that keeps its size",
             file=unit.file,
             line=unit.line,

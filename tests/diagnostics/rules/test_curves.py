@@ -103,6 +103,8 @@ def test_networks_that_are_too_small():
     assert RULES["underfitting_capacity"](ended(FLAT, widths=(30, 2), **dead | {"end_hundred": 8.9}))
     assert RULES["underfitting_capacity"](ended(FLAT, few_start=2.0, few_end=1.5))
     assert RULES["underfitting_capacity"](ended(FLAT, few_start=2.0, few_end=0.1)) == []
+    (four,) = RULES["underfitting_capacity"](ended(FLAT, few=4.0, few_start=2.0, few_end=1.5))
+    assert four.evidence.startswith("four examples could not be learned by heart")
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(3,))) == [], "it still falls"
     assert RULES["underfitting_capacity"](ended(FALLING, widths=(2,))), "two units are too few whatever it does"
     assert RULES["underfitting_capacity"](ended(FALLING[:40], widths=(2,))) == [], "but not in 40 steps"

@@ -111,7 +111,7 @@ def test_weights_that_are_used_again_count_again_only_where_they_can_meet_what_t
     seen.variables.append(Variable(name="w", shape=shape, layer="w", initial=kernel, final=kernel))
     again = [Unit(name=f"w_{i}", kind="dense", activation="tanh", variables=("w",)) for i in range(8)]
     seen.units = [*again, *seen.units]
-    assert bool(found("init_scale", seen)) == fires_
+    assert ["of 1 layers" in f.evidence for f in found("init_scale", seen)] == [True] * fires_
 
 
 def test_scale_is_sure_where_the_signal_is_gone():
