@@ -271,21 +271,33 @@ ROWS = 1024  # of each part, of which a model is asked whether it knows them
 
 
 def by_heart(training: Training, seen: Observation) -> dict[str, float]:
-    """How often the last weights are right on rows of the training and on those held out, and a linear model on these.
+    """How often the last weights are right on rows of the training and on those held out, and a linear model on these;
+    and the loss of what is held out as so many times that of a constant.
 
     Shares of classes, or of the variance of real targets. Nothing without labels, with several inputs, or when the
-    weights have been trained on since; and no linear model where what was learned holds.
+    weights have been trained on since; and no linear model where what was learned holds, or of fewer than 100 rows.
     """
-    known = parts(seen)
-    if training.model is None or training.until is not None or several_inputs(seen) or not known:
+    if training.model is None or training.until is not None or several_inputs(seen):
         return {}
-    train, other, _ = known[0]
-    if train.y is None or other.y is None or min(len(train.x), len(other.x)) < 100 or len(train.y) != len(train.x):
+    known = [
+        (train, other)
+        for train, other, _ in parts(seen)
+        if train.y is not None and other.y is not None and len(train.y) == len(train.x) and len(other.x) >= 100
+    ]
+    if not known:
         return {}
-    old, new = (_said(training.model, part, seen) for part in (train, other))
-    if old is None or new is None:
+    train, other = known[0]
+    old, new = (_answered(training.model, part) for part in (train, other))
+    said, said_held = _decided(*old, seen), _decided(*new, seen)
+    if said is None or said_held is None:
         return {}
-    found = {"right_train": _right(*old), "right_held": _right(*new), **_rarest(train, *new)}
+    found = {"right_train": _right(*said), "right_held": _right(*said_held)}
+    loss, constant = harm.loss_by_definition(seen, *reversed(new)), harm.loss_of_constant(new[1], seen.loss.name)
+    if loss is not None and constant:
+        found["held_loss"] = loss / constant
+    if len(train.x) < 100:
+        return found
+    found |= _rarest(train, *said_held)
     if found["right_train"] > max(0.9, found["right_held"] + 0.2):
         rows = quantities(seen, np.concatenate([train.x, other.x]))
         if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():
@@ -303,23 +315,27 @@ def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
         return {}
     if data is None or data.y is None or len(data.y) != len(data.x):
         return {}
-    chosen = np.unique(np.linspace(0, len(data.x) - 1, min(ROWS, len(data.x))).astype(int))
-    said = [np.asarray(training.model(data.x[rows], training=False)) for rows in np.array_split(chosen, 4)]
-    loss = harm.loss_by_definition(seen, data.y[chosen], np.concatenate(said))
+    said, true = _answered(training.model, data)
+    loss = harm.loss_by_definition(seen, true, said)
     return {} if loss is None or not np.isfinite(loss) else {"evaluated": loss}
 
 
-def _said(model: keras.Model, part: Data, seen: Observation) -> tuple[np.ndarray, np.ndarray] | None:
-    """What the model says of rows and what is true: class numbers, or real targets; None where it gives neither."""
+def _answered(model: keras.Model, part: Data) -> tuple[np.ndarray, np.ndarray]:
+    """What the model says of some rows of a part, without training, and their targets."""
     assert part.y is not None
     chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
-    y, classes = np.asarray(part.y)[chosen], classes_of(np.asarray(part.y))
-    said = np.concatenate([np.asarray(model(part.x[rows], training=False)) for rows in np.array_split(chosen, 4)])
+    said = [np.asarray(model(part.x[rows], training=False)) for rows in np.array_split(chosen, 4)]
+    return np.concatenate(said), np.asarray(part.y)[chosen]
+
+
+def _decided(said: np.ndarray, y: np.ndarray, seen: Observation) -> tuple[np.ndarray, np.ndarray] | None:
+    """What is said and what is true: class numbers, or real targets; None where they are neither."""
+    classes = classes_of(y)
     if classes is not None and seen.loss.name in CATEGORICAL and said.ndim == 2:
-        return said.argmax(-1), classes[chosen]
+        return said.argmax(-1), classes
     if classes is not None and seen.loss.name in BINARY and said.size == len(y):
         middle = 0.0 if seen.loss.from_logits else 0.5
-        return (said.reshape(-1) > middle).astype(int), (classes[chosen] > 0).astype(int)
+        return (said.reshape(-1) > middle).astype(int), (classes > 0).astype(int)
     if seen.loss.name in DIFFERENCES and said.size == y.size == len(y) and np.var(y) > 0:
         return said.reshape(-1), y.reshape(-1)
     return None

@@ -198,10 +198,15 @@ def targets_of(seen: Observation) -> np.ndarray | None:
 def baseline_of(seen: Observation) -> float | None:
     """The loss of the best constant prediction; None when the loss or the targets are not known."""
     y, name = targets_of(seen), seen.loss.name
+    if y is not None and y.size and seen.plan.class_weight and np.all(np.isfinite(y.astype("float64"))):
+        return _weighted(y, name, seen.plan.class_weight)
+    return loss_of_constant(y, name)
+
+
+def loss_of_constant(y: np.ndarray | None, name: str) -> float | None:
+    """The loss `name` of the best constant prediction of the targets; None when the loss or the targets are not known."""
     if y is None or y.size == 0 or y.dtype.kind not in "iufb" or not np.all(np.isfinite(y.astype("float64"))):
         return None
-    if seen.plan.class_weight:
-        return _weighted(y, name, seen.plan.class_weight)
     if name == "sparse_categorical_crossentropy":
         return _entropy(np.unique(y.astype("int64"), return_counts=True)[1])
     if name == "categorical_crossentropy" and y.ndim >= 2 and y.min() >= 0:  # advantages are no shares

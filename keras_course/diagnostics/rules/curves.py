@@ -17,7 +17,8 @@ def overfitting(seen: Observation) -> list[Finding]:
     it. Certain where it has doubled. Of 20 to 99 rows of validation, of which one can move the mean, only where a
     squared or absolute error climbs above that of a constant: the last weights are worth nothing.
     Or, certain: the last weights are right on more than nine tenths of the rows of the training and on those held out
-    by 0.15 less often than a linear model of the same rows, by which there is more to be known of them.
+    by 0.15 less often than a linear model of the same rows, by which there is more to be known of them; or by 0.2 less
+    often, with a loss that is larger than that of a constant, which knows nothing.
     Must not trigger: a validation loss that wiggles about its floor; a callback that keeps the weights of the best
     epoch. Source: taxonomy row 40; Prechelt (1998).
     """
@@ -26,6 +27,12 @@ def overfitting(seen: Observation) -> list[Finding]:
         text = (
             f"the last weights are right on {e['right_train']:.0%} of the training and on {e['right_held']:.0%} of "
             f"what is held out, of which a linear model of the training is right on {e['linear_held']:.0%}"
+        )
+        return [Finding(cause="overfitting", confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
+    if e.get("held_loss", 0.0) > 1 and e["right_train"] > max(0.9, e["right_held"] + 0.2):
+        text = (
+            f"the last weights are right on {e['right_train']:.0%} of the training and on {max(e['right_held'], 0):.0%} "
+            f"of what is held out, where their loss is {e['held_loss']:.3g} times that of a constant"
         )
         return [Finding(cause="overfitting", confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
     rows = [(r["loss"], r["val_loss"]) for r in seen.epochs if "loss" in r and "val_loss" in r]

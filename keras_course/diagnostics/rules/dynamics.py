@@ -56,7 +56,8 @@ def vanishing(seen: Observation) -> list[Finding]:
     Threshold: log10 of its root mean square by the activations falls by more than 0.3 a layer over at least 4 layers
     (t-test p < .01), below 1e-2 in all, in the first closer looks. Of pictures the places are summed: pooling spreads
     it over more of them, which is no loss. A ratio, so a net whose loss is near 0 does not count; certain below 1e-5
-    where the loss has no constant to compare with. Through time: by less than 0.4 from each place of a sequence to the
+    where the loss has no constant to compare with; the less sure where half of a layer is flat from the start, which
+    explains it. Through time: by less than 0.4 from each place of a sequence to the
     one before it, and below 1e-4 in all, by what enters a recurrent network at its first weights; a sigmoid passes at
     most a quarter, tanh with orthogonal weights nearly all, an LSTM about 0.7.
     Must not trigger: nets with normalisation; layers of dead units, which have no gradient at all.
@@ -96,10 +97,12 @@ def vanishing(seen: Observation) -> list[Finding]:
     if fit.slope < 0.3 or fit.pvalue > 0.01 or ratio > 1e-2:
         return []
     unit = seen.units[depth[0]]
+    flat = [p.saturated[:-1] for p in seen.probes[:3] if p.saturated is not None]
+    flat_at_once = bool(flat) and np.nanmax(np.nan_to_num(np.stack(flat))) > 0.5
     return [
         Finding(
             cause="vanishing_gradient",
-            confidence=0.92,
+            confidence=0.75 if flat_at_once else 0.92,
             certain=ratio < 1e-5 and baseline_of(seen) is None,  # where nobody knows the harm
             layer=unit.name,
             step=seen.probes[0].step,

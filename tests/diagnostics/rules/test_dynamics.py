@@ -59,6 +59,15 @@ def test_gradients_that_fade_from_layer_to_layer():
         assert bool(fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), dead=silent))) is fades
 
 
+def test_layers_that_are_flat_from_the_start_explain_a_gradient_that_fades():
+    fading = 4.0 ** np.arange(-7, 1)
+    for place, share, confidence in ((2, 0.6, 0.75), (2, 0.4, 0.92), (7, 0.9, 0.92)):  # the output may be flat
+        flat = np.zeros(8)
+        flat[place] = share
+        (finding,) = RULES["vanishing_gradient"](deep(fading, saturated=flat))
+        assert finding.confidence == confidence
+
+
 def shares(name, *rows, activation="relu"):
     units = [Unit(name=n, kind="dense", activation=activation) for n in "abc"]
     return Observation(name="m", units=units, probes=[Probe(step=i, **{name: np.array(r)}) for i, r in enumerate(rows)])
