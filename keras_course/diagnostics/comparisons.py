@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from keras_course.diagnostics.statistics import columns_of, keys, share_interval
+from keras_course.diagnostics.statistics import columns_of, keys, neighbour_correlation, share_interval
 
 import numpy as np
 from scipy import stats
@@ -121,8 +121,9 @@ def _alike(first: np.ndarray, second: np.ndarray, within: float) -> bool:
 def kept_correlation(first: np.ndarray, second: np.ndarray, *, features: int = 64) -> float:
     """How much of the correlations of the features in the second part the first part has: 1 where all, 0 where none.
 
-    Another scale keeps them, noise of its own on each feature takes them away. NaN where there is next to nothing to
-    keep: a mean square of the correlations below 0.05.
+    Another scale keeps them, noise of its own on each feature takes them away. Of sequences whose places have nothing
+    to do with each other from afar, as waves of any phase, those next to each other. NaN where there is next to nothing
+    to keep: a mean square of the correlations below 0.05, of neighbours a correlation below 0.3.
     """
     flat = [np.reshape(part, (len(part), -1)).astype("float64") for part in (first, second)]
     varied = np.flatnonzero((flat[0].std(0) > 0) & (flat[1].std(0) > 0))
@@ -132,7 +133,12 @@ def kept_correlation(first: np.ndarray, second: np.ndarray, *, features: int = 6
     pairs = np.triu_indices(len(chosen), 1)
     own, other = (np.corrcoef(part[:, chosen], rowvar=False)[pairs] for part in flat)
     strength = float(np.mean(other**2))
-    return float(np.mean(own * other)) / strength if strength > 0.05 else np.nan
+    if strength > 0.05:
+        return float(np.mean(own * other)) / strength
+    if first.ndim != 3:
+        return np.nan
+    here, there = (neighbour_correlation(part[:, None]) for part in (first, second))  # pictures one row high
+    return here / there if there > 0.3 else np.nan
 
 
 def drowned(first: np.ndarray, second: np.ndarray) -> float:

@@ -204,7 +204,7 @@ def baseline_of(seen: Observation) -> float | None:
 
 
 def loss_of_constant(y: np.ndarray | None, name: str) -> float | None:
-    """The loss `name` of the best constant prediction of the targets; None when the loss or the targets are not known."""
+    """The loss `name` of the best constant prediction of targets; None when either is not known."""
     if y is None or y.size == 0 or y.dtype.kind not in "iufb" or not np.all(np.isfinite(y.astype("float64"))):
         return None
     if name == "sparse_categorical_crossentropy":

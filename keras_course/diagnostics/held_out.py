@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from keras_course.diagnostics.observation import Data, Feed, Observation
-from keras_course.diagnostics.seen import joined
+from keras_course.diagnostics.seen import joined, rows_of
 from keras_course.diagnostics.statistics import form_of, keys
 
 import numpy as np
@@ -58,15 +58,28 @@ def parts(seen: Observation) -> list[tuple[Data, Data, str]]:
 
 
 def trained_on(seen: Observation) -> Data | None:
-    """The rows of the training as the model is given them: those of `fit`, or those of the steps of a loop."""
+    """The rows of the training as the model is given them: those of `fit`, of a generator those of the looks where
+    nothing stands before the first unit, or those of the steps of a loop."""
     if seen.interface != "loop":
-        data = seen.train
+        data = seen.train if seen.train is not None or _prepares(seen) else _looked_at(seen)
     else:
         like = joined([p.y for p in seen.probes])
         parts = [_once(feed, like) for feed in seen.fed]
         x, y = joined([p.x for p in parts]), joined([p.y for p in parts if p.y is not None])
         data = None if x is None else Data(x=x, y=y if y is not None and len(y) == len(x) else None)
     return data if data is not None and data.x.dtype.kind in "iuf" and len(data.x) >= FEW else None
+
+
+def _looked_at(seen: Observation) -> Data | None:
+    """The rows of the looks; a convolution over a sequence sees a picture one row high."""
+    data = rows_of(seen)
+    return data if data is None or data.x.ndim != 4 or data.x.shape[1] > 1 else Data(x=data.x[:, 0], y=data.y)
+
+
+def _prepares(seen: Observation) -> bool:
+    """Whether a layer stands before the first unit, as one that scales or augments: looks show what it made."""
+    first = next((layer["name"] for layer in seen.layers if layer["class"] != "InputLayer"), None)
+    return not seen.units or first != seen.units[0].name
 
 
 def _once(feed: Feed, like: np.ndarray | None) -> Data:

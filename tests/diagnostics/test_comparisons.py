@@ -81,3 +81,15 @@ def test_noise_takes_correlations_away_and_another_scale_does_not():
     assert comparisons.drowned(9 * x[:1000], x[1000:]) == 0
     assert np.isnan(comparisons.kept_correlation(x[:1000], rng.normal(size=(1000, 5)))), "nothing to keep"
     assert comparisons.drowned(9 * rng.normal(size=(1000, 5)), rng.normal(size=(1000, 5))) == 0, "nobody knows"
+
+
+def test_noise_takes_the_correlations_of_neighbours_in_waves_of_any_phase():
+    rng = np.random.default_rng(3)
+    phase, pace = rng.uniform(0, 6.28, (400, 1)), rng.uniform(0.1, 0.9, (400, 1))
+    waves = np.sin(phase + pace * np.arange(200))[..., None]
+    noisy = waves[:200] + 3 * rng.normal(size=(200, 200, 1))
+    assert comparisons.drowned(noisy, waves[200:]) == pytest.approx(3 / np.std(waves), rel=0.1)
+    assert comparisons.kept_correlation(9 * waves[:200], waves[200:]) == pytest.approx(1, abs=0.05)
+    assert comparisons.drowned(9 * waves[:200], waves[200:]) == 0
+    assert comparisons.drowned(noisy[..., 0], waves[200:, :, 0]) == 0, "columns of a table have no neighbours"
+    assert comparisons.drowned(9 * rng.normal(size=(200, 200, 1)), rng.normal(size=(200, 200, 1))) == 0, "nobody knows"

@@ -1,5 +1,5 @@
 from keras_course.diagnostics.held_out import held_out, labels_of
-from keras_course.diagnostics.observation import Feed
+from keras_course.diagnostics.observation import Feed, Probe, Unit
 from tests.diagnostics.typed import training
 
 import numpy as np
@@ -54,6 +54,21 @@ def test_the_rows_of_a_loop_are_those_of_its_steps():
     (found,) = held_out(seen)
     np.testing.assert_array_equal(found.train.x, X[:200])
     np.testing.assert_array_equal(found.train.y, Y[:200])
+
+
+@pytest.mark.parametrize("before", [[], [{"class": "Rescaling", "name": "scale"}]])
+def test_the_rows_of_a_generator_are_those_of_the_looks_unless_a_layer_prepares_them(before):
+    seen = training(X, Y, classes=3)
+    seen.train, seen.asked = None, [Feed(x=X[200:], name="x_test")]
+    seen.units = [Unit(name="d", kind="dense")]
+    seen.layers = [{"class": "InputLayer", "name": "i"}, *before, {"class": "Dense", "name": "d"}]
+    seen.probes = [Probe(step=i, x=X[i : i + 100], y=Y[i : i + 100]) for i in (0, 100)]
+    found = held_out(seen)
+    assert len(found) == (0 if before else 1)
+    assert before or np.array_equal(found[0].train.x, X[:200])
+    seen.probes = [Probe(step=0, x=X[:200, None, :, None], y=Y[:200])]  # as a convolution over a sequence sees them
+    seen.asked = [Feed(x=X[200:, :, None], name="x_test")]
+    assert before or np.array_equal(held_out(seen)[0].train.x, X[:200, :, None])
 
 
 ONE_HOT = np.eye(3)[Y]

@@ -31,8 +31,9 @@ def overfitting(seen: Observation) -> list[Finding]:
         return [Finding(cause="overfitting", confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
     if e.get("held_loss", 0.0) > 1 and e["right_train"] > max(0.9, e["right_held"] + 0.2):
         text = (
-            f"the last weights are right on {e['right_train']:.0%} of the training and on {max(e['right_held'], 0):.0%} "
-            f"of what is held out, where their loss is {e['held_loss']:.3g} times that of a constant"
+            f"the last weights are right on {e['right_train']:.0%} of the training and on "
+            f"{max(e['right_held'], 0):.0%} of what is held out, where their loss is {e['held_loss']:.3g} times "
+            "that of a constant"
         )
         return [Finding(cause="overfitting", confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
     rows = [(r["loss"], r["val_loss"]) for r in seen.epochs if "loss" in r and "val_loss" in r]
