@@ -378,11 +378,12 @@ def _numpy(variable: tf.Variable) -> np.ndarray | None:
 
 
 def _layers(model: keras.Model | None) -> list[dict[str, Any]]:
-    """Class, name, trainable flag and configuration of each layer of a model, however deep.
+    """Class, name, trainable flag, configuration and use of each layer of a model, however deep.
 
-    Inputs of models inside of a model whose own inputs are known are none.
+    Inputs of models inside of a model whose own inputs are known are none. Of the others all are used but inputs of the
+    model that lead to none of its outputs.
     """
-    found = []
+    found, idle = [], _inputs_without_use(model)
     layers = list(model._flatten_layers(include_self=False)) if model is not None else []
     if hasattr(model, "inputs"):  # of a functional or sequential model
         models = [layer for layer in layers if isinstance(layer, keras.Model)]
@@ -393,10 +394,18 @@ def _layers(model: keras.Model | None) -> list[dict[str, Any]]:
             config = layer.get_config()
         except (NotImplementedError, TypeError, ValueError):
             config = {}
-        found.append(
-            {"class": type(layer).__name__, "name": layer.name, "trainable": layer.trainable, "config": config}
-        )
+        kind, used = type(layer).__name__, layer.name not in idle
+        found.append({"class": kind, "name": layer.name, "trainable": layer.trainable, "config": config, "used": used})
     return found
+
+
+def _inputs_without_use(model: keras.Model | None) -> set[str]:
+    """Names of the inputs of a functional model that no layer and no operation on the way to its outputs takes."""
+    if not isinstance(model, keras.Function):
+        return set()
+    nodes = [node for some in model._nodes_by_depth.values() for node in some]
+    taken = {id(x) for node in nodes for x in node.input_tensors} | set(map(id, model.outputs))
+    return {x._keras_history.operation.name for x in model.inputs if id(x) not in taken}
 
 
 def _width(forward: Forward | None) -> int | None:

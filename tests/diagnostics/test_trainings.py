@@ -164,3 +164,20 @@ def test_inputs_of_a_model_inside_of_a_model_are_none_of_its_own():
         kinds = [layer["class"] for layer in trainings._layers(model)]
         assert kinds.count("InputLayer") == count
         assert "Dense" in kinds
+
+
+def test_an_input_that_leads_to_no_output_has_no_use():
+    left, right = keras.Input((5,), name="left"), keras.Input((3,), name="right")
+    used, beside = keras.layers.Dense(4)(left), keras.layers.Dense(4)(right)
+    outputs = {
+        "left": keras.layers.Concatenate()([used, used]),  # where `beside` was meant
+        "left right": keras.layers.Concatenate()([used, beside]),
+        "an operation": keras.ops.mean(right, axis=1) + keras.ops.mean(used, axis=1),
+        "right itself": [used, right],
+    }
+    for name, output in outputs.items():
+        layers = trainings._layers(keras.Model({"left": left, "right": right}, output))
+        assert [layer["name"] for layer in layers if not layer["used"]] == (["right"] if name == "left" else [])
+    subclassed = keras.Sequential([keras.layers.Dense(2)])
+    subclassed(np.zeros((2, 5)))
+    assert all(layer["used"] for layer in trainings._layers(subclassed))

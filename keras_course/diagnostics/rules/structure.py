@@ -284,14 +284,17 @@ def input_ignored(seen: Observation) -> list[Finding]:
     """The prediction is the same whatever the input, or every input is the same.
 
     Threshold: the spread of the prediction over a batch is below 1e-6 of its size in the last three closer looks, one
-    of them aside that may be up to 1e-5, where a prediction near 0 is left of larger numbers; or
-    what enters is exactly the same for every example of every look, which is certain to teach nothing; or more than 30
-    % of the rows of a batch, of at least 64 numbers, enter as another one does; or more than 95 % of the words of texts
-    have one number, that of unknown words (the most frequent letter or base has below 40 %). Surer where it is so from
-    the first step on, by a linear output of first weights that are not 0, behind units that fire.
-    Must not trigger: the first steps from a zero head; a network whose only input is noise that it makes itself; codes.
-    Source: taxonomy row 30.
+    of them aside that may be up to 1e-5, where a prediction near 0 is left of larger numbers; or what enters is exactly
+    the same for every example of every look, which is certain to teach nothing; or more than 30 % of the rows of a
+    batch, of at least 64 numbers, enter as another one does; or more than 95 % of the words of texts have one number,
+    that of unknown words (the most frequent letter or base has below 40 %); or, certain, one of several inputs leads to
+    none of the outputs. Surer where it is so from the first step on, by a linear output of first weights that are not
+    0, behind units that fire. Must not trigger: the first steps from a zero head; a network whose only input is noise
+    that it makes itself; codes. Source: taxonomy row 30.
     """
+    if idle := [layer["name"] for layer in seen.layers if not layer.get("used", True)]:
+        text = f"nothing that leads to an output of the model takes its input {idle[0]}"
+        return [Finding(cause="input_ignored", confidence=0.97, certain=True, layer=idle[0], evidence=text)]
     if share := _same_word(seen):
         text = f"{share:.0%} of the words have one and the same number, so that texts differ in their length alone"
         layer = seen.units[0].name if seen.units else ""

@@ -217,6 +217,13 @@ def test_inputs_and_outputs_that_are_all_the_same():
         assert found("input_ignored", near) == [], "two of three"
 
 
+@pytest.mark.parametrize("used", [True, False])
+def test_an_input_that_nothing_takes(used):
+    seen = net(1, 1)
+    seen.layers = [{"class": "InputLayer", "name": name, "used": used or name == "a"} for name in ("a", "b")]
+    assert [(f.layer, f.certain) for f in found("input_ignored", seen)] == ([] if used else [("b", True)])
+
+
 @pytest.mark.parametrize(
     ("dead", "spread", "head", "sure"),
     [
