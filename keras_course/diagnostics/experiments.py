@@ -287,7 +287,8 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     if not known:
         return {}
     train, other = known[0]
-    assert train.y is not None and other.y is not None
+    assert train.y is not None
+    assert other.y is not None
     old, new = (_answered(training.model, part) for part in (train, other))
     said, said_held = _decided(*old, seen), _decided(*new, seen)
     if said is None or said_held is None:

@@ -197,6 +197,18 @@ def test_what_the_last_weights_know_of_rows_held_out(loss, logits):
     assert found["right_train"] == pytest.approx(1.0)
     assert found["right_held"] == pytest.approx(at_random, abs=0.05)
     assert found["linear_held"] > 0.8
+    seen.train = Data(x=WIDE[:30], y=y[:30])
+    few = experiments.by_heart(training, seen)
+    assert not {"linear_held", "rare_rows"} & set(few), "of thirty rows"
+    assert {name: few[name] for name in ("right_held", "held_loss")} == {
+        name: pytest.approx(found[name], abs=1e-6) for name in ("right_held", "held_loss")
+    }
+    p, rest = np.mean(KINDS[300:]), y[300:] - np.mean(y)
+    entropy = -p * np.log(p) - (1 - p) * np.log(1 - p)
+    of_other = -p * np.log(0.2) - (1 - p) * np.log(0.8) if logits is False else np.log(2)
+    expected = np.mean(rest**2) / np.var(y[300:]) if loss == "squared" else of_other / entropy
+    assert few["held_loss"] == pytest.approx(expected, rel=1e-4)
+    seen.train = Data(x=WIDE[:300], y=y[:300])
     training.model = Table(WIDE, said, other)
     found = experiments.by_heart(training, seen)
     assert (found["right_train"], found["right_held"]) == (pytest.approx(1.0), pytest.approx(1.0))
