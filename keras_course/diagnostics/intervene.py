@@ -13,7 +13,7 @@ from keras_course.base import summary_of
 from keras_course.diagnostics.experiments import fresh_start, rate_of, replay_of, rule_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.replay import Batch, Replay
-from keras_course.diagnostics.seen import DIFFERENCES
+from keras_course.diagnostics.seen import BINARY, DIFFERENCES
 from keras_course.diagnostics.trainings import Training
 
 import numpy as np
@@ -40,9 +40,9 @@ class Repair:
     """What is changed. None: as it was.
 
     rate: a factor. start: weights. batches: what is fed instead. rewrite, loss: as in `Replay`; with a `loss` both arms
-    are judged by it. units: what the losses of the two arms are divided by. sign: of
-    the steps without the repair. still: these stand still. everything: frozen weights are trained. alike: the
-    arm without the repair has the changed rate too. better: see `Trial`.
+    are judged by it, or the arm without the repair by `as_it_is`, the loss of what is predicted. units: what the losses
+    of the two arms are divided by. sign: of the steps without the repair. still: these stand still. everything: frozen
+    weights are trained. alike: the arm without the repair has the changed rate too. better: see `Trial`.
     """
 
     rate: float = 1.0
@@ -50,6 +50,7 @@ class Repair:
     batches: list[Batch] | None = None
     rewrite: Callable[[Any], None] | None = None
     loss: Callable[[Replay], Any] | None = None
+    as_it_is: Callable[[Replay], Any] | None = None
     units: tuple[float, float] = (1.0, 1.0)
     sign: float = 1.0
     still: bool = False
@@ -99,6 +100,16 @@ def drawn_anew(case: Case) -> list[Repair]:
     return [Repair(start=start, better=LUCK)]
 
 
+def woken(case: Case) -> list[Repair]:
+    """Weights drawn anew, and biases that hold units down from the start at zero."""
+
+    def start(replay: Replay) -> dict[str, np.ndarray]:
+        drawn = fresh_start(replay, case.seen, case.training)
+        return {name: np.maximum(v, 0) if v.ndim == 1 and v.max() < 0 else v for name, v in drawn.items()}
+
+    return [Repair(start=start, better=LUCK)]
+
+
 def rectified(case: Case) -> list[Repair]:
     """ReLU for sigmoid and tanh inside, with He's weights."""
     inside = {f.leaving.op.name for f in case.replay.forward.found[:-1] if f.unit.activation in ("sigmoid", "tanh")}
@@ -131,7 +142,7 @@ def bent(case: Case) -> list[Repair]:
             node = definition.node.add(name=new, op="Relu", input=[own])
             node.attr["T"].type = tensor.dtype.as_datatype_enum
 
-    return [Repair(rewrite=rewrite)] if flat else []
+    return [Repair(rewrite=rewrite), Repair(rewrite=rewrite, rate=10.0, alike=True)] if flat else []
 
 
 def _changed(case: Case, place: int | None, change: Callable[[np.ndarray], np.ndarray]) -> list[Batch]:
@@ -213,6 +224,23 @@ def logits_loss(case: Case) -> list[Repair]:
     return [Repair(loss=loss)]
 
 
+def one_sigmoid(case: Case) -> list[Repair]:
+    """A sigmoid for the softmax of a single unit; none of one among several outputs, or for any other loss.
+
+    Keras's cross-entropy looks at the logits behind a softmax and may fall, while what is predicted is 1 for every
+    input: the arm without the repair is judged by that.
+    """
+
+    def as_it_is(replay: Replay) -> Any:
+        said = tf.clip_by_value(tf.reshape(replay.output, (-1,)), 1e-7, 1 - 1e-7)
+        true = tf.reshape(tf.cast(_labels(replay), said.dtype), (-1,))
+        return -tf.reduce_mean(true * tf.math.log(said) + (1 - true) * tf.math.log(1 - said))
+
+    if case.seen.loss.name not in BINARY or case.seen.losses:
+        return []
+    return [dataclasses.replace(repair, as_it_is=as_it_is) for repair in logits_loss(case)]
+
+
 def linear_output(case: Case) -> list[Repair]:
     """The squared error of what enters the output's activation, with a rate that its size asks for."""
     if case.replay.place(case.replay.forward.targets) is None or case.replay.forward.prediction is None:
@@ -243,7 +271,7 @@ REPAIRS: dict[str, Callable[[Case], list[Repair]]] = {
     "exploding_gradient": slower,
     "init_scale": drawn_anew,
     "symmetric_or_zero_init": drawn_anew,
-    "dead_units": drawn_anew,
+    "dead_units": woken,
     "saturated_units": rectified,
     "vanishing_gradient": rectified,
     "missing_nonlinearity": bent,
@@ -254,7 +282,7 @@ REPAIRS: dict[str, Callable[[Case], list[Repair]]] = {
     "data_sorted": mixed,
     "shuffle_buffer_too_small": mixed,
     "pipeline_order": mixed,
-    "softmax_on_single_unit": logits_loss,
+    "softmax_on_single_unit": one_sigmoid,
     "logits_to_probability_loss": logits_loss,
     "probabilities_to_logits_loss": logits_loss,
     "output_range_cannot_reach_targets": linear_output,
@@ -274,7 +302,8 @@ def try_repair(case: Case, repair: Repair) -> Trial:
     changed = any(build.values())
     repaired = replay_of(case.training, **build) if changed else case.replay
     assert repaired is not None
-    judge = repaired if repair.loss else case.replay
+    believed = replay_of(case.training, loss=repair.as_it_is) if repair.as_it_is else None
+    judge = believed or (repaired if repair.loss else case.replay)
     fed = repair.batches or case.replay.batches
     with_repair = repaired.train(
         rule_of(case.training, case.seen, case.rate * repair.rate),
@@ -288,6 +317,8 @@ def try_repair(case: Case, repair: Repair) -> Trial:
     mended = repaired.losses(with_repair, fed) / repair.units[1]
     if changed:
         repaired.close()
+    if believed is not None:
+        believed.close()
     noise = float(np.std(last - mended[: len(last)]) / np.sqrt(len(last))) if len(last) == len(mended) else 0.0
     values = [float(np.mean(v)) if np.all(np.isfinite(v)) else float("inf") for v in (before, last, mended)]
     return Trial(

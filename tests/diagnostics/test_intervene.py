@@ -42,6 +42,7 @@ SAME = {"kernel_initializer": "zeros", "bias_initializer": keras.initializers.Co
         ("learning_rate_too_high", hidden(), {"rate": 40.0}),
         ("learning_rate_too_low", hidden(), {"rate": 1e-5}),
         ("dead_units", hidden(**SAME), {}),
+        ("dead_units", hidden(bias_initializer=keras.initializers.Constant(-30.0)), {}),
         ("symmetric_or_zero_init", hidden(kernel_initializer="zeros"), {}),
         ("inputs_not_scaled", hidden(), {"x": WIDE[0] * 300 + 500, "rate": 0.01}),
         ("gradient_sign_flipped", hidden(), {"rate": -0.1}),
@@ -72,6 +73,21 @@ def test_a_second_softmax_is_taken_away():
         return tf.reduce_mean(SPARSE(labels=b, logits=tf.nn.softmax(model(a))))
 
     assert tried("probabilities_to_logits_loss", hidden(), loss=twice).confirmed is True
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "mean_squared_error", ["binary_crossentropy", "mse"]])
+def test_the_softmax_of_one_unit_is_judged_by_what_it_predicts(loss):
+    """Keras's cross-entropy takes the logits behind it, and falls as if it were a sigmoid."""
+    keras.utils.set_random_seed(0)
+    x, y = WIDE[0], (WIDE[0][:, 0] > 0).astype("float32")
+    entering = keras.Input((5,))
+    one = layers.Dense(1, "softmax")(layers.Dense(16, "relu")(entering))
+    model = keras.Model(entering, [one, layers.Dense(1)(entering)] if isinstance(loss, list) else one)
+    model.compile("adam", loss)
+    targets = [y, WIDE[0][:, 1]] if isinstance(loss, list) else y
+    (training,) = watched(lambda: model.fit(x, targets, batch_size=20, epochs=3, verbose=0))
+    found = intervene.confirmed(training, training.close(), Finding(cause="softmax_on_single_unit", certain=True))
+    assert found.confirmed is (True if loss == "binary_crossentropy" else None), found.evidence
 
 
 def test_a_broadcast_is_undone():
