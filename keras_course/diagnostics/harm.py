@@ -184,7 +184,7 @@ def _falling(losses: np.ndarray) -> bool:
     )
 
 
-def targets_of(seen: Observation) -> np.ndarray | None:
+def targets_of_training(seen: Observation) -> np.ndarray | None:
     """The targets of the training: of its data, else, or where the loss saw something else, of looks at its batches."""
     # of looks from the whole training, since the targets of a stream may drift
     parts = [np.asarray(y) for y in [p.y for p in seen.probes] or seen.stream if y is not None and np.ndim(y)]
@@ -197,7 +197,7 @@ def targets_of(seen: Observation) -> np.ndarray | None:
 
 def baseline_of(seen: Observation) -> float | None:
     """The loss of the best constant prediction; None when the loss or the targets are not known."""
-    y, name = targets_of(seen), seen.loss.name
+    y, name = targets_of_training(seen), seen.loss.name
     if y is not None and y.size and seen.plan.class_weight and np.all(np.isfinite(y.astype("float64"))):
         return _weighted(y, name, seen.plan.class_weight)
     return loss_of_constant(y, name)
@@ -239,7 +239,7 @@ def _weighted(y: np.ndarray, name: str, weights: dict[int, float]) -> float | No
 
 def least_of(seen: Observation) -> float:
     """The loss of a perfect prediction: above 0 for soft targets, whose own entropy a cross-entropy keeps."""
-    y = targets_of(seen)
+    y = targets_of_training(seen)
     if y is not None and seen.loss.name == "poisson":
         counts = np.maximum(y.astype("float64"), 1e-12)
         return float(np.mean(counts - counts * np.log(counts)))

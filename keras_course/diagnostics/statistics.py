@@ -147,6 +147,16 @@ def neighbour_correlation(images: np.ndarray) -> float:
     return float(np.sum(left * right) / max(np.sqrt(np.sum(left**2) * np.sum(right**2)), 1e-12))
 
 
+def left_of_axes(y: np.ndarray | None, axes: int) -> float:
+    """The share of the variance of rows (n, k) that so many principal axes leave, of at most 1000 rows; 1 where there
+    are fewer than twice as many columns or no such rows."""
+    if y is None or y.ndim != 2 or y.shape[1] < 2 * axes or y.dtype.kind != "f" or not np.isfinite(y).all():
+        return 1.0
+    rows = y[np.unique(np.linspace(0, len(y) - 1, min(len(y), 1000)).astype(int))].astype("float64")
+    power = np.linalg.svd(rows - rows.mean(0), compute_uv=False) ** 2
+    return float(power[axes:].sum() / max(power.sum(), 1e-300))
+
+
 def keys(x: np.ndarray) -> np.ndarray:
     """(n,) a number for each row, equal for equal rows."""
     if x.dtype.kind not in "iufb":

@@ -2,7 +2,8 @@
 
 from keras_course.diagnostics.harm import baseline_of, harm_of
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, few_examples, worst_unit
+from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, few_examples, targets_of, worst_unit
+from keras_course.diagnostics.statistics import left_of_axes
 
 import numpy as np
 
@@ -102,9 +103,11 @@ def small_capacity(seen: Observation) -> list[Finding]:
     Threshold: the loss stands still above what a simple model reaches, for want of no more steps (100 were made, 50
     with one or two units, and twenty further ones gain nothing), and a hidden layer has at most four units or the
     network cannot learn eight examples by heart in 100 steps of Adam; certain for classes, where one or two units let
-    such steps keep 40 % of the loss. Where no rate changes anything, or all of a wider layer is silent, the network is
-    dead, not narrow. Named last. Tables that are looked up are no layers: a bias for each user is a table one wide; nor
-    are weights of attention, and what is the output each time that it is called. Source: taxonomy row 41.
+    such steps keep 40 % of the loss, and for rows of numbers behind a layer of one unit, of which four principal axes
+    leave a third of what the network leaves, and one of them half of it. Where no rate changes anything, or all of a
+    wider layer is silent, the network is dead, not narrow. Named last. Tables that are looked up are no layers: a bias
+    for each user is a table one wide; nor are weights of attention, and what is the output each time that it is called.
+    Source: taxonomy row 41.
     """
     harm, e = harm_of(seen), seen.experiments
     found = _widths(seen)
@@ -117,17 +120,20 @@ def small_capacity(seen: Observation) -> list[Finding]:
     dead = dead or _silent(seen, [name for name, width in found if width > 4])
     if dead or _would_gain(seen) or made < (SHORT if tiny else 100):
         return []
-    if (harm.still_falling and not tiny) or harm.diverged or harm.degree < 0.5 or not (narrow or stuck):
+    first, fourth = (left_of_axes(targets_of(seen), axes) for axes in (1, 4))
+    one = width == 1 and harm.degree > 0.3 and fourth < harm.degree / 3 and first > harm.degree / 2
+    if (harm.still_falling and not tiny) or harm.diverged or not (narrow or stuck) or (harm.degree < 0.5 and not one):
         return []
     proven = tiny and seen.loss.name in CATEGORICAL and e.get("few_end", 0.0) > 0.4 * e.get("few_start", np.inf)
     heart = few_examples(seen)
     text = f"the narrowest hidden layer has {width} units" if narrow else f"{heart} could not be learned by heart"
     text += f", which hold {heart} by no more than {1 - e['few_end'] / e['few_start']:.0%}" if proven else ""
+    text += ", where the targets have several axes" if one else ""
     return [
         Finding(
             cause="underfitting_capacity",
             confidence=0.92 if narrow and width == 1 else 0.89 if tiny else 0.4 if narrow else 0.25,
-            certain=proven,
+            certain=proven or one,
             layer=layer if narrow else "",
             evidence=f"{text}, and {harm.sentence}",
         )

@@ -1,6 +1,6 @@
 """Rules on how a step is written: rows 27 to 29 of the taxonomy."""
 
-from keras_course.diagnostics.harm import impossible, targets_of
+from keras_course.diagnostics.harm import impossible, targets_of_training
 from keras_course.diagnostics.observation import Finding, Observation
 
 import numpy as np
@@ -81,7 +81,7 @@ def _beyond_one(seen: Observation) -> bool:
     """Whether targets leave [0, 1], for which a binary cross-entropy has no lower end."""
     if seen.loss.name != "binary_crossentropy":
         return False
-    targets = targets_of(seen)
+    targets = targets_of_training(seen)
     return targets is None or bool(targets.max() > 1 or targets.min() < 0)
 
 

@@ -125,6 +125,27 @@ def test_two_units_that_cannot_hold_eight_examples_are_certain(width, few_end, c
     assert not any(f.certain for f in RULES["underfitting_capacity"](seen))
 
 
+@pytest.mark.parametrize(
+    ("width", "axes", "end", "certain"),
+    [
+        (1, 3, 0.4, [True]),
+        (2, 3, 0.4, []),
+        (1, 1, 0.4, []),
+        (1, 30, 0.4, []),
+        (1, 3, 0.2, []),
+        (1, 30, 0.6, [False]),
+    ],
+)
+def test_one_unit_between_rows_that_four_numbers_tell(width, axes, end, certain):
+    """axes: of the targets, beside noise. end: what the network leaves of their variance."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(300, axes)) @ rng.normal(size=(axes, 30)) + 0.1 * rng.normal(size=(300, 30))
+    y = ((y - y.mean(0)) / y.std(0)).astype("float32")
+    seen = ended(np.full(120, end), widths=(30, width, 30))
+    seen.train = Data(x=y, y=y, n=300)
+    assert [f.certain for f in RULES["underfitting_capacity"](seen)] == certain
+
+
 def test_a_table_is_no_layer_and_a_recurrent_layer_is_as_wide_as_its_state():
     seen = ended(FLAT, widths=(1, 30))
     seen.units[0].kind = "embedding"
