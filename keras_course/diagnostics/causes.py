@@ -18,7 +18,8 @@ DYNAMICS = ("exploding_gradient", "vanishing_gradient", "dead_units", "saturated
 CURVES = ("underfitting_capacity", "too_few_steps", "overfitting", "loss_metric_inconsistent")
 RATE = ("learning_rate_too_high", "learning_rate_too_low")
 BY_ORDER = ("oscillation", "dead_units", "class_imbalance")  # of batches of one class after the other
-CONSTANT = ("input_ignored", "vanishing_gradient", *CURVES)
+UNTAUGHT = (*CURVES, "class_imbalance")  # of a network whose steps teach it nothing
+CONSTANT = ("input_ignored", "vanishing_gradient", *UNTAUGHT)
 
 CAUSES: dict[str, Cause] = {
     "softmax_on_single_unit": Cause(
@@ -67,10 +68,13 @@ CAUSES: dict[str, Cause] = {
         8,
         "labels are not what the loss takes for labels",
         "integers 0 to classes-1, each class from 0 on",
-        (*DYNAMICS, *CONSTANT, *RATE, "nan_or_inf_in_data"),
+        (*DYNAMICS, *CONSTANT, *RATE, "nan_or_inf_in_data", "gradient_sign_flipped"),
     ),
     "constant_labels": Cause(
-        9, "all labels are the same", "look at what the labels are read from", (*CONSTANT, "missing_class")
+        9,
+        "all labels are the same",
+        "look at what the labels are read from",
+        (*CONSTANT, "missing_class", "validation_split_sorted"),
     ),
     "missing_class": Cause(
         9, "a class of the output never occurs", "check the labels, or a narrower output", ("overfitting",)
@@ -110,7 +114,7 @@ CAUSES: dict[str, Cause] = {
         14,
         "the data hold NaN or infinite values",
         "remove or impute them: np.isfinite(x).all() must hold",
-        (*DYNAMICS, *CURVES, *RATE, "input_ignored", "inputs_not_scaled", "targets_not_scaled"),
+        (*DYNAMICS, *UNTAUGHT, *RATE, "input_ignored", "inputs_not_scaled", "targets_not_scaled"),
     ),
     "labels_shuffled_apart": Cause(
         15,
@@ -172,19 +176,19 @@ CAUSES: dict[str, Cause] = {
         26,
         "weights get no gradient or are not trainable",
         "trainable=True, and no stop_gradient, argmax or NumPy between weights and loss",
-        (*CURVES, "input_ignored", "optimiser_not_applied", *RATE),
+        (*UNTAUGHT, "input_ignored", "optimiser_not_applied", *RATE),
     ),
     "optimiser_not_applied": Cause(
         27,
         "gradients are computed and never change the weights",
         "optimizer.apply(gradients, model.trainable_variables) in each step",
-        (*CURVES, "input_ignored", "learning_rate_too_low", "frozen_or_disconnected"),
+        (*UNTAUGHT, "input_ignored", "learning_rate_too_low", "frozen_or_disconnected"),
     ),
     "gradient_sign_flipped": Cause(
         28,
         "the steps go uphill",
         "subtract the gradient; minimise the loss, not its negative",
-        (*DYNAMICS, *CURVES, *RATE, "input_ignored"),
+        (*DYNAMICS, *UNTAUGHT, *RATE, "input_ignored"),
     ),
     "loss_broadcast": Cause(
         29,
@@ -217,13 +221,13 @@ CAUSES: dict[str, Cause] = {
         32,
         "the learning rate is too low",
         "ten times as much",
-        ("too_few_steps", "underfitting_capacity", "targets_not_scaled"),
+        ("too_few_steps", "underfitting_capacity", "targets_not_scaled", "class_imbalance"),
     ),
     "lr_schedule_wrong": Cause(
         33,
         "the schedule takes the learning rate to nothing too early, or warms up too long",
         "plan the schedule over epochs × steps per epoch",
-        ("too_few_steps", "underfitting_capacity", "learning_rate_too_low"),
+        ("too_few_steps", "underfitting_capacity", "learning_rate_too_low", "class_imbalance"),
     ),
     "exploding_gradient": Cause(
         34, "gradients grow without bound", "clipnorm=1.0 in the optimizer, a smaller rate, normalisation", CURVES
