@@ -16,6 +16,7 @@ from keras_course.diagnostics.rules import data as rules
 from keras_course.diagnostics.rules import labels as label_rules
 from keras_course.diagnostics.rules import splits as pairs
 from keras_course.diagnostics.rules import stream
+from keras_course.diagnostics.rules.leaks import leakage_feature
 from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
 from keras_course.diagnostics.seen import DIFFERENCES, SPARSE
 from keras_course.diagnostics.statistics import classes_of, run_z, share_interval
@@ -170,7 +171,7 @@ def _alone(name: str, part: Data, classes: int) -> list[Finding]:
     if name != "train":
         return found
     notes = [*rules.inputs_not_scaled(seen), *rules.inputs_scaled_twice(seen), *rules.targets_not_scaled(seen)]
-    notes += pairs.leakage_feature(seen)
+    notes += leakage_feature(seen)
     found += [dataclasses.replace(finding, kind="note") for finding in notes]
     return [*found, *labels_shuffled_apart(seen), *_imbalance(part), *_constant_columns(part)]
 

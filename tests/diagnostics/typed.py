@@ -119,3 +119,14 @@ def named(rules, seen):
     """Causes that the rules name, and those they note."""
     found = [finding for rule in rules.values() for finding in rule(seen)]
     return {f.cause for f in found if f.kind == "named"}, {f.cause for f in found if f.kind == "note"}
+
+
+def divided(x, y, train, validation, **more):
+    seen = training(x[train], y[train], classes=int(np.max(y)) + 1 if y.dtype.kind == "i" else 1, **more)
+    seen.validation = Data(x=x[validation], y=y[validation], n=len(y[validation]))
+    return seen
+
+
+def halves(n=1797, seed=0):
+    order = np.random.default_rng(seed).permutation(n)
+    return order[: 2 * n // 3], order[2 * n // 3 :]

@@ -3,7 +3,7 @@ import functools
 from keras_course.diagnostics.observation import Data, Feed, Plan, Unit
 from keras_course.diagnostics.rules import splits
 from tests.diagnostics import typed
-from tests.diagnostics.typed import BINARY, RNG, SQUARED, named, training
+from tests.diagnostics.typed import BINARY, RNG, SQUARED, divided, halves, named, training
 
 import numpy as np
 import pytest
@@ -15,17 +15,6 @@ DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS = (DIGITS / 16).astype("float32")
 CELLS, BENIGN = load_breast_cancer(return_X_y=True)
 CELLS = ((CELLS - CELLS.mean(0)) / CELLS.std(0)).astype("float32")
-
-
-def divided(x, y, train, validation, **more):
-    seen = training(x[train], y[train], classes=int(np.max(y)) + 1 if y.dtype.kind == "i" else 1, **more)
-    seen.validation = Data(x=x[validation], y=y[validation], n=len(y[validation]))
-    return seen
-
-
-def halves(n=1797, seed=0):
-    order = np.random.default_rng(seed).permutation(n)
-    return order[: 2 * n // 3], order[2 * n // 3 :]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -105,13 +94,6 @@ def test_discrete_rows_repeat_by_chance():
     assert named(splits.RULES, divided(x, y, np.arange(1000), np.arange(1000, 1500)))[0] == set()
 
 
-def test_a_column_that_tells_the_class_is_a_note():
-    x = np.column_stack([CELLS[:, :5], BENIGN + 0.01 * RNG.normal(size=len(BENIGN)), CELLS[:, 5:9]])
-    found = splits.leakage_feature(divided(x, BENIGN, *halves(569)))
-    assert [(f.kind, "column 5" in f.evidence) for f in found] == [("note", True)]
-    assert splits.leakage_feature(divided(CELLS, BENIGN, *halves(569))) == []
-
-
 def test_columns_that_mean_something_else_in_validation():
     train, validation = halves(900)
     x = RNG.normal(size=(900, 6)).astype("float32")
@@ -168,62 +150,6 @@ def test_texts_copied_before_the_split():
     for x, order in ((texts[:, :5], twice), (few, once), (said, once), (texts, once)):
         seen = divided(x, BENIGN, order[: len(order) * 2 // 3], order[len(order) * 2 // 3 :], kind="embedding")
         assert splits.leakage_duplicates(seen) == []
-
-
-@pytest.mark.parametrize(("further", "name"), [(False, "column 31"), (True, "column 1 of input 2")])
-def test_a_column_of_any_input_may_be_filled_in_later(further, name):
-    """A bill that is only sent when the outcome is known."""
-    bill = np.where(BENIGN == 1, RNG.uniform(20, 90, len(BENIGN)), 0.0)
-    part = np.stack([CELLS[:, 0], bill], axis=1).astype("float32")
-    seen = training(CELLS if further else np.concatenate([CELLS, part], axis=1), BENIGN, classes=2)
-    seen.train.further = (part, CELLS[:, 3]) if further else ()
-    (found,) = splits.leakage_feature(seen)
-    assert found.certain
-    assert found.evidence.startswith(f"{name} has one value")
-    words = RNG.integers(0, 9, (len(BENIGN), 4))
-    words[:, 2] = BENIGN  # of texts no column is looked at
-    seen.train.further = (words,)
-    assert [f for f in splits.leakage_feature(seen) if f.certain and "input 2" in f.evidence] == []
-
-
-@pytest.mark.parametrize(("ahead", "fires"), [(7, True), (8, False), (0, False)])
-@pytest.mark.parametrize("stored", [True, False])
-def test_a_window_that_ends_with_what_is_asked_for(ahead, fires, stored):
-    """Of 8 days, asked for one day too early; a first place that is to be kept in mind is none."""
-    series = RNG.normal(size=600).cumsum().astype("float32")
-    x = np.stack([series[day : day + 8, None] for day in range(500)])
-    seen = training(x, 2 * series[ahead : ahead + 500], loss=SQUARED, classes=1, stored=stored)
-    assert bool(splits.leakage_feature(seen)) is fires
-    bits = RNG.integers(0, 2, (500, 8, 1))
-    seen = training(bits.astype("float32"), bits[:, -1, 0], classes=2, stored=stored)
-    assert splits.leakage_feature(seen) == [], "a class to be kept in mind"
-    few = training(x[:90], series[7:97], loss=SQUARED, classes=1, stored=True)
-    assert splits.leakage_feature(few) == []
-
-
-def test_a_column_that_is_the_target_is_certain():
-    def told(column, y=BENIGN, **more):
-        found = splits.leakage_feature(divided(np.column_stack([CELLS[:, :3], column]), y, *halves(569), **more))
-        return [f.certain for f in found]
-
-    assert told(5 - 2 * BENIGN) == [True]
-    toy = divided(np.column_stack([CELLS[:, 0], 5 - 2 * BENIGN]), BENIGN, *halves(569))
-    assert named(splits.RULES, toy) == (set(), {"leakage_feature"}), "of two columns one is to be found"
-    assert told(BENIGN + np.where(np.arange(569) == 0, 1, 0) * (1 - 2 * BENIGN))[:1] != [True], "wrong in one row"
-    size = CELLS[:, 7] * 30 + 4
-    assert told(0.1 * size, size.astype("float32"), loss=SQUARED) == [True]
-    assert told(size + RNG.normal(size=569), size.astype("float32"), loss=SQUARED) == []
-    assert told(BENIGN, kind="embedding") == []
-    invoice = np.where(BENIGN == 1, RNG.uniform(20, 90, 569), 0.0)  # only written when the outcome is known
-    assert told(invoice) == [True]
-    assert told((invoice - invoice.mean()) / invoice.std()) == [True]
-    kinds = np.where(BENIGN == 1, 1 + np.arange(569) % 3, 0)
-    assert told(kinds) == [False], "few kinds are known beforehand, maybe"
-    written = np.where((BENIGN == 0) & (np.arange(569) % 50 == 0), 5.0, invoice)
-    assert told(written) != [True], "where some have it without the outcome it is no rule"
-    assert told(np.where(BENIGN == 1, RNG.uniform(20, 90, 569), RNG.uniform(-9, 0, 569))) == [False], "a threshold"
-    ramp = np.arange(300.0)[:, None] + np.arange(4)
-    assert splits.leakage_feature(divided(ramp[:, :3], ramp[:, 3], np.arange(200), np.arange(200, 300))) == []
 
 
 def asked(x, y, train, *feeds, **more):
@@ -354,37 +280,3 @@ def test_noise_on_the_rows_of_training_is_no_other_scale(where):
         else:
             seen.validation = Data(x=CELLS[400:], y=BENIGN[400:])
         assert named(splits.RULES, seen)[0] == cause
-
-
-@pytest.mark.parametrize(
-    ("labels", "layer", "kind", "fires"),
-    [
-        (WORDS, "GRU", "embedding", True),
-        (np.roll(WORDS, -1, axis=1), "GRU", "embedding", False),  # the next word
-        (WORDS, "RepeatVector", "embedding", False),  # through one vector
-        (WORDS, "Dense", "dense", False),  # numbers that are reconstructed
-    ],
-)
-def test_words_that_are_their_own_labels(labels, layer, kind, fires):
-    seen = training(WORDS, labels, classes=40)
-    seen.units, seen.layers = [Unit(name="words", kind=kind)], [{"class": layer, "name": "a", "config": {}}]
-    found = splits.leakage_feature(seen)
-    assert [f.certain for f in found if "their own labels" in f.evidence] == ([True] if fires else [])
-
-
-@pytest.mark.parametrize("form", ["words", "objects", "numbers", "column"])
-def test_one_of_several_inputs_is_the_label(form):
-    names = {
-        "words": np.array(["no", "yes"]),
-        "objects": np.array(["no", "yes"], object),
-        "numbers": np.array([7.0, 3.0]),
-    }
-    column = names.get(form, np.array([7.0, 3.0]))[BENIGN]
-    column = column[:, None] if form == "column" else column
-    seen = training(CELLS[:, 0], BENIGN, classes=2)
-    seen.train.further = (CELLS[:, 1], column)
-    (found,) = splits.leakage_feature(seen)
-    assert found.certain
-    assert "input 3" in found.evidence
-    seen.train.further = (CELLS[:, 1], np.roll(column, 1, axis=0))
-    assert splits.leakage_feature(seen) == []
