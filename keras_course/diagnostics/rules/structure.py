@@ -346,7 +346,8 @@ def _one_row(x: np.ndarray) -> bool:
 
 
 def _lost_from_the_start(seen: Observation) -> bool:
-    """Whether the first weights give one prediction for all inputs, and it is not they that make it."""
+    """Whether the first weights give one prediction for all inputs, and it is not they that make it, nor many layers
+    each of which lets a part fade: as the signal, so the gradient on its way back."""
     first, known = seen.probes[0], kernels(seen)
     if first.output is None or first.dead is None or seen.head != "linear" or not known:
         return False
@@ -355,6 +356,9 @@ def _lost_from_the_start(seen: Observation) -> bool:
     dead, spread = np.nan_to_num(first.dead), first.spread if first.spread is not None else np.ones(len(first.dead))
     before = spread[: int(np.argmax(dead))]  # units in front of those that are silent, which may be given nothing
     made = dead.max(initial=0.0) == 1 and not np.any(before == 0)
+    back = first.gradient[np.isfinite(first.gradient)] if first.gradient is not None else np.zeros(0)
+    if len(back) >= 4 and 0 < back[0] < 1e-3 * back[-1]:
+        return False
     return not made and spread_over_inputs(first.output) <= 1e-6
 
 

@@ -247,6 +247,17 @@ def test_inputs_that_are_lost_from_the_first_step_on(dead, spread, head, sure):
     assert found("input_ignored", seen)[0].confidence < 0.9, "it was lost later"
 
 
+@pytest.mark.parametrize(
+    ("gradient", "sure"), [([1e-9, 1e-6, 1e-3, 1.0], False), ([0.1, 0.3, 0.5, 1.0], True), ([0, 0.3, 0.5, 1.0], True)]
+)
+def test_a_signal_that_fades_from_layer_to_layer_is_not_lost(gradient, sure):
+    seen = looks(output=lambda: np.full((8, 2), 0.3))
+    seen.head = "linear"
+    for probe in seen.probes:
+        probe.dead, probe.spread, probe.gradient = np.full(4, np.nan), np.ones(4), np.array(gradient)
+    assert (found("input_ignored", seen)[0].confidence > 0.9) is sure
+
+
 def test_texts_of_unknown_words_alone():
     def seen(words, kind="embedding"):
         padded = np.zeros((50, 9), int)
