@@ -17,7 +17,7 @@ class Cause(NamedTuple):
 DYNAMICS = ("exploding_gradient", "vanishing_gradient", "dead_units", "saturated_units", "oscillation")
 CURVES = ("underfitting_capacity", "too_few_steps", "overfitting", "loss_metric_inconsistent")
 RATE = ("learning_rate_too_high", "learning_rate_too_low")
-BY_ORDER = ("oscillation", "dead_units", "class_imbalance")  # of batches of one class after the other
+BY_ORDER = ("oscillation", "dead_units", "class_imbalance", "wrong_metric")  # of batches of one class after the other
 UNTAUGHT = (*CURVES, "class_imbalance")  # of a network whose steps teach it nothing
 CONSTANT = ("input_ignored", "vanishing_gradient", *UNTAUGHT)
 
