@@ -7,6 +7,7 @@ then says why they are not mixed: no shuffle, a short one, or one at the wrong p
 import dataclasses
 from collections.abc import Sequence
 
+from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.observation import Finding, Observation, Stage
 from keras_course.diagnostics.seen import RATIO, badly_mixed, flat, joined
 from keras_course.diagnostics.statistics import Mixing, classes_of, run_z
@@ -126,7 +127,7 @@ def pipeline_order(seen: Observation) -> list[Finding]:
     """Row 18: stages in an order that spoils the shuffle or the augmentation.
 
     Batches that are shuffled instead of examples: named with batches as badly mixed as in `data_sorted`, certain with
-    batches of nearly one class each, a note otherwise. A random map before a cache gives each example one random
+    batches of nearly one class each, named last where nothing at all was learned, a note otherwise. A random map before a cache gives each example one random
     version for good: named when there is harm. Notes: repeat before shuffle, which blends epochs; an order that is the
     same each epoch. Must stay silent: cache before a random map; shuffle before batch before another shuffle; repeat of
     the one array that windows are cut of. Source: row 18; TensorFlow guide "tf.data".
@@ -136,7 +137,8 @@ def pipeline_order(seen: Observation) -> list[Finding]:
     if _batched_before(seen):
         bad = badly_mixed(seen)
         text = "batch stands before shuffle: the same examples meet in every epoch"
-        order = _order(f"{text}; {_text(bad[0])}" if bad else text, bool(bad), 0.95 if bad else 0.4)
+        useless = harm_of(seen).degree > 0.9  # of what nobody knows whether it was sorted, as of measurements
+        order = _order(f"{text}; {_text(bad[0])}" if bad else text, bool(bad) or useless, 0.95 if bad else 0.4)
         found.append(dataclasses.replace(order, certain=bad is not None and bad[1] and bad[0].ratio < PURE))
     stages = flat(seen.pipeline)
     random = [i for i, stage in enumerate(stages) if stage.kind == "map" and stage.detail.get("random")]

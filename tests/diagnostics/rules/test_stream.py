@@ -107,6 +107,8 @@ def test_batches_shuffled_instead_of_examples():
     assert causes(seen) == ({"pipeline_order"}, set())
     seen = drawn(RNG.permutation(1797), [source(), Stage(kind="batch"), shuffle(100, of=57)])
     assert causes(seen) == (set(), {"pipeline_order"})
+    seen = drawn(RNG.permutation(1797), seen.pipeline, losses=[2.4] * 50)
+    assert causes(seen) == ({"pipeline_order"}, set()), "where nothing at all was learned"
 
 
 def test_a_random_map_before_a_cache():
