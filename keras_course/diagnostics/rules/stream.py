@@ -127,10 +127,11 @@ def pipeline_order(seen: Observation) -> list[Finding]:
     """Row 18: stages in an order that spoils the shuffle or the augmentation.
 
     Batches that are shuffled instead of examples: named with batches as badly mixed as in `data_sorted`, certain with
-    batches of nearly one class each, named last where nothing at all was learned, a note otherwise. A random map before a cache gives each example one random
-    version for good: named when there is harm. Notes: repeat before shuffle, which blends epochs; an order that is the
-    same each epoch. Must stay silent: cache before a random map; shuffle before batch before another shuffle; repeat of
-    the one array that windows are cut of. Source: row 18; TensorFlow guide "tf.data".
+    batches of nearly one class each, named last where nothing at all was learned, a note otherwise. A random map before
+    a cache gives each example one random version for good: named when there is harm. Notes: repeat before shuffle,
+    which blends epochs; an order that is the same each epoch. Must stay silent: cache before a random map; shuffle
+    before batch before another shuffle; repeat of the one array that windows are cut of. Source: row 18; TensorFlow
+    guide "tf.data".
     """
     kinds = [stage.kind for stage in flat(seen.pipeline)]
     found = []
