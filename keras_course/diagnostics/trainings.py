@@ -378,7 +378,7 @@ def _numpy(variable: tf.Variable) -> np.ndarray | None:
 
 
 def _layers(model: keras.Model | None) -> list[dict[str, Any]]:
-    """Class, name, trainable flag, configuration and use of each layer of a model, however deep.
+    """Class, name, trainable flag, configuration, use and width of the output of each layer of a model, however deep.
 
     Inputs of models inside of a model whose own inputs are known are none. Of the others all are used but inputs of the
     model that lead to none of its outputs.
@@ -394,9 +394,17 @@ def _layers(model: keras.Model | None) -> list[dict[str, Any]]:
             config = layer.get_config()
         except (NotImplementedError, TypeError, ValueError):
             config = {}
-        kind, used = type(layer).__name__, layer.name not in idle
-        found.append({"class": kind, "name": layer.name, "trainable": layer.trainable, "config": config, "used": used})
+        said = {"class": type(layer).__name__, "name": layer.name, "trainable": layer.trainable, "config": config}
+        found.append(said | {"used": layer.name not in idle, "width": _last_axis(layer)})
     return found
+
+
+def _last_axis(layer: keras.layers.Layer) -> int | None:
+    """The length of the last axis of what a layer of a functional model gives; None where it has no one output."""
+    try:
+        return layer.output.shape[-1]
+    except (AttributeError, ValueError, IndexError):
+        return None
 
 
 def _inputs_without_use(model: keras.Model | None) -> set[str]:

@@ -166,6 +166,17 @@ def test_inputs_of_a_model_inside_of_a_model_are_none_of_its_own():
         assert "Dense" in kinds
 
 
+def test_the_width_of_what_a_layer_gives():
+    entering = keras.Input((8, 5))
+    layers = [keras.layers.Dense(1), keras.layers.Softmax(), keras.layers.Flatten()]
+    functional = keras.Sequential([entering, *layers])
+    assert [layer["width"] for layer in trainings._layers(functional)] == [5, 1, 1, 8]
+    several = keras.layers.LSTM(3, return_state=True)
+    several(entering)
+    unbuilt = keras.Sequential([keras.layers.Dense(1), several])
+    assert {layer["width"] for layer in trainings._layers(unbuilt)} == {None}, "several outputs, or none yet"
+
+
 def test_an_input_that_leads_to_no_output_has_no_use():
     left, right = keras.Input((5,), name="left"), keras.Input((3,), name="right")
     used, beside = keras.layers.Dense(4)(left), keras.layers.Dense(4)(right)

@@ -60,7 +60,7 @@ def vanishing(seen: Observation) -> list[Finding]:
     explains it. Through time: by less than 0.4 from each place of a sequence to the
     one before it, and below 1e-4 in all, by what enters a recurrent network at its first weights; a sigmoid passes at
     most a quarter, tanh with orthogonal weights nearly all, an LSTM about 0.7.
-    Must not trigger: nets with normalisation; layers of dead units, which have no gradient at all.
+    Must not trigger: nets with normalisation inside; layers of dead units, which have no gradient at all.
     Source: taxonomy row 35; Bengio et al. (1994); Glorot and Bengio (2010), section 4.2.
     """
     from scipy import stats
@@ -81,7 +81,7 @@ def vanishing(seen: Observation) -> list[Finding]:
             )
         ]
     rows = [p.gradient for p in seen.probes[:3] if p.gradient is not None and len(p.gradient) >= 4]
-    if not rows or any(u.normalised for u in seen.units):
+    if not rows or any(u.normalised for u in seen.units[:-1]):
         return []
     rms = np.median(np.stack(rows).astype("float64"), axis=0)
     dead = [p.dead for p in seen.probes[:3] if p.dead is not None]

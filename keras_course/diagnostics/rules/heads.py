@@ -61,16 +61,19 @@ def softmax_on_single_unit(seen: Observation) -> list[Finding]:
     """Row 1: a softmax over an axis of length 1 is 1 for every input.
 
     Certain: no data are needed. Outputs that are not all 1 contradict it: that softmax runs over another axis, as in
-    attention over time steps. So is a dense layer of one unit with softmax, wherever it stands. Source: UMLAUT,
-    NeuraLint; what Keras 3 makes of it is in the table above.
+    attention over time steps. So is a dense layer of one unit with softmax, wherever it stands, or a layer that is a
+    softmax over an axis of length 1. Source: UMLAUT, NeuraLint; what Keras 3 makes of it is in the table above.
     """
     for layer in seen.layers:
-        if (
-            layer["class"] == "Dense"
-            and layer["config"].get("units") == 1
-            and layer["config"].get("activation") == "softmax"
-        ):
+        config, text = layer["config"], ""
+        if layer["class"] == "Dense" and config.get("units") == 1 and config.get("activation") == "softmax":
             text = f"{layer['name']} has one unit, and its softmax is 1 for every input"
+        elif layer.get("width") == 1 and (
+            (layer["class"] == "Softmax" and config.get("axis") == -1)
+            or (layer["class"] == "Activation" and config.get("activation") == "softmax")
+        ):
+            text = f"{layer['name']} is a softmax over an axis of length 1, which is 1 for every input"
+        if text:
             name = layer["name"]
             return [Finding(cause="softmax_on_single_unit", confidence=1.0, certain=True, evidence=text, layer=name)]
     if seen.head != "softmax" or seen.classes != 1:
@@ -384,7 +387,7 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     if y is None or not asked:
         return []
     text, sure = "", False
-    if seen.loss.name in DIFFERENCES and form_of(y) == "real" and len(np.unique(y[:20000])) > MANY:
+    if _measures(seen, y) and len(np.unique(y[:20000])) > MANY:
         sure, text = True, f"{asked[0]} counts exact hits, and the targets are measurements"
     elif seen.classes == 1 and seen.loss.name in BINARY and asked[0].endswith("categorical_accuracy"):
         sure, text = True, f"{asked[0]} takes the largest of several outputs, and there is one: it always says class 0"
@@ -399,6 +402,13 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     text += f"; a callback goes by {monitored[0]}" if monitored else ""
     kind, confidence = ("named", 0.9 if monitored else 0.6) if sure else ("note", 0.9)
     return [Finding(cause="wrong_metric", kind=kind, confidence=confidence, certain=sure, evidence=text)]
+
+
+def _measures(seen: Observation, y: np.ndarray) -> bool:
+    """Whether targets are measurements: by the loss, or where it is not one of classes by numbers outside of [0, 1]."""
+    of_classes = seen.loss.name in CATEGORICAL + BINARY
+    outside = not of_classes and bool(y.min() < 0 or y.max() > 1)
+    return form_of(y) == "real" and (seen.loss.name in DIFFERENCES or outside)
 
 
 def _turned_round(seen: Observation) -> str:

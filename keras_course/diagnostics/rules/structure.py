@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.harm import accuracy_of_chance, harm_of, spread_over_inputs
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
-from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up
+from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up, worst_unit
 
 import numpy as np
 
@@ -30,7 +30,8 @@ def symmetric_init(seen: Observation) -> list[Finding]:
     """Units of a hidden layer start with equal weights and still have them at the end.
 
     Threshold: more than half of the units are copies, before the first step and after the last: exact, no noise. Or an
-    embedding is 0 before the first step and after the last, as where two of zeros are multiplied: neither has a slope.
+    embedding, or any weights whose gradient is exactly 0 in every step while no unit is silent, are 0 before the first
+    step and after the last, as where two of zeros are multiplied: neither has a slope.
     Must not trigger: a zero head and a zeroed residual branch, whose columns part within a few steps; biases.
     Source: taxonomy row 23; Goodfellow et al., Deep Learning, section 8.4.
     """
@@ -40,6 +41,7 @@ def symmetric_init(seen: Observation) -> list[Finding]:
             Finding(
                 cause="symmetric_or_zero_init",
                 confidence=0.97,
+                certain=_without_slope(seen, zero),
                 layer=zero.layer,
                 step=0,
                 tag=f"weights/{zero.name}",
@@ -69,13 +71,24 @@ def symmetric_init(seen: Observation) -> list[Finding]:
 
 
 def _zero_table(seen: Observation) -> Variable | None:
-    """An embedding of several numbers for each name that is 0 before the first step and after the last."""
+    """Weights of several columns that are 0 before the first step and after the last: a table, or what has no slope."""
     inside = {name for unit in seen.units if unit.kind == "embedding" for name in unit.variables}
     for v in seen.variables:
-        wide = v.name in inside and v.trainable and len(v.shape) == 2 and v.shape[-1] > 2
-        if wide and v.initial is not None and v.final is not None and not np.any(v.initial) and not np.any(v.final):
+        wide = v.trainable and len(v.shape) == 2 and v.shape[-1] > 2 and v.initial is not None and v.final is not None
+        if wide and not np.any(v.initial) and not np.any(v.final) and (v.name in inside or _without_slope(seen, v)):
             return v
     return None
+
+
+def _without_slope(seen: Observation, variable: Variable) -> bool:
+    """Whether the gradient by a variable is exactly 0 in each of eight steps or more, and not for want of signal."""
+    steps, worst = seen.steps, worst_unit(seen, "dead")
+    trained = [v for v in seen.variables if v.trainable]
+    if steps is None or not any(v is variable for v in trained) or (worst is not None and worst[1] == 1):
+        return False
+    place = next(i for i, v in enumerate(trained) if v is variable)
+    slope = steps.gradient[:, place] if place < steps.gradient.shape[1] else np.zeros(0)
+    return len(slope) >= 8 and not np.any(slope) and bool(np.any(steps.update > 0))
 
 
 def fans(kernel: Variable) -> tuple[float, float]:

@@ -53,6 +53,9 @@ def test_gradients_that_fade_from_layer_to_layer():
     assert fires("vanishing_gradient", deep(1e-9 * np.ones(8))) == [], "a ratio, not a size: the loss may be near 0"
     assert fires("vanishing_gradient", deep(1.5 ** np.arange(-7.0, 1))) == []
     assert fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), normalised=True)) == []
+    behind = deep(4.0 ** np.arange(-7, 1))
+    behind.units[-1].normalised = True
+    assert fires("vanishing_gradient", behind), "what is normalised at the end has faded before"
     assert fires("vanishing_gradient", deep(8.0 ** np.arange(-2, 1))) == [], "three layers"
     for share, fades in ((0.6, False), (0.4, True)):
         silent = np.array([share] + 7 * [0.1])

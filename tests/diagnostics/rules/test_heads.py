@@ -261,6 +261,34 @@ def test_a_dense_layer_of_one_unit_with_softmax_wherever_it_stands(kind, units, 
 
 
 @pytest.mark.parametrize(
+    ("kind", "config", "width", "fires"),
+    [
+        ("Softmax", {"axis": -1}, 1, True),
+        ("Softmax", {"axis": -1}, 8, False),
+        ("Softmax", {"axis": -1}, None, False),
+        ("Softmax", {"axis": 1}, 1, False),  # over the places of a sequence, as attention does
+        ("Activation", {"activation": "softmax"}, 1, True),
+        ("Activation", {"activation": "relu"}, 1, False),
+    ],
+)
+def test_a_layer_that_is_a_softmax_over_an_axis_of_length_one(kind, config, width, fires):
+    seen = training(DIGITS, LABELS)
+    seen.layers = [{"class": kind, "name": "chance", "config": config, "width": width}]
+    found = heads.softmax_on_single_unit(seen)
+    assert [(f.layer, f.certain) for f in found] == ([("chance", True)] if fires else [])
+
+
+@pytest.mark.parametrize(("loss", "targets", "fires"), [("own", "angles", True), ("own", "shares", False),
+                                                        (CROSS, "angles", False), ("own", "kinds", False)])  # fmt: skip
+def test_accuracy_of_measurements_under_a_loss_of_the_scripts_own(loss, targets, fires):
+    angle = np.linspace(0, 6, len(DIGITS))
+    y = {"angles": np.stack([np.sin(angle), np.cos(angle)], axis=1), "kinds": np.eye(2)[LABELS % 2] * 2 - 1}
+    y["shares"] = np.stack([np.sin(angle) ** 2, np.cos(angle) ** 2], axis=1)
+    seen = training(DIGITS, y[targets].astype("float32"), loss=loss, classes=2, plan=Plan(metrics=("accuracy",)))
+    assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
+
+
+@pytest.mark.parametrize(
     ("metric", "fires"), [("sparse_categorical_accuracy", True), ("categorical_accuracy", True), ("accuracy", False)]
 )
 def test_the_largest_of_one_output_is_no_metric(metric, fires):

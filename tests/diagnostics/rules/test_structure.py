@@ -42,6 +42,20 @@ def test_tables_of_zeros_that_stay_zero():
     assert found("symmetric_or_zero_init", seen) == [], "it has learned"
 
 
+@pytest.mark.parametrize(
+    ("gradient", "dead", "fires_"),
+    [(0.0, 0.3, True), (1e-9, 0.3, False), (np.nan, 0.3, False), (0.0, 1.0, False)],
+)
+def test_weights_of_zeros_without_a_slope(gradient, dead, fires_):
+    """As factors that are only multiplied by each other; silent units pass no signal on, and no gradient has a path."""
+    seen = net(1, 1, steps=walked(gradient=[1.0, gradient]))
+    seen.variables[1].initial = seen.variables[1].final = np.zeros((40, 40))
+    seen.probes = [Probe(step=step, dead=np.array([dead, np.nan])) for step in range(3)]
+    assert [(f.layer, f.certain) for f in found("symmetric_or_zero_init", seen)] == [("b", True)] * fires_
+    seen.steps = walked(rows=7, gradient=[1.0, gradient])
+    assert found("symmetric_or_zero_init", seen) == [], "of seven steps"
+
+
 def test_a_zero_head_is_no_symmetry():
     seen = net(1, 1)
     seen.variables[1].initial = seen.variables[1].final = np.zeros((40, 40))
