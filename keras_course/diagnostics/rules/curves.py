@@ -19,7 +19,7 @@ def overfitting(seen: Observation) -> list[Finding]:
     squared or absolute error climbs above that of a constant: the last weights are worth nothing.
     Or, certain: the last weights are right on more than nine tenths of the rows of the training and on those held out
     by 0.15 less often than a linear model of the same rows, by which there is more to be known of them; or by 0.2 less
-    often, with a loss above 0.9 times that of a constant, which knows nothing.
+    often, with a loss above half of that of a constant, which knows nothing.
     Must not trigger: a validation loss that wiggles about its floor; a callback that keeps the weights of the best
     epoch. Source: taxonomy row 40; Prechelt (1998).
     """
@@ -30,7 +30,7 @@ def overfitting(seen: Observation) -> list[Finding]:
             f"what is held out, of which a linear model of the training is right on {e['linear_held']:.0%}"
         )
         return [Finding(cause="overfitting", confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
-    if e.get("held_loss", 0.0) > 0.9 and e["right_train"] > max(0.9, e["right_held"] + 0.2):
+    if e.get("held_loss", 0.0) > 0.5 and e["right_train"] > max(0.9, e["right_held"] + 0.2):
         text = (
             f"the last weights are right on {e['right_train']:.0%} of the training and on "
             f"{max(e['right_held'], 0):.0%} of what is held out, where their loss is {e['held_loss']:.3g} times "

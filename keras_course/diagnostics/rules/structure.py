@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.harm import accuracy_of_chance, harm_of, spread_over_inputs
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
-from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up, worst_unit
+from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up, rows_of, worst_unit
 
 import numpy as np
 
@@ -377,7 +377,8 @@ def _lost_from_the_start(seen: Observation) -> bool:
 
 def _same_word(seen: Observation) -> float:
     """The share of the most frequent number among the words of texts, padding at both ends aside; 0 below 95 %."""
-    data = seen.train.x if seen.train is not None else None
+    rows = seen.train or rows_of(seen)
+    data = rows.x if rows is not None else None
     if data is None or data.dtype.kind not in "iuf" or data.ndim != 2 or data.shape[1] < 3 or not looked_up(seen, data):
         return 0.0
     words = [row[np.flatnonzero(row)[0] : np.flatnonzero(row)[-1] + 1] for row in data if np.any(row)]

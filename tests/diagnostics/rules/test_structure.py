@@ -273,14 +273,17 @@ def test_a_signal_that_fades_from_layer_to_layer_is_not_lost(gradient, sure):
 
 
 def test_texts_of_unknown_words_alone():
-    def seen(words, kind="embedding"):
+    def seen(words, kind="embedding", stored=True):
         padded = np.zeros((50, 9), int)
         for i, row in enumerate(padded):
             row[: 3 + i % 6] = words[: 3 + i % 6]
         units = [Unit(name="e", kind=kind), Unit(name="d", kind="dense")]
-        return Observation(name="m", units=units, train=Data(x=padded, y=np.arange(50) % 2))
+        if stored:
+            return Observation(name="m", units=units, train=Data(x=padded, y=np.arange(50) % 2))
+        return Observation(name="m", units=units, probes=[Probe(step=0, x=padded, y=np.arange(50) % 2)])
 
     assert fires("input_ignored", seen([1] * 9)) == {"input_ignored"}
+    assert fires("input_ignored", seen([1] * 9, stored=False)) == {"input_ignored"}, "of the looks"
     assert found("input_ignored", seen([1, 2, 1, 1, 2, 1, 1, 1, 1])) == []
     assert found("input_ignored", seen([1] * 9, kind="dense")) == []
 
