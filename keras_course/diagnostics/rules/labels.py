@@ -156,10 +156,11 @@ def _labels_beside(seen: Observation) -> Iterator[tuple[str, np.ndarray, np.ndar
 
 
 def _by_place(y: np.ndarray) -> np.ndarray | None:
-    """The class of each example, or of each place of a sequence; None where there is none."""
+    """The class of each example, or of each place of a sequence or a picture; None where there is none."""
     if (found := classes_of(y)) is not None:
         return found[:, None]
-    return y if y.ndim == 2 and form_of(y) == "ids" and len(np.unique(y)) <= 100 else None
+    numbers = ("ids",) if y.ndim == 2 else ("ids", "multi_hot") if y.ndim > 2 else ()  # a mask of two classes is both
+    return y.reshape(len(y), -1) if form_of(y) in numbers and len(np.unique(y)) <= 100 else None
 
 
 def class_imbalance(seen: Observation) -> list[Finding]:

@@ -61,12 +61,29 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant. What the
     script asks about outside of training counts where all of it differs so: rows that are alike but for their scale;
     or, with labels and a name that says test, rows of which a linear model, or a table of words and their labels, says
-    as little; and pixels beside numbers up to 1, wherever they are asked about. Must stay silent: words that are
-    frequent in one part alone; series that drift, seen by halves of the training rows that differ half as much;
-    questions about what is meant to be strange, another kind or another range. Source: row 20 of the taxonomy.
+    as little; and pixels beside numbers up to 1, wherever they are asked about. Of rows that were not seen: a
+    validation loss of more than 100 times that of a constant after every epoch, of a network without moving averages
+    that is better than a constant on what it trains on; what is learned by heart costs ten times. Must stay silent:
+    words that are frequent in one part alone; series that drift, seen by halves of the training rows that differ half
+    as much; questions about what is meant to be strange, another kind or another range. Source: row 20 of the taxonomy.
     """
     both = validated(seen)
-    return (_prepared_otherwise(seen, both) if both is not None else []) or _asked_otherwise(seen)
+    found = (_prepared_otherwise(seen, both) if both is not None else []) or _asked_otherwise(seen)
+    return found or (_far_off(seen) if both is None else [])
+
+
+def _far_off(seen: Observation) -> list[Finding]:
+    """A validation loss that no learning by heart gives."""
+    best, rows = baseline_of(seen), [row for row in seen.epochs if "loss" in row and "val_loss" in row]
+    averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
+    if not best or not rows or averages or rows[-1]["loss"] > best:
+        return []
+    least = min(row["val_loss"] for row in rows)
+    if not 100 * best < least < np.inf:
+        return []
+    text = f"the validation loss is never below {least:.3g}, where a constant costs {best:.3g} in training and the "
+    text += f"network {rows[-1]['loss']:.3g}"
+    return [Finding(cause=MISMATCH, confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
 
 
 def _prepared_otherwise(seen: Observation, both: tuple[Data, Data]) -> list[Finding]:

@@ -29,9 +29,9 @@ def duplicated(kernel: np.ndarray) -> float:
 def symmetric_init(seen: Observation) -> list[Finding]:
     """Units of a hidden layer start with equal weights and still have them at the end.
 
-    Threshold: more than half of the units are copies, before the first step and after the last: exact, no noise. Or an
-    embedding, or any weights whose gradient is exactly 0 in every step while no unit is silent, are 0 before the first
-    step and after the last, as where two of zeros are multiplied: neither has a slope.
+    Threshold: more than half of the units are copies, before the first step and after the last: exact, no noise; all of
+    them are certain. Or an embedding, or any weights whose gradient is exactly 0 in every step while no unit is silent,
+    are 0 before the first step and after the last, as where two of zeros are multiplied: neither has a slope.
     Must not trigger: a zero head and a zeroed residual branch, whose columns part within a few steps; biases.
     Source: taxonomy row 23; Goodfellow et al., Deep Learning, section 8.4.
     """
@@ -58,6 +58,7 @@ def symmetric_init(seen: Observation) -> list[Finding]:
                 Finding(
                     cause="symmetric_or_zero_init",
                     confidence=0.97,
+                    certain=before == after == 1,
                     layer=unit.name,
                     step=0,
                     tag=f"weights/{kernel.name}",
