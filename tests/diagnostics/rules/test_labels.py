@@ -148,6 +148,18 @@ def test_a_tag_that_only_the_places_of_the_test_have():
     assert "missing_class" not in causes(seen)[0]
 
 
+@pytest.mark.parametrize("kinds", [2, 3])
+def test_a_class_that_only_the_masks_of_the_test_have(kinds):
+    """Of two kinds the mask is whole numbers and a table of zeros and ones alike."""
+    pictures = RNG.normal(size=(300, 4, 6, 2)).astype("float32")
+    masks = RNG.integers(0, kinds + 1, (300, 4, 6))
+    seen = training(pictures[:250], np.minimum(masks[:250], kinds - 1), classes=kinds + 1)
+    seen.asked = [Feed(x=pictures[250:], name="test_tiles", labels={"test_masks": masks[250:]})]
+    assert f"class {kinds} has 50 of 50 rows of test_tiles" in only(seen, "missing_class").evidence
+    seen.asked[0].labels = {"test_masks": np.minimum(masks[250:], kinds - 1)}
+    assert "missing_class" not in causes(seen)[0]
+
+
 def test_a_rare_class_that_is_never_named():
     rare = np.flatnonzero((LABELS != 3) | (np.arange(len(LABELS)) % 8 == 0))
     x, y = DIGITS[rare], (LABELS[rare] == 3).astype("int64")

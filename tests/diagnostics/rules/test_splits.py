@@ -280,3 +280,22 @@ def test_noise_on_the_rows_of_training_is_no_other_scale(where):
         else:
             seen.validation = Data(x=CELLS[400:], y=BENIGN[400:])
         assert named(splits.RULES, seen)[0] == cause
+
+
+@pytest.mark.parametrize(
+    ("loss", "val_loss", "layer", "fires"),
+    [
+        (0.1, [4e3, 3e3], "Dense", True),
+        (0.1, [4e3, 3.0], "Dense", False),  # once it held
+        (0.1, [40.0, 30.0], "Dense", False),  # as of what is learned by heart
+        (0.1, [4e3, 3e3], "BatchNormalization", False),  # whose averages may do that
+        (9.0, [4e3, 3e3], "Dense", False),  # nor is anything learned
+    ],
+)
+def test_a_validation_loss_that_no_learning_by_heart_gives(loss, val_loss, layer, fires):
+    y = CELLS[:, 0] / CELLS[:, 0].std()  # of which the best constant costs 1
+    seen = training(CELLS[:, 1:, None], y, loss=SQUARED, classes=1)
+    seen.epochs = [{"loss": loss, "val_loss": value} for value in val_loss]
+    seen.layers = [{"class": layer, "name": "a", "config": {}}]
+    found = splits.train_val_preprocessing_mismatch(seen)
+    assert [f.certain for f in found] == [True] * fires

@@ -28,6 +28,10 @@ def test_equal_units_that_stay_equal():
     kernel.initial, kernel.final = alike(kernel.initial), alike(kernel.final)
     (finding,) = found("symmetric_or_zero_init", seen)
     assert (finding.layer, finding.tag, finding.step) == ("b", "weights/b/kernel", 0)
+    assert finding.certain
+    kernel.final = kernel.initial.copy()
+    kernel.final[:, 0] += 1  # the first unit has left the others
+    assert not found("symmetric_or_zero_init", seen)[0].certain
     kernel.final = kernel.initial + RNG.normal(size=kernel.shape)
     assert found("symmetric_or_zero_init", seen) == [], "a zeroed branch whose columns part"
 
