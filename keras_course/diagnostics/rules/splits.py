@@ -4,7 +4,7 @@ from keras_course.diagnostics.comparisons import Shift, drowned, label_drift, sc
 from keras_course.diagnostics.harm import baseline_of
 from keras_course.diagnostics.held_out import FEW, HeldOut, held_out, parts, validated
 from keras_course.diagnostics.observation import Data, Finding, Observation
-from keras_course.diagnostics.seen import looked_up, quantities
+from keras_course.diagnostics.seen import BINARY, CATEGORICAL, looked_up, quantities
 from keras_course.diagnostics.statistics import classes_of, keys
 from keras_course.diagnostics.telling import told_by_words, transfer
 
@@ -78,8 +78,8 @@ def _far_off(seen: Observation) -> list[Finding]:
     averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
     if not best or not rows or averages or rows[-1]["loss"] > best:
         return []
-    least = min(row["val_loss"] for row in rows)
-    if not 100 * best < least < np.inf:
+    least, times = min(row["val_loss"] for row in rows), 3 if seen.loss.name in CATEGORICAL + BINARY else 100
+    if len(rows) < 2 or not times * best < least < np.inf:
         return []
     text = f"the validation loss is never below {least:.3g}, where a constant costs {best:.3g} in training and the "
     text += f"network {rows[-1]['loss']:.3g}"
