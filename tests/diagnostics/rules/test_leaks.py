@@ -66,6 +66,7 @@ def test_a_column_that_is_the_target_is_certain():
     assert told(BENIGN + np.where(np.arange(569) == 0, 1, 0) * (1 - 2 * BENIGN))[:1] != [True], "wrong in one row"
     size = CELLS[:, 7] * 30 + 4
     assert told(0.1 * size, size.astype("float32"), loss=SQUARED) == [True]
+    assert told(np.stack([size, 2 * size], axis=1), size.astype("float32"), loss=SQUARED) == [], "as in a ramp"
     assert told(size + RNG.normal(size=569), size.astype("float32"), loss=SQUARED) == []
     assert told(BENIGN, kind="embedding") == [True], "a word of its own"
     invoice = np.where(BENIGN == 1, RNG.uniform(20, 90, 569), 0.0)  # only written when the outcome is known
@@ -128,14 +129,17 @@ def test_one_of_several_inputs_is_the_label(form):
 def test_three_classes_apart_in_one_column():
     kinds = np.digitize(CELLS[:, 1], [-0.6, 0.4])
     others = RNG.normal(size=(569, 4))
-    for spread, fires in ((0.4, True), (0.6, False)):
-        column = (np.array([7.0, 5.0, 6.0])[kinds] + spread * RNG.uniform(0, 1, 569))[:, None]
-        found = leaks.leakage_feature(divided(np.hstack([others, column]), kinds, *halves(569)))
-        assert [f.certain for f in found if "farther apart than within one" in f.evidence] == [True] * fires
-    told = np.hstack(
-        [others, np.eye(3)[kinds] + 0.01 * others[:, :3], column - 0.3]
-    )  # as flowers are: others say it too
-    assert not any(f.certain for f in leaks.leakage_feature(divided(told, kinds, *halves(569))))
+
+    def certain(*columns):
+        found = leaks.leakage_feature(divided(np.column_stack([others, *columns]), kinds, *halves(569)))
+        return [f.certain for f in found if "farther apart than within one" in f.evidence]
+
+    wide, narrow = (np.array([7.0, 5.0, 6.0])[kinds] + spread * RNG.uniform(0, 1, 569) for spread in (0.6, 0.4))
+    assert certain(narrow) == [True]
+    assert certain(wide) == [], "classes lie no farther apart than values of one"
+    assert certain(narrow, 2 * narrow) == [], "two say it, as what is measured twice"
+    assert certain(narrow, np.eye(3)[kinds] + 0.3 * RNG.normal(size=(569, 3))) != [], "which tell less"
+    assert certain(narrow, np.eye(3)[kinds] + 0.1 * others[:, :3]) == [], "the others say it too, as of flowers"
 
 
 TEXTS = np.array([" ".join(map(str, row)) for row in np.random.default_rng(6).integers(1, 40, (400, 8))], object)
