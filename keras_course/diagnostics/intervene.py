@@ -264,6 +264,13 @@ def thawed(case: Case) -> list[Repair]:
     return [Repair(everything=True)] if frozen else []
 
 
+def downhill(case: Case) -> list[Repair]:
+    """Steps against the gradient; none where the steps do go downhill, and it is the loss that is turned round."""
+    steps = case.seen.steps
+    along = np.nansum(steps.aligned * steps.update * steps.gradient, axis=1) if steps is not None else np.zeros(1)
+    return [Repair(sign=-1.0)] if np.median(along) > 0 else []
+
+
 REPAIRS: dict[str, Callable[[Case], list[Repair]]] = {
     "learning_rate_too_high": slower,
     "learning_rate_too_low": faster,
@@ -287,7 +294,7 @@ REPAIRS: dict[str, Callable[[Case], list[Repair]]] = {
     "probabilities_to_logits_loss": logits_loss,
     "output_range_cannot_reach_targets": linear_output,
     "loss_broadcast": same_shape,
-    "gradient_sign_flipped": lambda case: [Repair(sign=-1.0)],
+    "gradient_sign_flipped": downhill,
     "optimiser_not_applied": lambda case: [Repair(still=True), Repair(still=True, rate=10.0)],
     "frozen_or_disconnected": thawed,
 }

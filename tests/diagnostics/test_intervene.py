@@ -68,6 +68,11 @@ def test_a_repair_that_does_not_help_is_never_confirmed(cause):
     assert found.confidence < 0.7
 
 
+def test_a_sign_is_not_turned_where_the_steps_go_downhill():
+    """Two arms of which one goes uphill would confirm it of any training."""
+    assert tried("gradient_sign_flipped", hidden(), rate=0.1).confirmed is None
+
+
 def test_a_second_softmax_is_taken_away():
     def twice(model, a, b):
         return tf.reduce_mean(SPARSE(labels=b, logits=tf.nn.softmax(model(a))))

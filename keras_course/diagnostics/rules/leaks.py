@@ -20,12 +20,12 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     for each class, or values that lie closer together than those of two classes do while all other columns together
     leave more than two errors in a hundred to a linear model, or the same measurement up to scale and rounding; or
     where it is blank for one of two classes and for no example of the other, as what is filled in when the outcome is
-    known; or where one word stands in all texts of a class and in no other, of a hundred different texts and more; or
-    where words are their own labels, place by place, in a network without a bottleneck of a single vector, or the last
-    of at least 20 different ones is what comes next; or where a
-    window of measurements ends with those that are asked for. A note in tables of fewer than four columns, as of toys.
-    Must stay silent: images, tables of one column, a sequence whose first place is to be kept in mind. Source:
-    deepchecks' single-feature check.
+    known; or where a word stands in all texts of a class and in no other, for all classes but one, of a hundred
+    different texts and more; or where words are their own labels, place by place, in a network without a bottleneck of
+    a single vector, or the last of at least 20 different ones is what comes next; or where a window of measurements
+    ends with those that are asked for. A note in tables of fewer than four columns, as of toys. Must stay silent:
+    images, tables of one column, a sequence whose first place is to be kept in mind. Source: deepchecks' single-feature
+    check.
     """
     data = seen.train
     if rows := _window_with_its_target(seen):
@@ -176,21 +176,21 @@ def _apart(x: np.ndarray, classes: np.ndarray) -> int:
 
 
 def _word_of_a_class(seen: Observation, x: np.ndarray, classes: np.ndarray) -> str:
-    """A word that stands in all texts of a class and in none of the others; "" without, or where texts are few."""
+    """A word that stands in all texts of a class and in none of the others, where all classes but one have such a word,
+    so that words name them all; "" otherwise, or where texts are few: one intent may well have a word that says it."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     if not looked_up(seen, x) or x.size > len(x) * 2000 or len(np.unique(keys(x))) < 100:
         return ""
     texts = [" ".join(map(str, np.ravel(row))).lower() for row in x]
     vectorizer = CountVectorizer(binary=True, token_pattern=r"\S+")
-    holds = vectorizer.fit_transform(texts)
-    for name in np.unique(classes):
+    holds, names, found = vectorizer.fit_transform(texts), np.unique(classes), []
+    for name in names:
         own = classes == name
         if 20 <= own.sum() <= len(own) - 20:
             inside, outside = (np.asarray(holds[rows].sum(0)).ravel() for rows in (own, ~own))
-            if len(found := np.flatnonzero((inside == own.sum()) & (outside == 0))):
-                return str(vectorizer.get_feature_names_out()[found[0]])
-    return ""
+            found += np.flatnonzero((inside == own.sum()) & (outside == 0))[:1].tolist()
+    return str(vectorizer.get_feature_names_out()[found[0]]) if found and len(found) >= len(names) - 1 else ""
 
 
 def _same_measurement(column: np.ndarray, y: np.ndarray) -> bool:

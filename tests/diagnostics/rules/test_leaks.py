@@ -152,11 +152,15 @@ CLASSES = np.arange(400) % 3
 )
 def test_a_word_in_all_texts_of_a_class_and_in_no_other(word, missing, texts, fires):
     """missing: texts of the class without it. texts: how many there are, said again and again."""
-    said = [text + f" {word}" * int(kind == 1) for text, kind in zip(TEXTS, CLASSES, strict=True)]
+    two, order = (CLASSES == 1).astype("int64"), np.arange(400) % (texts if texts == 400 else 39)
+    said = np.array([text + f" {word}" * kind for text, kind in zip(TEXTS, two, strict=True)], object)
     said[1] = TEXTS[1] if missing else said[1]
-    order = np.arange(400) % (texts if texts == 400 else 39)
-    found = leaks.leakage_feature(training(np.array(said, object)[order], CLASSES[order], classes=3))
+    found = leaks.leakage_feature(training(said[order], two[order], classes=2))
     assert [f.certain for f in found] == [True] * fires
+    three = leaks.leakage_feature(training(said[order], CLASSES[order], classes=3))
+    assert three == [], "one intent of several may have a word that says it"
+    said = np.array([text + " a" * (kind == 2) for text, kind in zip(said, CLASSES.tolist(), strict=True)], object)
+    assert bool(leaks.leakage_feature(training(said[order], CLASSES[order], classes=3))) is fires
     assert not fires or "'urgent' stands in all texts" in found[0].evidence
 
 
