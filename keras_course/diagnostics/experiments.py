@@ -274,8 +274,9 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     """How often the last weights are right on rows of the training and on those held out, and a linear model on these;
     and the loss of what is held out as so many times that of a constant.
 
-    Shares of classes, or of the variance of real targets. Nothing without labels, with several inputs, or when the
-    weights have been trained on since; and no linear model where what was learned holds, or of fewer than 100 rows.
+    Shares of classes, or of the variance of real targets. Nothing without labels, of real ones that stand in other
+    units, with several inputs, or when the weights have been trained on since; and no linear model where what was
+    learned holds, or of fewer than 100 rows.
     """
     if training.model is None or training.until is not None or several_inputs(seen):
         return {}
@@ -291,7 +292,7 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     assert other.y is not None
     old, new = (_answered(training.model, part) for part in (train, other))
     said, said_held = _decided(*old, seen), _decided(*new, seen)
-    if said is None or said_held is None:
+    if said is None or said_held is None or not _of_one_scale(said[1], said_held[1]):
         return {}
     found = {"right_train": _right(*said), "right_held": _right(*said_held)}
     loss, constant = harm.loss_by_definition(seen, *reversed(new)), harm.loss_of_constant(new[1], seen.loss.name)
@@ -341,6 +342,14 @@ def _decided(said: np.ndarray, y: np.ndarray, seen: Observation) -> tuple[np.nda
     if seen.loss.name in DIFFERENCES and said.size == y.size == len(y) and np.var(y) > 0:
         return said.reshape(-1), y.reshape(-1)
     return None
+
+
+def _of_one_scale(y: np.ndarray, other: np.ndarray) -> bool:
+    """Whether real targets of two parts have like spreads and means; those of a test may stand in other units."""
+    if y.dtype.kind in "iu":
+        return True
+    a, b = float(np.std(y)), float(np.std(other))
+    return a / 3 < b < 3 * a and abs(float(np.mean(y) - np.mean(other))) < 2 * a
 
 
 def _right(said: np.ndarray, true: np.ndarray) -> float:

@@ -209,6 +209,11 @@ def test_what_the_last_weights_know_of_rows_held_out(loss, logits):
     expected = np.mean(rest**2) / np.var(y[300:]) if loss == "squared" else of_other / entropy
     assert few["held_loss"] == pytest.approx(expected, rel=1e-4)
     seen.train = Data(x=WIDE[:300], y=y[:300])
+    if loss == "squared":  # a test set whose targets are not standardised
+        for units in (y[300:] * 4, y[300:] + 3 * np.std(y)):
+            seen.asked[0].labels = {"y_test": units}
+            assert experiments.by_heart(training, seen) == {}
+        seen.asked[0].labels = {"y_test": y[300:]}
     training.model = Table(WIDE, said, other)
     found = experiments.by_heart(training, seen)
     assert (found["right_train"], found["right_held"]) == (pytest.approx(1.0), pytest.approx(1.0))
