@@ -290,17 +290,18 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     train, other = known[0]
     assert train.y is not None
     assert other.y is not None
-    old, new = (_answered(training.model, part) for part in (train, other))
-    said, said_held = _decided(*old, seen), _decided(*new, seen)
-    if said is None or said_held is None or not _of_one_scale(said[1], said_held[1]):
+    (said, true), (said_held, true_held) = (_answered(training.model, part) for part in (train, other))
+    old, new = _decided(said, true, seen), _decided(said_held, true_held, seen)
+    if old is None or new is None or not _of_one_scale(old[1], new[1]):
         return {}
-    found = {"right_train": _right(*said), "right_held": _right(*said_held)}
-    loss, constant = harm.loss_by_definition(seen, *reversed(new)), harm.loss_of_constant(new[1], seen.loss.name)
+    found = {"right_train": _right(*old), "right_held": _right(*new)}
+    loss = harm.loss_by_definition(seen, true_held, said_held)
+    constant = harm.loss_of_constant(true_held, seen.loss.name)
     if loss is not None and constant:
         found["held_loss"] = loss / constant
     if len(train.x) < 100:
         return found
-    found |= _rarest(train, *said_held)
+    found |= _rarest(train, *new)
     if found["right_train"] > max(0.9, found["right_held"] + 0.2):
         rows = quantities(seen, np.concatenate([train.x, other.x]))
         if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():

@@ -225,7 +225,7 @@ def logits_loss(case: Case) -> list[Repair]:
 
 
 def one_sigmoid(case: Case) -> list[Repair]:
-    """A sigmoid for the softmax of a single unit; none of one among several outputs, or for any other loss.
+    """A sigmoid for the softmax of a single output; none of one among several or further in, or for any other loss.
 
     Keras's cross-entropy looks at the logits behind a softmax and may fall, while what is predicted is 1 for every
     input: the arm without the repair is judged by that.
@@ -236,7 +236,7 @@ def one_sigmoid(case: Case) -> list[Repair]:
         true = tf.reshape(tf.cast(_labels(replay), said.dtype), (-1,))
         return -tf.reduce_mean(true * tf.math.log(said) + (1 - true) * tf.math.log(1 - said))
 
-    if case.seen.loss.name not in BINARY or case.seen.losses:
+    if case.seen.loss.name not in BINARY or case.seen.losses or case.seen.head != "softmax":
         return []
     return [dataclasses.replace(repair, as_it_is=as_it_is) for repair in logits_loss(case)]
 
@@ -267,8 +267,7 @@ def thawed(case: Case) -> list[Repair]:
 def downhill(case: Case) -> list[Repair]:
     """Steps against the gradient; none where the steps do go downhill, and it is the loss that is turned round."""
     steps = case.seen.steps
-    along = np.nansum(steps.aligned * steps.update * steps.gradient, axis=1) if steps is not None else np.zeros(1)
-    return [Repair(sign=-1.0)] if np.median(along) > 0 else []
+    return [Repair(sign=-1.0)] if steps is not None and np.median(steps.uphill) > 0 else []
 
 
 REPAIRS: dict[str, Callable[[Case], list[Repair]]] = {

@@ -121,6 +121,11 @@ class Steps:
     aligned: np.ndarray  # (s, v) cosine of that change with the gradient: downhill is negative
     rate: np.ndarray | None = None  # (s,) learning rate of the optimizer; NaN where it is no variable
 
+    @property
+    def uphill(self) -> np.ndarray:
+        """(s,) the inner product of each step with the gradient, over all variables: downhill is negative."""
+        return np.nansum(self.aligned * self.update * self.gradient, axis=1)
+
 
 @dataclasses.dataclass(kw_only=True)
 class Plan:

@@ -147,14 +147,13 @@ def neighbour_correlation(images: np.ndarray) -> float:
     return float(np.sum(left * right) / max(np.sqrt(np.sum(left**2) * np.sum(right**2)), 1e-12))
 
 
-def left_of_axes(y: np.ndarray | None, axes: int) -> float:
-    """The share of the variance of rows (n, k) that so many principal axes leave, of at most 1000 rows; 1 where there
-    are fewer than twice as many columns or no such rows."""
-    if y is None or y.ndim != 2 or y.shape[1] < 2 * axes or y.dtype.kind != "f" or not np.isfinite(y).all():
-        return 1.0
-    rows = y[np.unique(np.linspace(0, len(y) - 1, min(len(y), 1000)).astype(int))].astype("float64")
-    power = np.linalg.svd(rows - rows.mean(0), compute_uv=False) ** 2
-    return float(power[axes:].sum() / max(power.sum(), 1e-300))
+def left_of_axes(rows: np.ndarray, at_most: int = 1000) -> np.ndarray:
+    """(k + 1,) the share of the variance of rows (n, k) that their first 0, 1, ... k principal axes leave."""
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), at_most)).astype(int))].astype("float64")
+    power = np.linalg.svd(chosen - chosen.mean(0), compute_uv=False) ** 2
+    left = np.zeros(rows.shape[1] + 1)
+    left[: len(power)] = np.cumsum(power[::-1])[::-1]
+    return left / max(left[0], 1e-300)
 
 
 def keys(x: np.ndarray) -> np.ndarray:

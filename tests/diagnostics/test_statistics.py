@@ -81,3 +81,15 @@ def test_neighbours_of_noise_do_not_correlate_and_those_of_a_ramp_do():
     assert statistics.neighbour_correlation(rng.normal(size=(30, 10, 1, 2)) * np.ones((1, 1, 10, 1))) == pytest.approx(
         1
     )
+
+
+@pytest.mark.parametrize("n", [200, 3000])
+def test_what_principal_axes_leave(n):
+    """Of columns of spreads 3, 2 and 1 the squares are 9, 4 and 1 of 14."""
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0]
+    drawn = np.random.default_rng(1).normal(size=(n, 3))
+    rows = np.linalg.qr(drawn - drawn.mean(0))[0] * [3, 2, 1] @ turned[:3] + 7
+    within = 1e-9 if n <= 1000 else 0.06  # of which 1000 are looked at
+    expected = np.array([14, 5, 1, 0, 0, 0]) / 14
+    np.testing.assert_allclose(statistics.left_of_axes(rows), expected, atol=within)
+    np.testing.assert_allclose(statistics.left_of_axes(rows[:3])[2:], 0, atol=1e-9)  # three rows have two axes

@@ -120,8 +120,7 @@ def small_capacity(seen: Observation) -> list[Finding]:
     dead = dead or _silent(seen, [name for name, width in found if width > 4])
     if dead or _would_gain(seen) or made < (SHORT if tiny else 100):
         return []
-    first, fourth = (left_of_axes(targets_of(seen), axes) for axes in (1, 4))
-    one = width == 1 and harm.degree > 0.3 and fourth < harm.degree / 3 and first > harm.degree / 2
+    one = width == 1 and harm.degree > 0.3 and _told_by_four_numbers(seen, harm.degree)
     if (harm.still_falling and not tiny) or harm.diverged or not (narrow or stuck) or (harm.degree < 0.5 and not one):
         return []
     proven = tiny and seen.loss.name in CATEGORICAL and e.get("few_end", 0.0) > 0.4 * e.get("few_start", np.inf)
@@ -138,6 +137,16 @@ def small_capacity(seen: Observation) -> list[Finding]:
             evidence=f"{text}, and {harm.sentence}",
         )
     ]
+
+
+def _told_by_four_numbers(seen: Observation, left: float) -> bool:
+    """Whether of rows of at least eight real targets four principal axes leave a third of `left` of their variance, and
+    one of them half of it."""
+    y = targets_of(seen)
+    if y is None or y.ndim != 2 or y.shape[1] < 8 or y.dtype.kind != "f" or not np.isfinite(y).all():
+        return False
+    shares = left_of_axes(y)
+    return bool(shares[4] < left / 3 and shares[1] > left / 2)
 
 
 def _silent(seen: Observation, layers: list[str]) -> bool:

@@ -57,9 +57,9 @@ def vanishing(seen: Observation) -> list[Finding]:
     (t-test p < .01), below 1e-2 in all, in the first closer looks. Of pictures the places are summed: pooling spreads
     it over more of them, which is no loss. A ratio, so a net whose loss is near 0 does not count; certain below 1e-5
     where the loss has no constant to compare with; the less sure where half of a layer is flat from the start, which
-    explains it. Through time: by less than 0.4 from each place of a sequence to the
-    one before it, and below 1e-4 in all, by what enters a recurrent network at its first weights; a sigmoid passes at
-    most a quarter, tanh with orthogonal weights nearly all, an LSTM about 0.7.
+    explains it. Through time: by less than 0.4 from each place of a sequence to the one before it, and below 1e-4 in
+    all, by what enters a recurrent network at its first weights; a sigmoid passes at most a quarter, tanh with
+    orthogonal weights nearly all, an LSTM about 0.7.
     Must not trigger: nets with normalisation inside; layers of dead units, which have no gradient at all.
     Source: taxonomy row 35; Bengio et al. (1994); Glorot and Bengio (2010), section 4.2.
     """

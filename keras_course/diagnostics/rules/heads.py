@@ -65,17 +65,18 @@ def softmax_on_single_unit(seen: Observation) -> list[Finding]:
     softmax over an axis of length 1. Source: UMLAUT, NeuraLint; what Keras 3 makes of it is in the table above.
     """
     for layer in seen.layers:
-        config, text = layer["config"], ""
+        config, name, text, repair = layer["config"], layer["name"], "", ""
         if layer["class"] == "Dense" and config.get("units") == 1 and config.get("activation") == "softmax":
-            text = f"{layer['name']} has one unit, and its softmax is 1 for every input"
+            text = f"{name} has one unit, and its softmax is 1 for every input"
         elif layer.get("width") == 1 and (
             (layer["class"] == "Softmax" and config.get("axis") == -1)
             or (layer["class"] == "Activation" and config.get("activation") == "softmax")
         ):
-            text = f"{layer['name']} is a softmax over an axis of length 1, which is 1 for every input"
+            text = f"{name} takes the softmax over an axis of length 1, which is 1 for every input"
+            repair = "softmax over the axis that is to add up to 1, as Softmax(axis=1) over the places of a sequence"
         if text:
-            name = layer["name"]
-            return [Finding(cause="softmax_on_single_unit", confidence=1.0, certain=True, evidence=text, layer=name)]
+            cause = "softmax_on_single_unit"
+            return [Finding(cause=cause, confidence=1.0, certain=True, evidence=text, layer=name, repair=repair)]
     if seen.head != "softmax" or seen.classes != 1:
         return []
     outputs = [output for _, output in outputs_of(seen)]

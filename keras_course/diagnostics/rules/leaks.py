@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.seen import looked_up, rows_of, several_inputs
-from keras_course.diagnostics.statistics import classes_of, keys
+from keras_course.diagnostics.statistics import classes_of
 from keras_course.diagnostics.telling import linear, telling_feature
 
 import numpy as np
@@ -22,10 +22,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     where it is blank for one of two classes and for no example of the other, as what is filled in when the outcome is
     known; or where words are their own labels, place by place, in a network without a bottleneck of a single vector, or
     the last of at least 20 different ones is what comes next; or where a window of measurements ends with those that
-    are asked for. A note in tables of fewer than four columns, as of toys, and where a word stands in all texts of a
-    class and in no other, for all classes but one, of a hundred different texts and more, as intents have it. Must stay
-    silent: images, tables of one column, a sequence whose first place is to be kept in mind. Source: deepchecks'
-    single-feature check.
+    are asked for. A note in tables of fewer than four columns, as of toys. Must stay silent: images, tables of one
+    column, a sequence whose first place is to be kept in mind, a word by which a text shows what it wants. Source:
+    deepchecks' single-feature check.
     """
     data = seen.train
     if rows := _window_with_its_target(seen):
@@ -38,9 +37,6 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     if found := _next_word_is_given(seen, data.x, data.y):
         return found
     y, (table, names) = classes_of(data.y), _table(seen, data)
-    if y is not None and (word := _word_of_a_class(seen, data.x, y)):
-        text = f"{word!r} stands in all texts of one class and in no other, of {len(y)} rows"
-        return [Finding(cause="leakage_feature", kind="note", confidence=0.6, evidence=text)]  # intents do that
     if len(data.y) < 200 or len(names) < 2 or not np.isfinite(table).all():
         return []
     if (copy := _copy_of(table, y, data.y)) >= 0:
@@ -125,8 +121,8 @@ def _next_word_is_given(seen: Observation, x: np.ndarray, y: np.ndarray) -> list
 
 
 def _copy_of(x: np.ndarray, classes: np.ndarray | None, targets: np.ndarray) -> int:
-    """The only column that is the target under another name, or of two classes the first of two, as of an indicator for
-    each; -1 when there is none, or, as in a ramp, several."""
+    """The only column that is the target under another name, or the first of two that are the class, as indicators of
+    two classes; -1 when there is none, or, as in a ramp, several."""
     wanted = classes if classes is not None else targets
     if wanted.dtype.kind not in "iuf" or wanted.size != len(x) or x.shape[1] > 4096:
         return -1
@@ -173,24 +169,6 @@ def _apart(x: np.ndarray, classes: np.ndarray) -> int:
     rest, half = np.delete(x, found[0], axis=1), np.random.default_rng(0).permutation(len(x)) % 2 == 0
     told = linear(rest[half], classes[half], rest[~half], classes[~half])
     return int(found[0]) if told < 0.98 else -1
-
-
-def _word_of_a_class(seen: Observation, x: np.ndarray, classes: np.ndarray) -> str:
-    """A word that stands in all texts of a class and in none of the others, where all classes but one have such a word,
-    so that words name them all; "" otherwise, or where texts are few: one intent may well have a word that says it."""
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    if not looked_up(seen, x) or x.size > len(x) * 2000 or len(np.unique(keys(x))) < 100:
-        return ""
-    texts = [" ".join(map(str, np.ravel(row))).lower() for row in x]
-    vectorizer = CountVectorizer(binary=True, token_pattern=r"\S+")
-    holds, names, found = vectorizer.fit_transform(texts), np.unique(classes), []
-    for name in names:
-        own = classes == name
-        if 20 <= own.sum() <= len(own) - 20:
-            inside, outside = (np.asarray(holds[rows].sum(0)).ravel() for rows in (own, ~own))
-            found += np.flatnonzero((inside == own.sum()) & (outside == 0))[:1].tolist()
-    return str(vectorizer.get_feature_names_out()[found[0]]) if found and len(found) >= len(names) - 1 else ""
 
 
 def _same_measurement(column: np.ndarray, y: np.ndarray) -> bool:

@@ -1,7 +1,7 @@
 """Rules on training against validation: rows 19 to 21 of the table of causes."""
 
 from keras_course.diagnostics.comparisons import Shift, drowned, label_drift, scaled_otherwise, shared_rows, shift
-from keras_course.diagnostics.harm import baseline_of
+from keras_course.diagnostics.harm import baseline_of, loss_of_constant, targets_of_training
 from keras_course.diagnostics.held_out import FEW, HeldOut, held_out, parts, validated
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, looked_up, quantities
@@ -62,10 +62,11 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     script asks about outside of training counts where all of it differs so: rows that are alike but for their scale;
     or, with labels and a name that says test, rows of which a linear model, or a table of words and their labels, says
     as little; and pixels beside numbers up to 1, wherever they are asked about. Of rows that were not seen: a
-    validation loss of more than 100 times that of a constant after every epoch, of a network without moving averages
-    that is better than a constant on what it trains on; what is learned by heart costs ten times. Must stay silent:
-    words that are frequent in one part alone; series that drift, seen by halves of the training rows that differ half
-    as much; questions about what is meant to be strange, another kind or another range. Source: row 20 of the taxonomy.
+    validation loss of more than 100 times that of a constant after every epoch, of classes 3 times, of a network
+    without moving averages that is better than a constant on what it trains on; what is learned by heart comes to that
+    in late epochs alone. Must stay silent: words that are frequent in one part alone; series that drift, seen by halves
+    of the training rows that differ half as much; questions about what is meant to be strange, another kind or another
+    range. Source: row 20 of the taxonomy.
     """
     both = validated(seen)
     found = (_prepared_otherwise(seen, both) if both is not None else []) or _asked_otherwise(seen)
@@ -75,14 +76,15 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
 def _far_off(seen: Observation) -> list[Finding]:
     """A validation loss that no learning by heart gives."""
     best, rows = baseline_of(seen), [row for row in seen.epochs if "loss" in row and "val_loss" in row]
+    constant = loss_of_constant(targets_of_training(seen), seen.loss.name)  # weights of classes are for training alone
     averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
-    if not best or not rows or averages or rows[-1]["loss"] > best:
+    if not best or not constant or len(rows) < 2 or averages or not rows[-1]["loss"] <= best:
         return []
     least, times = min(row["val_loss"] for row in rows), 3 if seen.loss.name in CATEGORICAL + BINARY else 100
-    if len(rows) < 2 or not times * best < least < np.inf:
+    if not times * constant < least < np.inf:
         return []
-    text = f"the validation loss is never below {least:.3g}, where a constant costs {best:.3g} in training and the "
-    text += f"network {rows[-1]['loss']:.3g}"
+    text = f"the validation loss is never below {least:.3g}, where a constant costs {constant:.3g}, and that of "
+    text += f"training ends at {rows[-1]['loss']:.3g}"
     return [Finding(cause=MISMATCH, confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
 
 

@@ -56,7 +56,7 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     if score := _minimised_score(seen):
         cause = "gradient_sign_flipped"
         return [Finding(cause=cause, confidence=0.95, certain=True, tag="epoch/loss", evidence=score)]
-    product = np.nansum(steps.aligned * steps.update * steps.gradient, axis=1)[:50]
+    product = steps.uphill[:50]
     size = np.nansum(steps.update * steps.gradient, axis=1)[:50]
     use = np.isfinite(product) & np.isfinite(size) & (size > 0)
     few = use.sum() >= 2 and np.all(product[use] / size[use] > 0.5)  # uphill the numbers soon end

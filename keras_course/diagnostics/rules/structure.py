@@ -35,7 +35,7 @@ def symmetric_init(seen: Observation) -> list[Finding]:
     Must not trigger: a zero head and a zeroed residual branch, whose columns part within a few steps; biases.
     Source: taxonomy row 23; Goodfellow et al., Deep Learning, section 8.4.
     """
-    if zero := _zero_table(seen):
+    if zero := _zero_weights(seen):
         text = f"{zero.name} starts at 0 and is 0 after the last step: what it is multiplied by has no slope"
         return [
             Finding(
@@ -71,7 +71,7 @@ def symmetric_init(seen: Observation) -> list[Finding]:
     return found[:1]
 
 
-def _zero_table(seen: Observation) -> Variable | None:
+def _zero_weights(seen: Observation) -> Variable | None:
     """Weights of several columns that are 0 before the first step and after the last: a table, or what has no slope."""
     inside = {name for unit in seen.units if unit.kind == "embedding" for name in unit.variables}
     for v in seen.variables:
@@ -308,7 +308,9 @@ def input_ignored(seen: Observation) -> list[Finding]:
     """
     if idle := [layer["name"] for layer in seen.layers if not layer.get("used", True)]:
         text = f"nothing that leads to an output of the model takes its input {idle[0]}"
-        return [Finding(cause="input_ignored", confidence=0.97, certain=True, layer=idle[0], evidence=text)]
+        repair = f"let a layer on the way to the output take {idle[0]}, or leave it out"
+        cause, layer = "input_ignored", idle[0]
+        return [Finding(cause=cause, confidence=0.97, certain=True, layer=layer, evidence=text, repair=repair)]
     if share := _same_word(seen):
         text = f"{share:.0%} of the words have one and the same number, so that texts differ in their length alone"
         layer = seen.units[0].name if seen.units else ""

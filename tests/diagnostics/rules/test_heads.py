@@ -276,6 +276,7 @@ def test_a_layer_that_is_a_softmax_over_an_axis_of_length_one(kind, config, widt
     seen.layers = [{"class": kind, "name": "chance", "config": config, "width": width}]
     found = heads.softmax_on_single_unit(seen)
     assert [(f.layer, f.certain) for f in found] == ([("chance", True)] if fires else [])
+    assert not fires or "axis" in found[0].repair
 
 
 @pytest.mark.parametrize(("loss", "targets", "fires"), [("own", "angles", True), ("own", "shares", False),

@@ -68,7 +68,7 @@ def test_a_column_that_is_the_target_is_certain():
     assert told(0.1 * size, size.astype("float32"), loss=SQUARED) == [True]
     assert told(np.stack([size, 2 * size], axis=1), size.astype("float32"), loss=SQUARED) == [], "as in a ramp"
     assert told(size + RNG.normal(size=569), size.astype("float32"), loss=SQUARED) == []
-    assert told(BENIGN, kind="embedding") == [False], "a word of its own"
+    assert told(BENIGN, kind="embedding") == []
     invoice = np.where(BENIGN == 1, RNG.uniform(20, 90, 569), 0.0)  # only written when the outcome is known
     assert told(invoice) == [True]
     assert told((invoice - invoice.mean()) / invoice.std()) == [True]
@@ -140,28 +140,6 @@ def test_three_classes_apart_in_one_column():
     assert certain(narrow, 2 * narrow) == [], "two say it, as what is measured twice"
     assert certain(narrow, np.eye(3)[kinds] + 0.3 * RNG.normal(size=(569, 3))) != [], "which tell less"
     assert certain(narrow, np.eye(3)[kinds] + 0.1 * others[:, :3]) == [], "the others say it too, as of flowers"
-
-
-TEXTS = np.array([" ".join(map(str, row)) for row in np.random.default_rng(6).integers(1, 40, (400, 8))], object)
-CLASSES = np.arange(400) % 3
-
-
-@pytest.mark.parametrize(
-    ("word", "missing", "texts", "fires"),
-    [("urgent", 0, 400, True), ("urgent", 1, 400, False), ("", 0, 400, False), ("urgent", 0, 40, False)],
-)
-def test_a_word_in_all_texts_of_a_class_and_in_no_other(word, missing, texts, fires):
-    """missing: texts of the class without it. texts: how many there are, said again and again."""
-    two, order = (CLASSES == 1).astype("int64"), np.arange(400) % (texts if texts == 400 else 39)
-    said = np.array([text + f" {word}" * kind for text, kind in zip(TEXTS, two, strict=True)], object)
-    said[1] = TEXTS[1] if missing else said[1]
-    found = leaks.leakage_feature(training(said[order], two[order], classes=2))
-    assert [f.kind for f in found] == ["note"] * fires
-    three = leaks.leakage_feature(training(said[order], CLASSES[order], classes=3))
-    assert three == [], "one intent of several may have a word that says it"
-    said = np.array([text + " a" * (kind == 2) for text, kind in zip(said, CLASSES.tolist(), strict=True)], object)
-    assert bool(leaks.leakage_feature(training(said[order], CLASSES[order], classes=3))) is fires
-    assert not fires or "'urgent' stands in all texts" in found[0].evidence
 
 
 @pytest.mark.parametrize(("ahead", "fires"), [(0, False), (2, True)])

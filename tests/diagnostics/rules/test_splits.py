@@ -301,5 +301,7 @@ def test_a_validation_loss_that_no_learning_by_heart_gives(loss, val_loss, layer
     assert [f.certain for f in found] == [True] * fires
     classes = training(CELLS[:, 1:, None], BENIGN, loss=BINARY, classes=1, epochs=seen.epochs, layers=seen.layers)
     assert bool(splits.train_val_preprocessing_mismatch(classes)) is (fires or min(val_loss) == 30), "of classes"
+    classes.plan = Plan(class_weight={0: 30.0, 1: 30.0})  # which count in training alone
+    assert bool(splits.train_val_preprocessing_mismatch(classes)) is (fires or loss == 9.0 or min(val_loss) == 30)
     classes.epochs = classes.epochs[:1]
     assert splits.train_val_preprocessing_mismatch(classes) == [], "of one epoch"
