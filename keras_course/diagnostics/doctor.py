@@ -79,7 +79,8 @@ class Report:
     @property
     def unexplained(self) -> bool:
         """It does not learn, and no rule says why."""
-        return not self.named and (self.harm.diverged or (self.harm.baseline is not None and self.harm.degree > 0.9))
+        known = self.harm.baseline is not None or self.harm.attained is not None
+        return not self.named and (self.harm.diverged or (known and self.harm.degree > 0.9))
 
 
 def examine(seen: Observation) -> Report:

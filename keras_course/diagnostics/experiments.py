@@ -118,8 +118,9 @@ def rates(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
 
 
 def last_weights(replay: Replay, training: Training) -> dict[str, np.ndarray]:
+    """The weights behind the last step; what was not trained as it was."""
     final = {id(v.handle): v.numpy() for v in training.variables}
-    return {name: final[replay.owners[name]] for name in replay.start}
+    return {name: final.get(replay.owners[name], first) for name, first in replay.start.items()}
 
 
 def late_rates(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
@@ -178,7 +179,7 @@ def fresh_start(replay: Replay, seen: Observation, training: Training) -> dict[s
         for unit in seen.units
         for name in unit.variables
     }
-    names = {id(v.handle): training.names[v] for v in training.variables}
+    names = {id(v.handle): name for v, name in training.names.items()}
     start = {}
     for name, value in replay.start.items():
         start[name] = value
@@ -198,6 +199,40 @@ def fresh(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
     optimizer = rule_of(training, seen, rate)
     curve = replay.train(optimizer, steps=STEPS, start=fresh_start(replay, seen, training))
     return {"end_fresh": curve.end}
+
+
+TRIED = 150  # steps, of each arm of `attainable`
+ATTAINING = 4.0  # seconds of the processor, after which none of its arms is begun
+
+
+def attainable(training: Training, seen: Observation) -> dict[str, float]:
+    """What a short training of all weights by Adam reaches, for a loss of which nobody knows what is a good one.
+
+    The first half of the batches that were kept is trained on, the loss is that of the second half: `attained_own` from
+    the first weights of the script, `attained_fresh` from such as are drawn anew, each at the better of two rates;
+    `attained_from` before any step, at the better of the two; `attained_last` with the last weights of the script.
+    """
+    replay = replay_of(training, everything=True)
+    if replay is None:
+        return {}
+    half = max(len(replay.batches) // 2, 1)
+    some, others = replay.batches[:half], replay.batches[half:] or replay.batches
+    mean = lambda weights: float(np.mean(replay.losses(weights, others)))  # noqa: E731 - one expression
+    starts = {"fresh": fresh_start(replay, seen, training), "own": replay.start}
+    found = {
+        "attained_from": min(map(mean, starts.values())),
+        "attained_last": mean(last_weights(replay, training)),
+    }
+    begun = time.process_time()
+    for rate in (0.01, 0.003):
+        for name, start in starts.items():
+            if time.process_time() - begun < ATTAINING:
+                curve = replay.train(optimizer_of("Adam", rate), steps=TRIED, batches=some, start=start)
+                reached = mean(curve.weights)
+                known = found.get(f"attained_{name}", np.inf)
+                found[f"attained_{name}"] = min(known, reached) if np.isfinite(reached) else known
+    replay.close()
+    return found
 
 
 def reach(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:

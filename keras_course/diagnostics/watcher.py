@@ -81,6 +81,10 @@ def examined(training: Training, *, alone: bool = True) -> Report:
     seen = training.close()
     seen.alone = alone
     harm = doctor.harm_of(seen)
+    if harm.baseline is None and not harm.diverged and alone:
+        with contextlib.suppress(Exception):  # steps that cannot be run again
+            seen.experiments |= experiments.attainable(training, seen)
+            harm = doctor.harm_of(seen)
     harmed = harm.degree >= SUSPICIOUS or harm.diverged
     if harmed or badly_mixed(seen) or any(unit.activation == "linear" for unit in seen.units[:-1]):
         seen.experiments |= experiments.run(training, seen, harmed=harmed)

@@ -6,6 +6,7 @@ from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up, rows_of, 
 
 import numpy as np
 
+BETTER_FRESH = "; a short training from weights drawn anew reaches far more than one from these"
 REPAIRED = 0.8  # a loss that a repair brings below this share of the unrepaired one is better, not noise
 
 
@@ -30,8 +31,9 @@ def symmetric_init(seen: Observation) -> list[Finding]:
     """Units of a hidden layer start with equal weights and still have them at the end.
 
     Threshold: more than half of the units are copies, before the first step and after the last: exact, no noise; all of
-    them are certain. Or an embedding, or any weights whose gradient is exactly 0 in every step while no unit is silent,
-    are 0 before the first step and after the last, as where two of zeros are multiplied: neither has a slope.
+    them are certain. Or all of them are before the first step, and weights drawn anew do far better. Or an embedding,
+    or any weights whose gradient is exactly 0 in every step while no unit is silent, are 0 before the first step and
+    after the last, as where two of zeros are multiplied: neither has a slope.
     Must not trigger: a zero head and a zeroed residual branch, whose columns part within a few steps; biases.
     Source: taxonomy row 23; Goodfellow et al., Deep Learning, section 8.4.
     """
@@ -53,7 +55,7 @@ def symmetric_init(seen: Observation) -> list[Finding]:
         if kernel.initial is None or kernel.final is None or not kernel.trainable or kernel.shape[-1] < 3:
             continue
         before, after = duplicated(kernel.initial), duplicated(kernel.final)
-        if before > 0.5 and after > 0.5:
+        if before > 0.5 and (after > 0.5 or (before == 1 and _better_fresh(seen))):
             found.append(
                 Finding(
                     cause="symmetric_or_zero_init",
@@ -63,7 +65,9 @@ def symmetric_init(seen: Observation) -> list[Finding]:
                     step=0,
                     tag=f"weights/{kernel.name}",
                     evidence=f"{before:.0%} of the units of {unit.name} start with the weights of another one, and "
-                    f"{after:.0%} still have them at the end (more than 50 % is none by chance)",
+                    f"{after:.0%} still have them at the end (more than 50 % is none by chance)"
+                    + BETTER_FRESH
+                    * (after <= 0.5),
                     file=unit.file,
                     line=unit.line,
                 )
@@ -133,21 +137,22 @@ def init_scale(seen: Observation) -> list[Finding]:
     their own rule, or of 1.1 of Glorot's or LeCun's, count as 1: a default is nobody's mistake, and must not make up
     for one. Weights that are used again, as in each step of a recurrence by hand, count again where they are square:
     others never meet what they gave. A fresh initialisation that repairs makes it surer, and 3 enough for 8; so does a
-    factor of 10,000. Must not trigger: nets with normalisation; a single wide layer; a net that has been trained
+    factor of 10,000. Of a loss that nobody knows also where a short training from weights drawn anew does far better.
+    Must not trigger: nets with normalisation; a single wide layer; a net that has been trained
     before; sines, whose weights stand behind a frequency. Source: taxonomy row 24; Glorot and Bengio (2010), section
     4.2; He et al. (2015), section 2.2; Sitzmann et al. (2020), section 3.2.
     """
-    if any(unit.normalised or unit.activation == "sine" for unit in seen.units):
-        return []
     gains = [(u, k, gain_of(u, k)) for u, k in _in_a_row(seen) if k.initial is not None and u.kind in ("dense", "conv")]
-    if not gains:
+    if not gains or any(unit.activation == "sine" for unit in seen.units):
         return []
+    if any(unit.normalised for unit in seen.units):
+        return _scale_by_trial(seen, gains)
     off = [(u, k, g) for u, k, g in gains if not 1 / 1.5 < g < 1.5 and not _by_default(k)]
     total = float(np.prod([max(g, 1e-9) for _, _, g in off])) if off else 1.0
     repaired = seen.experiments.get("end_fresh", np.nan) < REPAIRED * seen.experiments.get("end_same", np.nan)
     bound = 3 if repaired else 8
     if not off or 1 / bound <= total <= bound:
-        return []
+        return _scale_by_trial(seen, gains)
     layers = len({k.name for _, k, _ in off})  # those of a recurrence by hand stand in each of its steps
     unit, kernel, gain = max(off, key=lambda row: abs(np.log(max(row[2], 1e-9))))
     return [
@@ -159,6 +164,40 @@ def init_scale(seen: Observation) -> list[Finding]:
             tag=f"weights/{kernel.name}",
             evidence=f"the first weights of {layers} layers multiply the signal by {total:.3g} in all (within "
             f"1/{bound} and {bound} is sound), most {unit.name} with {gain:.3g} times the spread that keeps its size",
+            file=unit.file,
+            line=unit.line,
+        )
+    ]
+
+
+def _better_fresh(seen: Observation) -> bool:
+    """Of a loss that nobody knows: a short training by Adam from weights drawn anew gains at least a quarter more than
+    one from the script's own weights, and the script has not gained as much either."""
+    e = seen.experiments
+    if harm_of(seen).attained is None or "attained_own" not in e:
+        return False
+    return e["attained_own"] - e["attained_fresh"] > 0.25 * (e["attained_from"] - e["attained_fresh"])
+
+
+def _scale_by_trial(seen: Observation, gains: list[tuple[Unit, Variable, float]]) -> list[Finding]:
+    """Weights drawn anew do better, and one layer is off by 1.5 times: normalisation, too, may stand behind it."""
+    unit, kernel, gain = max(gains, key=lambda row: abs(np.log(max(row[2], 1e-9))))
+    if not _better_fresh(seen) or 1 / 1.5 < gain < 1.5:
+        return []
+    e = seen.experiments
+    text = (
+        f"a short training by Adam from weights drawn anew reaches {e['attained_fresh']:.3g}, from the first weights "
+        f"of the script {e['attained_own']:.3g}; those of {unit.name} have {gain:.3g} times the spread that keeps the "
+        "signal's size"
+    )
+    return [
+        Finding(
+            cause="init_scale",
+            confidence=0.7,
+            layer=unit.name,
+            step=0,
+            tag=f"weights/{kernel.name}",
+            evidence=text,
             file=unit.file,
             line=unit.line,
         )
