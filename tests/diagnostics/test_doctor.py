@@ -180,6 +180,10 @@ def test_what_does_not_learn_without_a_cause_is_not_healthy(judged):
     assert judged(loss=0.5).healthy
     diverged = doctor.Report(observation=ended(1.0), harm=Harm(degree=0.0, sentence="", diverged=True), findings=[])
     assert diverged.unexplained
+    for attained in (None, 0.5):  # of a loss that nobody knows
+        harm = Harm(degree=1.0, sentence="", attained=attained)
+        report = doctor.Report(observation=ended(1.0), harm=harm, findings=[])
+        assert report.unexplained == (attained is not None)
 
 
 def test_sorted_batches_are_easy_each_by_itself(monkeypatch):

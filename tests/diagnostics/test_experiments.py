@@ -89,6 +89,38 @@ def test_a_head_that_hangs_on_another_input_says_nothing_of_superposition():
     assert experiments.superposition(experiments.replay_of(training), training.close(), training) == {}
 
 
+def attained(kernel="he_normal", *, trained=slice(None), rate=0.05, steps=60):
+    """What is attainable beside a loop over batches of rows that repeat, and the training."""
+    keras.utils.set_random_seed(0)
+    parts = layers.Dense(16, "relu", kernel_initializer=kernel), layers.Dense(3)
+    model = keras.Sequential([keras.Input((5,)), *parts])
+    variables = [v.value for v in model.trainable_variables][trained]
+    loss = lambda a, b: crossentropy(model, a, b)  # noqa: E731 - one expression
+    (training,) = watched(lambda: loop(loss, variables, rate=rate, steps=steps))
+    return experiments.attainable(training, training.close())
+
+
+def test_what_a_short_training_reaches_from_first_weights_of_the_script_and_from_such_as_are_drawn_anew():
+    sound = attained()
+    assert sound["attained_own"] < 0.3 > sound["attained_fresh"]
+    assert sound["attained_from"] > 0.8 > sound["attained_last"] > sound["attained_own"]
+    alike = attained("ones")
+    assert alike["attained_own"] > 0.35 > 0.3 > alike["attained_fresh"], "units that are alike"
+    wild = attained(keras.initializers.RandomNormal(stddev=40.0), steps=1, rate=0.0)
+    assert wild["attained_from"] < 3 < wild["attained_last"], "before any step the better of the two starts counts"
+
+
+def test_what_is_attainable_trains_frozen_weights_too():
+    frozen = attained(trained=slice(2, None), rate=0.0)
+    assert frozen["attained_last"] == pytest.approx(frozen["attained_from"], rel=0.5)
+    assert frozen["attained_own"] < 0.3
+
+
+def test_no_arm_of_what_is_attainable_is_begun_when_the_time_is_over(monkeypatch):
+    monkeypatch.setattr(experiments, "ATTAINING", -1.0)
+    assert attained().keys() == {"attained_from", "attained_last"}
+
+
 def test_eight_examples_are_learned_by_heart_unless_nothing_passes():
     good = tried([layers.Dense(16, "relu"), layers.Dense(3)])[0]
     assert good["few_end"] < 0.1 * good["few_start"]

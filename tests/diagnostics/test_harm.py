@@ -417,3 +417,25 @@ def test_a_loss_of_ones_own_that_does_not_fall(losses, degree):
     assert harm_of(seen).degree == degree
     seen.alone = False  # in a game of two nothing needs to fall
     assert harm_of(seen).degree == 0.0
+
+
+@pytest.mark.parametrize(
+    ("own", "fresh", "last", "end", "degree"),
+    [
+        (1.0, 2.0, 8.0, 9.0, 1.0),  # 7 of 9 are missing
+        (2.0, 1.0, 3.7, 9.0, 0.6),
+        (1.0, 2.0, 9.0, 4.6, 0.8),  # the first batches are not those of the end
+        (1.0, 2.0, 2.7, 2.7, 0.0),  # less than a fifth of what there is to gain
+        (1.0, 2.0, 0.5, 0.5, 0.0),
+        (-4.0, 2.0, 8.0, 8.0, 0.0),  # a loss without an end, as that of a policy
+        (11.0, 12.0, 9.0, 9.0, 0.0),  # Adam makes it worse
+        (np.inf, 1.0, 8.0, np.inf, 1.0),
+        (np.inf, np.inf, 8.0, 8.0, 0.0),
+    ],
+)
+def test_of_a_loss_that_nobody_knows_a_short_training_says_what_there_is_to_gain(own, fresh, last, end, degree):
+    tried = {"attained_own": own, "attained_fresh": fresh, "attained_from": 10.0, "attained_last": last}
+    seen = made("triplet", REAL, [12.0] * 20 + [min(end, 9.0)] * 20, experiments=tried)
+    assert harm_of(seen).degree == pytest.approx(degree)
+    assert (harm_of(seen).attained is not None) == (degree > 0) == ("a short training by Adam" in str(harm_of(seen)))
+    assert harm_of(made("triplet", REAL, np.linspace(12, 9, 40))).attained is None, "nothing was tried"

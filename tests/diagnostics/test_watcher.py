@@ -247,6 +247,21 @@ def test_a_fit_that_can_train_nothing_is_reported():
     assert [f.cause for f in report.named] == ["frozen_or_disconnected"]
 
 
+@pytest.mark.parametrize(("alone", "known"), [(True, False), (False, False), (True, True)])
+def test_what_is_attainable_is_tried_where_nobody_knows_the_loss_of_a_network_alone(alone, known, monkeypatch):
+    def apart(model, x, y):
+        return tf.reduce_mean(tf.nn.relu(tf.cast(y, "float32") - model(x, training=True)[:, 0]))
+
+    monkeypatch.setattr(watcher.experiments, "TRIED", 3)
+    model = mlp()
+    loss = crossentropy if known else apart
+    with watcher.watching() as monitor:
+        loop(lambda a, b: loss(model, a, b), [v.value for v in model.trainable_variables])
+    (training,) = monitor.trainings
+    report = watcher.examined(training, alone=alone)
+    assert ("attained_own" in report.observation.experiments) == (alone and not known)
+
+
 def test_a_folder_gets_a_run_for_each_training(tmp_path):
     with watcher.watch(tmp_path, "mine") as seen:
         a_loop(True)()

@@ -121,6 +121,35 @@ def test_scale_is_surer_when_a_fresh_start_repairs():
     assert found("init_scale", seen)[0].confidence == 0.5
 
 
+FRESH = {"attained_from": 10.0, "attained_last": 8.0, "attained_own": 6.0, "attained_fresh": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("spread", "change", "fires_"),
+    [
+        (2, {}, True),
+        (0.5, {}, True),
+        (1.4, {}, False),  # nothing is off
+        (2, {"attained_own": 3.0}, False),  # the first weights of the script are about as good
+        (2, {"attained_last": 1.5}, False),  # and so is the script
+    ],
+)
+def test_a_trial_tells_first_weights_where_nobody_knows_the_loss(spread, change, fires_):
+    for normalised in (True, False):
+        seen = net(1, spread, 1, normalised=normalised, experiments=FRESH | change, steps=walked(rows=40, losses=[10.0] * 40))
+        assert [(f.layer, f.confidence) for f in found("init_scale", seen)] == [("b", 0.7)] * fires_
+
+
+def test_a_trial_tells_units_that_start_alike_and_part_where_nobody_knows_the_loss():
+    for tried, fires_ in ((FRESH, True), (FRESH | {"attained_own": 2.0}, False)):
+        seen = net(1, 1, 1, experiments=tried, steps=walked(rows=40, losses=[10.0] * 40))
+        kernel = seen.variables[1]
+        kernel.initial = alike(kernel.initial)
+        assert [(f.layer, f.certain) for f in found("symmetric_or_zero_init", seen)] == [("b", False)] * fires_
+        kernel.initial[:, :5] = kernel.final[:, :5]
+        assert found("symmetric_or_zero_init", seen) == [], "some start apart"
+
+
 @pytest.mark.parametrize(("shape", "fires_"), [((2, 24), False), ((24, 24), True)])
 def test_weights_that_are_used_again_count_again_only_where_they_can_meet_what_they_gave(shape, fires_):
     """As those of a recurrence by hand: 1.8 times Glorot's spread, in each of eight steps."""
