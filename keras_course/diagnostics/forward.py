@@ -108,6 +108,7 @@ class Forward:
     inner: str = ""  # the activation of what a cross-entropy on logits is really given
     draws: bool = False  # the loss depends on random numbers: dropout, noise, sampling
     moving: bool = False  # batch normalisation takes its moving averages, as in evaluation
+    turned: bool = False  # logarithms of a softmax are minimised, whose negatives are what has a lower end
 
 
 def external(tensor: Any) -> Any:
@@ -205,6 +206,7 @@ def read(loss: Any, names: dict[int, str], noted: Sequence[Noted] = ()) -> Forwa
     _loss(result, operations, kinds, noted)
     result.draws = any(kind == RANDOM for kind in kinds.values())
     result.noise = _noise(operations, kinds)
+    result.turned = _turned(loss)
     moving = ("moving_mean", "moving_variance")
     result.moving = any(str(names.get(id(handle), "")).endswith(moving) for handle in reads.values())
     return result
@@ -390,6 +392,37 @@ def _loss_by_operation(op: Any, result: Forward, kinds: dict[str, int]) -> None:
         _cross_entropy_by_hand(op, result, kinds)
 
 
+# Each goes up with what enters it.
+SUMS = {"Mean", "Sum", "MatrixDiagPartV3", "DiagPart", "GatherV2", "GatherNd", "Identity", "Reshape", "Squeeze",
+        "StridedSlice", "AddV2", "Add"}  # fmt: skip
+
+
+def _turned(loss: Any) -> bool:
+    """Whether the logarithm of a softmax enters the loss with its own sign, by sums and positive factors alone.
+
+    Nothing is known of one that is multiplied by data, as by the advantages of a policy.
+    """
+    waiting, seen = [(loss, 1)], set()
+    while waiting:
+        tensor, sign = waiting.pop()
+        kind = tensor.op.type
+        first, second = [*list(tensor.op.inputs), None, None][:2]
+        if kind == "LogSoftmax":
+            if sign > 0:
+                return True
+        elif (tensor.name, sign) not in seen:
+            seen.add((tensor.name, sign))
+            if kind == "Neg":
+                waiting.append((first, -sign))
+            elif kind in SUMS:
+                waiting += [(first, sign), (second, sign)][: 1 + (kind in ADDS)]
+            elif kind in ("Mul", "RealDiv"):
+                if kind == "Mul" and _constant(first) is not None:
+                    first, second = second, first
+                waiting += [(first, sign * int(np.sign(f))) for f in [_constant(second)] if f]
+    return False
+
+
 def _columns_by_rows(one: tf.TensorShape, other: tf.TensorShape) -> bool:
     """Whether a number for each example (n,) meets another for each, (n, 1), as an advantage or a weight may."""
     if {one.rank, other.rank} != {1, 2}:
@@ -414,7 +447,14 @@ def _constant(tensor: Any) -> float | None:
 
 
 def _cross_entropy_by_hand(op: Any, result: Forward, kinds: dict[str, int]) -> None:
-    """Targets times the logarithm of a prediction."""
+    """Targets times the logarithm of a prediction; or times logits whose softplus is taken, in one of its two forms."""
+    if op.type == "Mul" and {kinds[t.name] for t in op.inputs} == {DATA, MIXED}:
+        logits, targets = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
+        besides = {o.type for o in logits.consumers()}
+        if targets.shape.rank and ("Softplus" in besides or ("Abs" in besides and {"Relu", "Maximum"} & besides)):
+            result.name, result.from_logits = "binary_crossentropy", True
+            result.prediction, result.targets, result.inner = logits, targets, _head(logits)
+            return
     logs = [t for t in op.inputs if t.op.type == "Log" and kinds[t.name] == MIXED] if op.type == "Mul" else []
     others = [t for t in op.inputs if kinds[t.name] == DATA and t.shape.rank]
     if len(logs) != 1 or len(others) != 1:

@@ -282,6 +282,7 @@ class Training:
                 "broadcast": float(forward.broadcast),
                 "draws": float(forward.draws),
                 "moving": float(forward.moving),
+                "turned": float(forward.turned),
                 "rescued": float(forward.rescued and forward.inner not in ("softmax", "sigmoid")),
                 "evaluating": float(self.evaluating),
             }

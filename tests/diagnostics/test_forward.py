@@ -225,6 +225,52 @@ def test_cross_entropies_by_hand(graph):
         assert found.targets is not None
 
 
+@BOTH
+@pytest.mark.parametrize(
+    ("loss", "known"),
+    [
+        (lambda z, b: tf.nn.softplus(z) - b * z, True),
+        (lambda z, b: tf.maximum(z, 0.0) - z * b + tf.math.log1p(tf.exp(-tf.abs(z))), True),
+        (lambda z, b: tf.nn.relu(z) - b * z, False),  # a hinge
+        (lambda z, b: tf.abs(z) - b * z, False),
+        (lambda z, b: tf.nn.softplus(z) - 0.5 * z, False),  # no targets
+    ],
+)
+def test_a_cross_entropy_of_logits_by_hand(loss, known, graph):
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(2, name="a"), layers.Dense(3, "tanh", name="b")])
+    variables = [v.value for v in model.trainable_variables]
+    hot = np.eye(3, dtype="float32")[Y]
+    (training,) = watched(
+        lambda: loop(lambda a, b: tf.reduce_mean(loss(model(a), b)), variables, steps=1, y=hot, graph=graph)
+    )
+    found = training.forward
+    said = ("binary_crossentropy", True, "tanh") if known else ("", None, "")
+    assert (found.name, found.from_logits, found.inner) == said
+    assert not known or found.targets.shape[-1] == 3
+
+
+TURNED = {
+    "matched pairs": (lambda p, b: tf.reduce_mean(tf.linalg.diag_part(p[:3])), 1),
+    "gathered": (lambda p, b: tf.reduce_mean(tf.gather_nd(p, tf.stack([tf.range(10), tf.cast(b, "int32")], 1))), 1),
+    "scaled": (lambda p, b: tf.reduce_sum(3.0 * p[:, 0]) / 20.0, 1),
+    "twice negative": (lambda p, b: -tf.reduce_mean(-2.0 * p[:, 1]), 1),
+    "beside a penalty": (lambda p, b: 0.1 + tf.reduce_mean(p[:, 1]) + 5.0, 1),
+    "by an advantage": (lambda p, b: tf.reduce_mean(p[:, 0] * tf.cast(b, "float32")), 0),
+    "entropy": (lambda p, b: tf.reduce_sum(tf.exp(p) * p), 0),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("way", TURNED)
+def test_logarithms_of_a_softmax_that_are_minimised_themselves(way, graph):
+    w = tf.Variable(np.random.default_rng(3).normal(size=(5, 3)).astype("float32"), name="w")
+    loss, turned = TURNED[way]
+    for sign in (1.0, -1.0):
+        minimised = lambda a, b, sign=sign: sign * loss(tf.nn.log_softmax(tf.matmul(a, w)), b)  # noqa: E731
+        (training,) = watched(lambda: loop(minimised, [w], steps=1, graph=graph))  # noqa: B023
+        assert training.forward.turned == (turned and sign > 0)
+
+
 def test_arrays_of_the_script_are_data_where_a_step_is_fed_nothing():
     """A step on all rows at once, which stand in its graph."""
     model = keras.Sequential([keras.Input((5,)), layers.Dense(7, "relu", name="a"), layers.Dense(3, name="b")])

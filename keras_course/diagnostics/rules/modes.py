@@ -212,9 +212,9 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     as a divergence that leaves the latent variables nothing to say, or every kernel, of 8 weights at least, has shrunk
     below a tenth of its first norm, or dropout takes four fifths of a layer or more, or the divergence from a prior
     that the epochs report ends below 0.05 and a thousandth of the largest other loss: the latent variables say nothing
-    of the input. Each is named only where the training is harmed. Must not trigger: the weight decay that keeps a
-    trained net small (its penalty is a few per cent). Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's
-    regularisation rules.
+    of the input; or those that say where to draw from give 0 for all of it. Each is named only where the training is
+    harmed. Must not trigger: the weight decay that keeps a trained net small (its penalty is a few per cent).
+    Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules; Bowman et al. (2016), section 3.1.
     """
     first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
     penalty = seen.experiments.get("penalty_start", 0.0)
@@ -243,7 +243,7 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         text = f"{penalised} has a penalty on its activity, and more than half of its units are silent"
     elif rate >= 0.8:
         text = f"dropout takes away {rate:.0%} of a layer's outputs (80 % and more)"
-    elif prior := _collapsed(seen):
+    elif prior := _collapsed(seen) or _latent_without_a_word(seen):
         text = prior
     else:
         return []
@@ -267,6 +267,23 @@ def _collapsed(seen: Observation) -> str:
     if not name or last[name] > min(0.05, 1e-3 * most):
         return ""
     return f"{name}, the divergence from the prior, ends at {last[name]:.2g} beside a loss of {most:.3g} (below .001)"
+
+
+def _latent_without_a_word(seen: Observation) -> str:
+    """In words, two layers of one width side by side, as of a mean and the logarithm of a variance that are drawn from,
+    which have come to give 0, within 0.05, for everything; "" without."""
+    last = seen.probes[-1] if seen.probes else None
+    if not seen.experiments.get("draws") or last is None or last.mean is None or last.spread is None:
+        return ""
+    shape = {unit.name: kernel.shape for unit, kernel in kernels(seen)}
+    pairs = [(i, i + 1) for i in range(min(len(seen.units), len(last.mean), len(last.spread)) - 2)]
+    for pair in pairs:
+        one, other = (seen.units[i] for i in pair)
+        flat = all(np.hypot(last.mean[i], last.spread[i]) < 0.05 for i in pair)
+        alike = one.activation == other.activation == "linear" and shape.get(one.name) == shape.get(other.name, ())
+        if flat and alike:
+            return f"{one.name} and {other.name}, which say where to draw from, give 0 for every input in the end"
+    return ""
 
 
 def _most_penalised(seen: Observation) -> str:

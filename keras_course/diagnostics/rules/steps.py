@@ -41,7 +41,8 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     Threshold: change and gradient point the same way, by a cosine above 0.5 in all of two steps or more; or in at least
     9 of 10 of the first 50 kept steps, at least 8 of them (binomial p < .02 for each variable, and all together must
     agree); momentum and Adam lag, hence the first steps and the sum over variables. Steps count until their numbers
-    end. Certain: a loss that cannot be below 0 is; a score, by its name, equals the loss after every epoch and falls
+    end. Certain: a loss that cannot be below 0 is; logarithms of a softmax are minimised, by sums and
+    positive factors alone; a score, by its name, equals the loss after every epoch and falls
     with it. Must not trigger: a momentum that overshoots now and then. Source: taxonomy row 28.
     """
     steps = seen.steps
@@ -50,6 +51,12 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     if impossible(seen) and not _beyond_one(seen):
         least = float(np.min(steps.all_losses))
         text = f"the loss goes down to {least:.3g}, and {seen.loss.name} is never below 0: its negative is minimised"
+        return [
+            Finding(cause="gradient_sign_flipped", confidence=0.97, certain=True, step=0, tag="loss", evidence=text)
+        ]
+    if seen.experiments.get("turned") and float(np.min(steps.all_losses)) < 0:
+        text = f"the logarithms of a softmax are minimised, down to {float(np.min(steps.all_losses)):.3g}, and not "
+        text += "their negatives: the right answers become the least likely ones"
         return [
             Finding(cause="gradient_sign_flipped", confidence=0.97, certain=True, step=0, tag="loss", evidence=text)
         ]

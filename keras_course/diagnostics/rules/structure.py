@@ -240,7 +240,8 @@ def frozen(seen: Observation) -> list[Finding]:
     """Weights without a gradient, or not trainable where they have to be.
 
     Threshold: no gradient at all for any weight (certain) or for one in every kept step (certain where an accuracy
-    stays at that of chance), or the head, or 99 % of all weights, not trainable.
+    stays at that of chance, or where a fifth of all weights feed the loss, are those of a fresh start and were to be
+    trained), or the head, or 99 % of all weights, not trainable.
     Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note): its weights are far from
     fresh ones, or an earlier training of the script changed them.
     Source: taxonomy row 26.
@@ -264,7 +265,7 @@ def frozen(seen: Observation) -> list[Finding]:
                 Finding(
                     cause="frozen_or_disconnected",
                     confidence=0.9,
-                    certain=bool(chance),
+                    certain=bool(chance) or _cut_off(seen, names) > 0.2,
                     layer=names[0].layer,
                     step=0,
                     tag=f"gradient_norm/{names[0].layer}",
@@ -303,6 +304,14 @@ def frozen(seen: Observation) -> list[Finding]:
             )
         )
     return found
+
+
+def _cut_off(seen: Observation, without: list[Variable]) -> float:
+    """The share of the weights of those without a gradient that feed the loss and were not trained elsewhere."""
+    pairs = kernels(seen)
+    own = [(u, k) for u, k in pairs if any(k is v for v in without)]
+    trunk = any(u.normalised or k.initial is None or gain_of(u, k) >= 1.5 or k.trained_before for u, k in own)
+    return 0.0 if trunk else float(sum(np.prod(k.shape) for _, k in own) / sum(np.prod(k.shape) for _, k in pairs))
 
 
 def _stuck(seen: Observation) -> list[Finding]:

@@ -31,6 +31,13 @@ def test_a_rate_of_0_is_the_rates_fault():
     assert fires("optimiser_not_applied", seen) == {"learning_rate_too_low"}
 
 
+@pytest.mark.parametrize(("turned", "losses", "fires_"), [(1.0, [0.5, -3.0], True), (0.0, [0.5, -3.0], False),
+                                                         (1.0, [5.0, 3.0], False)])  # fmt: skip
+def test_logarithms_that_are_minimised(turned, losses, fires_):
+    seen = net(1, 1, steps=walked(rows=2, losses=losses), experiments={"turned": turned})
+    assert [f.certain for f in found("gradient_sign_flipped", seen)] == [True] * fires_
+
+
 def test_steps_uphill():
     assert fires("gradient_sign_flipped", net(1, 1, steps=walked(aligned=0.9))) == {"gradient_sign_flipped"}
     assert found("gradient_sign_flipped", net(1, 1, steps=walked(aligned=-0.9))) == []

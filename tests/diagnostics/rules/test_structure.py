@@ -135,8 +135,9 @@ FRESH = {"attained_from": 10.0, "attained_last": 8.0, "attained_own": 6.0, "atta
     ],
 )
 def test_a_trial_tells_first_weights_where_nobody_knows_the_loss(spread, change, fires_):
+    ends = walked(rows=40, losses=[10.0] * 40)
     for normalised in (True, False):
-        seen = net(1, spread, 1, normalised=normalised, experiments=FRESH | change, steps=walked(rows=40, losses=[10.0] * 40))
+        seen = net(1, spread, 1, normalised=normalised, experiments=FRESH | change, steps=ends)
         assert [(f.layer, f.confidence) for f in found("init_scale", seen)] == [("b", 0.7)] * fires_
 
 
@@ -213,6 +214,22 @@ def test_weights_without_any_gradient():
     assert found("frozen_or_disconnected", net(1, 1, steps=walked())) == []
     seen.steps.loss[:] = np.nan
     assert found("frozen_or_disconnected", seen) == [], "of a loss that is no number no gradient is one"
+
+
+def test_a_part_that_feeds_the_loss_and_gets_no_gradient_is_certain_unless_it_was_trained_elsewhere():
+    def cut(*spreads, **more):
+        return net(*spreads, steps=walked(v=len(spreads), gradient=[np.nan] + [1.0] * (len(spreads) - 1)), **more)
+
+    certain = lambda seen: found("frozen_or_disconnected", seen)[0].certain  # noqa: E731 - one expression
+    assert certain(cut(1, 1, 1))
+    assert not certain(cut(1, 1, 1, 1, 1)), "a fifth of the weights"
+    assert not certain(cut(2, 1, 1)), "far from a fresh start"
+    assert not certain(cut(1, 1, 1, normalised=True))
+    trunk, elsewhere = cut(1, 1, 1), cut(1, 1, 1)
+    trunk.variables[0].trained_before = True
+    assert not certain(trunk)
+    elsewhere.units = elsewhere.units[1:]
+    assert not certain(elsewhere), "it does not feed the loss"
 
 
 def test_a_loss_that_no_gradient_leads_to_is_certain():
@@ -327,6 +344,7 @@ def test_an_empty_observation_is_judged_by_nothing():
 
 def test_weights_without_a_gradient_are_certain_where_the_accuracy_is_that_of_chance():
     seen = net(1, 1, steps=walked(gradient=[np.nan, 1.0], update=[0.0, 0.1]), epochs=[{"acc": 0.26}])
+    seen.variables[0].trained_before = True
     assert not found("frozen_or_disconnected", seen)[0].certain
     seen.train = Data(x=np.zeros((400, 2)), y=np.arange(400) % 4)
     assert found("frozen_or_disconnected", seen)[0].certain
