@@ -17,6 +17,7 @@ from typing import Any
 from keras_course.diagnostics.eager import Recording
 from keras_course.diagnostics.feeds import Feeds
 from keras_course.diagnostics.forward import Noted, is_users
+from keras_course.diagnostics.inline import can_be_inlined, inlined
 from keras_course.diagnostics.probes import EVERY_LOOK, LOOKS, due
 from keras_course.diagnostics.trainings import Training
 
@@ -268,7 +269,10 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
 
     def call_function(original: Callable) -> Callable:
         def called(function: Any, *args: Any, **kwargs: Any) -> Any:
-            monitor.stack  # noqa: B018  # makes the lists of this thread
+            inside = bool(monitor.stack)
+            if inside and can_be_inlined(function, (args, kwargs)):
+                with contextlib.suppress(Exception):  # as of a function that autograph cannot read
+                    return inlined(function, args, kwargs)
             monitor.local.functions.append(function)
             monitor.feeds.ticks += 1
             try:
