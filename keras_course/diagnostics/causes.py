@@ -32,7 +32,7 @@ CAUSES: dict[str, Cause] = {
         2,
         "the loss expects probabilities and gets logits",
         "from_logits=True in the loss, or softmax (sigmoid for one unit) on the output",
-        (*DYNAMICS, *CURVES, *RATE, "input_ignored"),
+        (*DYNAMICS, *CURVES, *RATE, "input_ignored", "gradient_sign_flipped"),
     ),
     "probabilities_to_logits_loss": Cause(
         3,

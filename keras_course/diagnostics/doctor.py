@@ -35,6 +35,7 @@ NEEDED = {  # by those that a training with less harm may show
     "overfitting": 9.0,
     "oscillation": 0.5,
     "dead_units": 0.5,
+    "targets_not_scaled": 0.2,  # the output creeps there, and the rest waits for it
     "frozen_or_disconnected": 0.2,  # what lies around the fixed part makes up for some of it
 }
 

@@ -153,7 +153,7 @@ def _class(op: Any, entering: set[int]) -> int:
         return RANDOM
     if op.type == "ResourceGather":
         return MIXED
-    if not op.inputs or op.type.startswith("Iterator"):
+    if not op.inputs or op.type.startswith(("Iterator", "LookupTable")):  # numbers of words are as good as data
         return DATA
     if WEIGHTS in entering and {DATA, RANDOM} & entering:
         return MIXED

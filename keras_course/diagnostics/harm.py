@@ -346,12 +346,19 @@ def scale_of(seen: Observation) -> float:
     losses = np.array(_losses(seen))
     losses = losses[len(losses) // 2 :] if seen.loss.regularised else losses
     if len(losses) < 8:
-        return 1.0
+        return _of_a_sum(seen, losses)
     own, total = np.diff(losses, axis=0).T
     if min(np.ptp(own), np.ptp(total)) < 1e-9 or np.corrcoef(own, total)[0, 1] < 0.9:
         return 1.0
     slope = float(own @ total / (own @ own))
     return slope if slope > 20 or not (seen.loss.regularised or 0.5 <= slope <= 2) else 1.0
+
+
+def _of_a_sum(seen: Observation, losses: np.ndarray) -> float:
+    """The size of the batches where what is minimised is so many times the loss, within 5 %; else 1."""
+    size = max((len(np.atleast_1d(p.y)) for p in seen.probes if p.y is not None), default=1)
+    ratio = losses[:, 1] / losses[:, 0] if len(losses) >= 2 and np.all(losses[:, 0] > 0) else np.zeros(1)
+    return float(size) if np.all(np.abs(ratio / size - 1) < 0.05) else 1.0
 
 
 def _losses(seen: Observation) -> list[tuple[float, float]]:

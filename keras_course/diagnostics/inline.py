@@ -16,8 +16,10 @@ from tensorflow.python.framework import random_seed
 
 
 def can_be_inlined(function: Any, arguments: Any) -> bool:
-    """Whether a `tf.function` may be traced as a part of another one: it is compiled by nobody else, says nothing of its
-    arguments, and is given nothing that it would turn into a tensor first."""
+    """Whether a `tf.function` may be traced as a part of another one.
+
+    Not one that is compiled apart, settles its arguments, or is given arrays, which it would turn into tensors first.
+    """
     settled = getattr(function, "_jit_compile", None) or getattr(function, "input_signature", None) is not None
     arrays = any(isinstance(leaf, np.ndarray) for leaf in tf.nest.flatten(arguments))
     return tf.inside_function() and not settled and not arrays and hasattr(function, "python_function")

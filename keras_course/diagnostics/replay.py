@@ -273,6 +273,8 @@ def graph_of(forward: Forward) -> tuple[Any, dict[str, Any]]:
     from keras_course.diagnostics.forward import external
 
     used = {node.name for node in definition.node}
+    # what comes out of a table is fed, so that the table itself is not needed
+    used -= {node.input[0].split(":")[0] for node in definition.node if node.op.startswith("LookupTable")}
     captures = {inside.name: external(outside) for outside, inside in graph.captures if inside.dtype == tf.resource}
     return definition, {name: handle for name, handle in captures.items() if name.split(":")[0] in used}
 

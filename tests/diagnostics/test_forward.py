@@ -1,4 +1,5 @@
 from keras_course.diagnostics import forward
+from keras_course.diagnostics.experiments import replay_of
 from tests.diagnostics.trained import X, Y, crossentropy, forward_of, loop, watched
 
 import keras
@@ -247,6 +248,24 @@ def test_a_cross_entropy_of_logits_by_hand(loss, known, graph):
     said = ("binary_crossentropy", True, "tanh") if known else ("", None, "")
     assert (found.name, found.from_logits, found.inner) == said
     assert not known or found.targets.shape[-1] == 3
+
+
+def test_numbers_of_words_are_data():
+    """What a lookup gives is cut off where the steps are run again: nobody can make its table anew."""
+    words = np.array(["yes", "no"])[Y % 2]
+    lookup = layers.StringLookup(vocabulary=["yes", "no"])
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
+    weight = tf.Variable(np.ones((3, 3), "float32"), name="weight")
+
+    def loss(a, b):
+        return tf.reduce_mean(tf.gather(weight, lookup(b)) * model(a))
+
+    variables = [*(v.value for v in model.trainable_variables), weight]
+    (training,) = watched(lambda: loop(loss, variables, steps=3, y=words))
+    replay = replay_of(training)
+    assert replay is not None
+    assert {a.dtype.kind for batch in replay.batches for a in batch} == {"f", "i"}
+    replay.close()
 
 
 TURNED = {

@@ -161,6 +161,15 @@ def test_how_often_the_loss_of_the_data_counts_is_told_from_a_penalty(factor, pe
     assert harm.scale_of(seen) == 1, "then the difference is the penalty, by its name"
 
 
+@pytest.mark.parametrize(("factor", "scale"), [(2.0, 2.0), (2.05, 2.0), (2.4, 1.0), (1.0, 1.0)])
+def test_a_sum_over_the_batch_is_told_from_a_penalty_in_few_looks(factor, scale):
+    seen = made(SQUARED, np.zeros(2), factor * np.array([1.0, 3.0]))
+    seen.probes = [Probe(step=i, y=np.zeros(2), output=np.sqrt([[1 + 2 * i], [1 + 2 * i]])) for i in range(2)]
+    assert harm.scale_of(seen) == scale
+    seen.probes = seen.probes[:1]
+    assert harm.scale_of(seen) == 1.0, "one look tells nothing"
+
+
 @pytest.mark.parametrize(("factor", "scale"), [(784, 784), (10, 1), (0.01, 1)])
 def test_a_sum_over_pixels_is_told_beside_a_penalty_by_name(factor, scale):
     """As of the reconstruction of a variational autoencoder beside its divergence, which moves most at first."""

@@ -65,6 +65,38 @@ def by_loop(graph):
     return train
 
 
+class Nested:
+    """A step that calls functions of its own, which draw, branch and return numbers and variables."""
+
+    def __init__(self, model):
+        self.model, self.optimizer, self.count = model, keras.optimizers.Adam(), tf.Variable(0.0)
+
+    @tf.function
+    def forward(self, a):
+        self.count.assign_add(1.0)
+        if tf.reduce_mean(a) > 0.5:
+            a = a + 0.1 * tf.random.normal(tf.shape(a))
+        return self.model(a, training=True), 0.5, self.count
+
+    @tf.function
+    def penalty(self):
+        return tf.add_n([tf.nn.l2_loss(w) for w in self.model.trainable_variables]) * tf.random.uniform(())
+
+    @tf.function
+    def step(self, a, b):
+        with tf.GradientTape() as tape:
+            logits, half, count = self.forward(a + tf.random.normal(tf.shape(a), stddev=0.01))
+            loss = half * tf.cast(half.dtype == tf.float32, tf.float32) * LOSS(b, logits) / count
+            loss += 1e-3 * self.penalty() * tf.random.uniform(())
+        self.optimizer.apply(tape.gradient(loss, self.model.trainable_variables), self.model.trainable_variables)
+
+
+def by_nested_functions(model):
+    steps = Nested(model)
+    for a, b in noisy_pipeline().repeat(2):
+        steps.step(a, b)
+
+
 def by_the_course(model):
     batches = Batches(IMAGES, Y, batch_size=8)
     training.fit(model, training.classification, batches, epochs=2, optimizer=keras.optimizers.Adam(), progress=False)
@@ -76,6 +108,7 @@ WAYS = {
     "graph": (convolution, by_loop(True)),
     "eager": (convolution, by_loop(False)),
     "course": (convolution, by_the_course),
+    "nested": (convolution, by_nested_functions),
 }
 
 

@@ -197,16 +197,16 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
     """
     y, name, width = targets_of(seen), seen.loss.name, seen.classes
     squared = name in DIFFERENCES and seen.head == "softmax"
+    output = last_outputs(seen)
+    rank = 2 if output is None else output.ndim
+    if width == 1 and name in CATEGORICAL and rank > 1:
+        return [_head(seen, f"{name} over a single output is 0 whatever the label")]
     if y is None or width is None or not (squared or name in CATEGORICAL + BINARY):
         return []
     form, last = form_of(y), y.shape[-1] if y.ndim > 1 else 1
-    output = last_outputs(seen)
-    rank = 2 if output is None else output.ndim
     several = float(np.mean(y.sum(-1) > 1)) if form == "multi_hot" else 0.0
     text, found = f"{several:.0%} of the labels hold several ones, and softmax shares 1 among all outputs", []
-    if width == 1 and name in CATEGORICAL and rank > 1:
-        found.append(_head(seen, f"{name} over a single output is 0 whatever the label"))
-    elif width > 1 and name not in SPARSE and form == "ids" and last == 1 and y.max(initial=0) > 1:
+    if width > 1 and name not in SPARSE and form == "ids" and last == 1 and y.max(initial=0) > 1:
         found.append(_head(seen, f"class numbers up to {y.max():g} are compared with each of {width} outputs"))
     elif width == 1 and name in BINARY and form == "ids" and y.ndim <= 2 and last == 1 and len(np.unique(y)) > 2:
         found.append(_head(seen, f"labels of {len(np.unique(y))} classes, {y.min():g} to {y.max():g}, for one output"))
@@ -335,11 +335,11 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
 
     Certain: more than 20 different targets that are no whole numbers with a loss over class numbers; more than 5 % of
     such targets outside [0, 1] with a binary cross-entropy, which then has no minimum; one output of several whose
-    cross-entropy falls below 0, which shows the same. Named when there is harm: 3 to
-    20 whole numbers 0 to K - 1 with a squared or absolute error on one linear output, the surer when accuracy is asked
-    for: counts and grades are regressions of the same form. Must stay silent: intensities in [0, 1] with a binary
-    cross-entropy (autoencoders), one action weighted by its advantage in each row (policy gradients), soft labels.
-    Source: taxonomy of faults, Humbatova et al. (2020).
+    cross-entropy falls below 0, which shows the same; more than 5 % zeros under an error in per cent. Named when there
+    is harm: 3 to 20 whole numbers 0 to K - 1 with a squared or absolute error on one linear output, the surer when
+    accuracy is asked for: counts and grades are regressions of the same form. Must stay silent: intensities in [0, 1]
+    with a binary cross-entropy (autoencoders), one action weighted by its advantage in each row (policy gradients),
+    soft labels. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     for output, (name, losses) in losses_of_outputs(seen).items():
         if name in CATEGORICAL + BINARY and losses.min() < -1e-3:
@@ -351,6 +351,8 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     form, values = form_of(y), y[np.isfinite(y)]
     distinct = len(np.unique(values[:20000]))
     outside = float(np.mean((values < -1e-6) | (values > 1 + 1e-6))) if len(values) else 0.0
+    if name == "mean_absolute_percentage_error" and (none := float(np.mean(values == 0))) > 0.05:
+        return [_loss(f"{none:.0%} of the targets are 0, by which {name} divides: all else is drowned by them")]
     if name in SPARSE and form == "real" and distinct > MANY:
         return [_loss(f"{name} takes class numbers, and the targets are {distinct} different numbers, none whole")]
     if name in BINARY and form == "real" and distinct > MANY and outside > 0.05:
@@ -376,7 +378,8 @@ def _loss(evidence: str, confidence: float = 0.97, certain: bool = True) -> Find
 def wrong_metric(seen: Observation) -> list[Finding]:
     """Row 7: accuracy of measurements, or accuracy that cuts logits at one half.
 
-    Of measurements, and of one unit where the largest of several is asked for, it is certain to say nothing; so it is
+    Of measurements, of numbers of classes where one-hot labels are expected, and of one unit where the largest of
+    several is asked for, it is certain to say nothing; so it is
     where it ends below half of what naming the rarer of two classes gives, while the loss has halved. Of logits a note,
     since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent: accuracy of
     classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
@@ -392,6 +395,8 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         sure, text = True, f"{asked[0]} counts exact hits, and the targets are measurements"
     elif seen.classes == 1 and seen.loss.name in BINARY and asked[0].endswith("categorical_accuracy"):
         sure, text = True, f"{asked[0]} takes the largest of several outputs, and there is one: it always says class 0"
+    elif seen.loss.name in SPARSE and "categorical_accuracy" in asked:
+        sure, text = True, "categorical_accuracy takes one-hot labels, and these are the numbers of classes"
     elif seen.loss.name in BINARY and seen.loss.from_logits and seen.classes == 1 and seen.head == "linear":
         text = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0"
     elif found := _turned_round(seen):

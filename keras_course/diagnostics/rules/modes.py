@@ -212,8 +212,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     as a divergence that leaves the latent variables nothing to say, or every kernel, of 8 weights at least, has shrunk
     below a tenth of its first norm, or dropout takes four fifths of a layer or more, or the divergence from a prior
     that the epochs report ends below 0.05 and a thousandth of the largest other loss: the latent variables say nothing
-    of the input; or those that say where to draw from give 0 for all of it. Each is named only where the training is
-    harmed. Must not trigger: the weight decay that keeps a trained net small (its penalty is a few per cent).
+    of the input; or those that say where to draw from give the prior for all of it. Each is named only where the
+    training is harmed. Must not trigger: the weight decay that keeps a trained net small (a few per cent of the loss).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules; Bowman et al. (2016), section 3.1.
     """
     first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
@@ -270,19 +270,24 @@ def _collapsed(seen: Observation) -> str:
 
 
 def _latent_without_a_word(seen: Observation) -> str:
-    """In words, two layers of one width side by side, as of a mean and the logarithm of a variance that are drawn from,
-    which have come to give 0, within 0.05, for everything; "" without."""
+    """In words, two layers of one width side by side, as of a mean and a deviation that are drawn with, which have come
+    to give the prior whatever enters; "" without.
+
+    The mean: 0 within .05, with a spread below .15, which is a hundredth of the noise. The deviation or the logarithm
+    of its square: 1 or 0 within .1, with a spread below .05.
+    """
     last = seen.probes[-1] if seen.probes else None
     if not seen.experiments.get("draws") or last is None or last.mean is None or last.spread is None:
         return ""
     shape = {unit.name: kernel.shape for unit, kernel in kernels(seen)}
-    pairs = [(i, i + 1) for i in range(min(len(seen.units), len(last.mean), len(last.spread)) - 2)]
-    for pair in pairs:
-        one, other = (seen.units[i] for i in pair)
-        flat = all(np.hypot(last.mean[i], last.spread[i]) < 0.05 for i in pair)
+    middle = abs(last.mean) < 0.05
+    means, fixed = middle & (last.spread < 0.15), np.minimum(abs(last.mean), abs(last.mean - 1)) < 0.1
+    fixed &= last.spread < 0.05
+    for i in range(min(len(seen.units), len(last.mean)) - 2):
+        one, other = seen.units[i : i + 2]
         alike = one.activation == other.activation == "linear" and shape.get(one.name) == shape.get(other.name, ())
-        if flat and alike:
-            return f"{one.name} and {other.name}, which say where to draw from, give 0 for every input in the end"
+        if alike and ((means[i] and fixed[i + 1]) or (fixed[i] and means[i + 1])):
+            return f"{one.name} and {other.name}, which say where to draw from, say the same for every input in the end"
     return ""
 
 

@@ -137,11 +137,13 @@ def init_scale(seen: Observation) -> list[Finding]:
     their own rule, or of 1.1 of Glorot's or LeCun's, count as 1: a default is nobody's mistake, and must not make up
     for one. Weights that are used again, as in each step of a recurrence by hand, count again where they are square:
     others never meet what they gave. A fresh initialisation that repairs makes it surer, and 3 enough for 8; so does a
-    factor of 10,000. Of a loss that nobody knows also where a short training from weights drawn anew does far better.
-    Must not trigger: nets with normalisation; a single wide layer; a net that has been trained
-    before; sines, whose weights stand behind a frequency. Source: taxonomy row 24; Glorot and Bengio (2010), section
-    4.2; He et al. (2015), section 2.2; Sitzmann et al. (2020), section 3.2.
+    factor of 10,000. Weights of a recurrent layer are off by 8 times Glorot's spread. Of a loss that nobody knows also
+    where a short training from weights drawn anew does far better. Must not trigger: nets with normalisation; a single
+    wide layer; a net that has been trained before; sines, whose weights stand behind a frequency. Source: taxonomy row
+    24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2; Sitzmann et al. (2020), section 3.2.
     """
+    if wild := _wild_recurrence(seen):
+        return wild
     gains = [(u, k, gain_of(u, k)) for u, k in _in_a_row(seen) if k.initial is not None and u.kind in ("dense", "conv")]
     if not gains or any(unit.activation == "sine" for unit in seen.units):
         return []
@@ -177,6 +179,33 @@ def _better_fresh(seen: Observation) -> bool:
     if harm_of(seen).attained is None or "attained_own" not in e:
         return False
     return e["attained_own"] - e["attained_fresh"] > 0.25 * (e["attained_from"] - e["attained_fresh"])
+
+
+def _wild_recurrence(seen: Observation) -> list[Finding]:
+    """Weights of a recurrent layer 8 times as wide as Glorot's, where no default comes near: its gates are shut or open
+    for good, whatever enters."""
+    wide = [
+        (u, k, float(np.sqrt(np.mean(np.square(k.initial.astype("float64"))) * sum(k.shape) / 2)))
+        for u in seen.units
+        for k in seen.variables
+        if u.kind == "recurrent" and k.name in u.variables and k.initial is not None and len(k.shape) == 2
+    ]
+    unit, kernel, gain = max(wide, key=lambda row: row[2], default=(None, None, 0.0))
+    if unit is None or kernel is None or gain <= 8:
+        return []
+    text = f"the first weights of {unit.name} have {gain:.3g} times the spread that keeps the signal's size (above 8)"
+    return [
+        Finding(
+            cause="init_scale",
+            confidence=0.9,
+            layer=kernel.layer,
+            step=0,
+            tag=f"weights/{kernel.name}",
+            evidence=text,
+            file=unit.file,
+            line=unit.line,
+        )
+    ]
 
 
 def _scale_by_trial(seen: Observation, gains: list[tuple[Unit, Variable, float]]) -> list[Finding]:
@@ -314,6 +343,9 @@ def _cut_off(seen: Observation, without: list[Variable]) -> float:
     return 0.0 if trunk else float(sum(np.prod(k.shape) for _, k in own) / sum(np.prod(k.shape) for _, k in pairs))
 
 
+FADED = 1e-7  # of a gradient: the steps of any optimiser are lost in the rounding of the weights
+
+
 def _stuck(seen: Observation) -> list[Finding]:
     """Some weight matrices get a gradient and are never changed, while others are."""
     steps = seen.steps
@@ -322,7 +354,7 @@ def _stuck(seen: Observation) -> list[Finding]:
     rows = np.all(np.isfinite(steps.update), axis=1)
     if rows.sum() < 3 or not np.any(steps.update[rows] > 0):
         return []
-    still = np.all(steps.update[rows] == 0, axis=0) & (np.min(np.nan_to_num(steps.gradient[rows]), axis=0) > 0)
+    still = np.all(steps.update[rows] == 0, axis=0) & (np.min(np.nan_to_num(steps.gradient[rows]), axis=0) > FADED)
     trained = [v for v in seen.variables if v.trainable]
     left = [v for v, s in zip(trained, still, strict=False) if s and len(v.shape) >= 2]
     if not left:

@@ -53,6 +53,8 @@ def test_gradients_that_fade_from_layer_to_layer():
     assert fires("vanishing_gradient", deep(1e-9 * np.ones(8))) == [], "a ratio, not a size: the loss may be near 0"
     assert fires("vanishing_gradient", deep(1.5 ** np.arange(-7.0, 1))) == []
     assert fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), normalised=True)) == []
+    assert fires("vanishing_gradient", deep(2.9 ** np.arange(-4.0, 1))), ".014 in all, by a factor of 2.9"
+    assert fires("vanishing_gradient", deep(2.4 ** np.arange(-5.0, 1))) == [], ".013 in all, by a factor of 2.4"
     behind = deep(4.0 ** np.arange(-7, 1))
     behind.units[-1].normalised = True
     assert fires("vanishing_gradient", behind), "what is normalised at the end has faded before"

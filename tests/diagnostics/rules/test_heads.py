@@ -298,8 +298,34 @@ def test_the_largest_of_one_output_is_no_metric(metric, fires):
     seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=likely)
     seen.plan = Plan(metrics=(metric,))
     assert [f.certain for f in heads.wrong_metric(seen)] == ([True] if fires else [])
-    several = training(DIGITS, LABELS, plan=Plan(metrics=(metric,)))
-    assert heads.wrong_metric(several) == []
+
+
+@pytest.mark.parametrize("metric", ["categorical_accuracy", "sparse_categorical_accuracy", "accuracy"])
+def test_numbers_of_classes_are_no_one_hot_labels(metric):
+    numbers = training(DIGITS, LABELS, plan=Plan(metrics=(metric,)))
+    assert [f.certain for f in heads.wrong_metric(numbers)] == [True] * (metric == "categorical_accuracy")
+    hot = training(DIGITS, np.eye(10)[LABELS], loss=CROSS, plan=Plan(metrics=(metric,)))
+    assert heads.wrong_metric(hot) == []
+
+
+PERCENT = "mean_absolute_percentage_error"
+
+
+@pytest.mark.parametrize(
+    ("zeros", "loss", "fires"), [(0.5, PERCENT, True), (0.02, PERCENT, False), (0.5, SQUARED, False)]
+)
+def test_an_error_in_per_cent_of_targets_that_are_0(zeros, loss, fires):
+    y = np.where(np.arange(len(PROGRESS)) < zeros * len(PROGRESS), 0.0, 1 + PROGRESS).astype("float32")
+    seen = training(PATIENTS, y, loss=loss, classes=1, output=one)
+    assert [f.certain for f in heads.wrong_loss_for_task(seen)] == [True] * fires
+
+
+def test_a_cross_entropy_over_a_single_output_needs_no_labels_to_be_wrong():
+    seen = training(DIGITS, LABELS, loss=CROSS, head="sigmoid", logits=False, classes=1, output=one)
+    seen.train, seen.stream = None, []
+    for look in seen.probes:
+        look.y = None
+    assert [f.certain for f in heads.wrong_head_for_labels(seen)] == [True]
 
 
 @pytest.mark.parametrize(("logged", "fires"), [("size_accuracy", True), ("kind_accuracy", False)])

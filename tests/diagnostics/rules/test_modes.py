@@ -192,7 +192,9 @@ def test_a_prior_that_is_all_there_is(last, fires_):
     ("mean", "spread", "change", "fires_"),
     [
         ((0.01, 0.01), (0.02, 0.01), {}, True),
-        ((0.01, 0.01), (0.9, 0.01), {}, False),  # the means still tell inputs apart
+        ((0.97, 0.01), (0.02, 0.12), {}, True),  # a deviation first
+        ((0.01, 0.01), (0.2, 0.01), {}, False),  # the means still tell inputs apart
+        ((0.01, 0.01), (0.12, 0.12), {}, False),  # and so do the deviations
         ((0.01, -0.9), (0.01, 0.01), {}, False),  # and so does what is drawn with less noise
         ((0.01, 0.01), (0.02, 0.01), {"draws": 0.0}, False),
         ((0.01, 0.01), (0.02, 0.01), {"activation": "relu"}, False),
