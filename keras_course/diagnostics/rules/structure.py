@@ -144,7 +144,8 @@ def init_scale(seen: Observation) -> list[Finding]:
     """
     if wild := _wild_recurrence(seen):
         return wild
-    gains = [(u, k, gain_of(u, k)) for u, k in _in_a_row(seen) if k.initial is not None and u.kind in ("dense", "conv")]
+    drawn = [(u, k) for u, k in _in_a_row(seen) if k.initial is not None and u.kind in ("dense", "conv")]
+    gains = [(u, k, gain_of(u, k)) for u, k in drawn if k.shape[-1] > 1 or np.any(k.initial)]  # no logistic regression
     if not gains or any(unit.activation == "sine" for unit in seen.units):
         return []
     if any(unit.normalised for unit in seen.units):

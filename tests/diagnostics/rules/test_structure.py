@@ -172,6 +172,15 @@ def test_first_weights_of_a_recurrent_layer_that_are_beyond_any_default(spread, 
     assert [f.layer for f in found("init_scale", seen)] == ["gru/cell"] * fires_
 
 
+def test_one_column_of_zeros_is_a_linear_part_and_no_scale():
+    """As of a factorisation machine, beside its factors."""
+    for shape, fires_ in (((40, 1), False), ((40, 40), True)):
+        seen = net(1, 1)
+        seen.variables[0].shape = shape
+        seen.variables[0].initial = np.zeros(shape, "float32")
+        assert [f.layer for f in found("init_scale", seen)] == ["a"] * fires_
+
+
 def test_scale_is_sure_where_the_signal_is_gone():
     assert found("init_scale", net(0.01, 0.005, 1))[0].confidence > 0.9
 
