@@ -235,6 +235,7 @@ def test_cross_entropies_by_hand(graph):
         (lambda z, b: tf.nn.relu(z) - b * z, False),  # a hinge
         (lambda z, b: tf.abs(z) - b * z, False),
         (lambda z, b: tf.nn.softplus(z) - 0.5 * z, False),  # no targets
+        (lambda z, b: tf.nn.softplus(z) - b[0, 0] * z, False),  # one number for all
     ],
 )
 def test_a_cross_entropy_of_logits_by_hand(loss, known, graph):
