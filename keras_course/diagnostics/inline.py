@@ -20,7 +20,7 @@ def can_be_inlined(function: Any, arguments: Any) -> bool:
 
     Not one that is compiled apart, settles its arguments, or is given arrays, which it would turn into tensors first.
     """
-    settled = getattr(function, "_jit_compile", None) or getattr(function, "input_signature", None) is not None
+    settled = getattr(function, "_jit_compile", None) or getattr(function, "input_signature", None)  # () without any
     arrays = any(isinstance(leaf, np.ndarray) for leaf in tf.nest.flatten(arguments))
     return tf.inside_function() and not settled and not arrays and hasattr(function, "python_function")
 
