@@ -66,6 +66,9 @@ def test_curves_ask_for_more_harm_than_mechanisms(judged):
     assert named(judged(dead, loss=0.6 * 9.5)) == ["dead_units"]
     frozen = Finding(cause="frozen_or_disconnected", confidence=0.9)
     assert named(judged(frozen, loss=0.25 * 9.5)) == ["frozen_or_disconnected"], "what lies around it makes up for it"
+    far = Finding(cause="targets_not_scaled", confidence=0.9)
+    assert named(judged(far, loss=0.25 * 9.5)) == ["targets_not_scaled"]
+    assert named(judged(far, loss=0.15 * 9.5)) == []
 
 
 def test_a_note_stays_a_note(judged):
@@ -92,6 +95,7 @@ def test_a_cause_explains_its_symptoms(judged):
         ("data_sorted", "dead_units"),
         ("shuffle_buffer_too_small", "class_imbalance"),
         ("pipeline_order", "oscillation"),
+        ("logits_to_probability_loss", "gradient_sign_flipped"),  # where the loss clips, steps may point anywhere
     ],
 )
 def test_what_was_once_named_beside_its_cause(judged, cause, symptom):
