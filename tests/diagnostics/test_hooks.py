@@ -183,11 +183,14 @@ def test_a_function_that_branches_is_read_where_its_caller_is_not_converted():
             super().__init__()
             self.inner = convolution()
 
-        @tf.function
-        def forward(self, a):
+        def brighter(self, a):
             if tf.reduce_mean(a) > 0.5:
                 a = 2.0 * a
-            return self.inner(a, training=True)
+            return a
+
+        @tf.function
+        def forward(self, a):
+            return self.inner(self.brighter(a), training=True)
 
         def train_step(self, data):
             with tf.GradientTape() as tape:
