@@ -215,23 +215,20 @@ def attainable(training: Training, seen: Observation) -> dict[str, float]:
     replay = replay_of(training, everything=True)
     if replay is None:
         return {}
-    half = max(len(replay.batches) // 2, 1)
-    some, others = replay.batches[:half], replay.batches[half:] or replay.batches
-    mean = lambda weights: float(np.mean(replay.losses(weights, others)))  # noqa: E731 - one expression
-    starts = {"fresh": fresh_start(replay, seen, training), "own": replay.start}
-    found = {
-        "attained_from": min(map(mean, starts.values())),
-        "attained_last": mean(last_weights(replay, training)),
-    }
-    begun = time.process_time()
-    for rate in (0.01, 0.003):
-        for name, start in starts.items():
-            if time.process_time() - begun < ATTAINING:
-                curve = replay.train(optimizer_of("Adam", rate), steps=TRIED, batches=some, start=start)
-                reached = mean(curve.weights)
-                known = found.get(f"attained_{name}", np.inf)
-                found[f"attained_{name}"] = min(known, reached) if np.isfinite(reached) else known
-    replay.close()
+    with contextlib.closing(replay):
+        half = max(len(replay.batches) // 2, 1)
+        some, others = replay.batches[:half], replay.batches[half:] or replay.batches
+        mean = lambda weights: float(np.mean(replay.losses(weights, others)))  # noqa: E731 - one expression
+        starts = {"fresh": fresh_start(replay, seen, training), "own": replay.start}
+        found = {"attained_from": min(map(mean, starts.values()))}
+        found["attained_last"] = mean(last_weights(replay, training))
+        begun = time.process_time()
+        for rate in (0.01, 0.003):
+            for name, start in starts.items():
+                if time.process_time() - begun < ATTAINING:
+                    curve = replay.train(optimizer_of("Adam", rate), steps=TRIED, batches=some, start=start)
+                    reached, key = mean(curve.weights), f"attained_{name}"
+                    found[key] = min(found.get(key, np.inf), reached if np.isfinite(reached) else np.inf)
     return found
 
 

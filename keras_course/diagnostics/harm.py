@@ -124,7 +124,7 @@ def harm_of(seen: Observation) -> Harm:
     return Harm(
         degree=max(
             1.0 if lost else STALLED if seen.alone and _stalled(losses) else 0.0,
-            min(2 * short, 1.0) if short > ENOUGH else 0.0,  # it was short, and half of it is not much
+            min(2 * short, 1.0) if short > ENOUGH else 0.0,  # to lack half of what so short a training gains is all
         ),
         sentence=f"{words}, {chance}" if chance else words,
         diverged=diverged,

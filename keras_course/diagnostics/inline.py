@@ -5,13 +5,17 @@ watched it is traced as a part of the step, as TensorFlow's own optimiser does b
 same, and so are the seeds of those that draw.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import io
+import random
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.autograph.core import ag_ctx, converter
+from tensorflow.python.autograph.core import ag_ctx
+from tensorflow.python.eager.polymorphic_function import autograph_util
 from tensorflow.python.framework import random_seed
 
 
@@ -26,17 +30,41 @@ def can_be_inlined(function: Any, arguments: Any) -> bool:
 
 
 def inlined(function: Any, args: Any, kwargs: Any) -> Any:
-    """What a `tf.function` returns, computed in the graph that is being made."""
-    with _seeds_of_its_own():
-        return tf.nest.map_structure(_as_returned, _converted(function)(*args, **kwargs))
+    """What a `tf.function` returns, computed in the graph that is being made.
+
+    It is traced by itself too, as it would be without us: that prints, draws and fails, and later calls find it traced.
+    What it asks of the generators of Python and NumPy it is told again, each time that it is traced into a step.
+    """
+    before = _drawn()
+    name = function.get_concrete_function(*args, **kwargs).name
+    after = _drawn()
+    _draw_from(_TRACED.setdefault(function, {}).setdefault(name, before))
+    try:
+        with _seeds_of_its_own(), redirect_stdout(io.StringIO()):
+            return tf.nest.map_structure(_as_returned, _traced(function, args, kwargs))
+    finally:
+        _draw_from(after)
 
 
-def _converted(function: Any) -> Callable[..., Any]:
+_TRACED: weakref.WeakKeyDictionary[Any, dict[bytes, tuple[Any, Any]]] = weakref.WeakKeyDictionary()
+
+
+def _drawn() -> tuple[Any, Any]:
+    """Where the generators of Python and NumPy stand."""
+    return random.getstate(), np.random.get_state()
+
+
+def _draw_from(states: tuple[Any, Any]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+
+
+def _traced(function: Any, args: Any, kwargs: Any) -> Any:
+    """Calls the Python function as TensorFlow traces it: with branches and loops made of tensors, or without."""
     if not getattr(function, "_autograph", True):
-        return function.python_function
-    options = converter.ConversionOptions(recursive=True, user_requested=True)
-    context = ag_ctx.ControlStatusCtx(status=ag_ctx.Status.ENABLED, options=options)
-    return tf.__internal__.autograph.tf_convert(function.python_function, context)
+        return function.python_function(*args, **kwargs)
+    with ag_ctx.ControlStatusCtx(status=ag_ctx.Status.ENABLED):
+        return autograph_util.py_func_from_autograph(function.python_function)(*args, **kwargs)
 
 
 def _as_returned(value: Any) -> Any:

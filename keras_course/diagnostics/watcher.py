@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from keras_course.base import summary_of
 from keras_course.diagnostics import doctor, experiments, printed
 from keras_course.diagnostics.doctor import Report
 from keras_course.diagnostics.fits import facts_of
@@ -82,9 +83,11 @@ def examined(training: Training, *, alone: bool = True) -> Report:
     seen.alone = alone
     harm = doctor.harm_of(seen)
     if harm.baseline is None and not harm.diverged and alone:
-        with contextlib.suppress(Exception):  # steps that cannot be run again
+        try:
             seen.experiments |= experiments.attainable(training, seen)
-            harm = doctor.harm_of(seen)
+        except Exception as error:
+            seen.unseen.append(f"What a short training reaches could not be tried: {summary_of(error)}")
+        harm = doctor.harm_of(seen)
     harmed = harm.degree >= SUSPICIOUS or harm.diverged
     if harmed or badly_mixed(seen) or any(unit.activation == "linear" for unit in seen.units[:-1]):
         seen.experiments |= experiments.run(training, seen, harmed=harmed)

@@ -74,3 +74,34 @@ def test_a_function_that_branches_is_read_where_its_caller_is_not_converted():
     model.compile("adam")
     (training,) = watched(lambda: model.fit(X, Y, batch_size=8, verbose=0))
     assert units(training) == ["hidden", "head"]
+
+
+@pytest.mark.parametrize("watch", [False, True])
+def test_a_function_prints_and_draws_when_it_is_traced_as_without_a_watch(watch, capsys):
+    """The step is traced twice, as it makes the variables of its optimizer; what it calls once, also by itself."""
+    model, optimizer = mlp(), keras.optimizers.Adam()
+
+    @tf.function
+    def forward(a):
+        print("traced with", np.random.randint(1000))
+        return model(a, training=True)
+
+    @tf.function
+    def step(a, b):
+        with tf.GradientTape() as tape:
+            loss = LOSS(b, forward(a))
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+
+    def train():
+        step(tf.constant(X[:8]), tf.constant(Y[:8]))
+        forward(tf.constant(X[8:16]))
+        print("then", np.random.randint(1000))
+
+    np.random.seed(7)
+    if watch:
+        (training,) = watched(train)
+        assert units(training) == ["hidden", "head"]
+    else:
+        train()
+    drawn = np.random.RandomState(7)
+    assert capsys.readouterr().out == f"traced with {drawn.randint(1000)}\nthen {drawn.randint(1000)}\n"

@@ -262,6 +262,19 @@ def test_what_is_attainable_is_tried_where_nobody_knows_the_loss_of_a_network_al
     assert ("attained_own" in report.observation.experiments) == (alone and not known)
 
 
+def test_what_is_attainable_fails_in_words(monkeypatch):
+    def broken(training, seen):
+        raise ValueError("no such tensor")
+
+    monkeypatch.setattr(watcher.experiments, "attainable", broken)
+    model = mlp()
+    with watcher.watching() as monitor:
+        loop(lambda a, b: tf.reduce_sum(model(a)[:, 0]), [v.value for v in model.trainable_variables])
+    report = watcher.examined(monitor.trainings[0])
+    said = [sentence for sentence in report.observation.unseen if "short training" in sentence]
+    assert said == ["What a short training reaches could not be tried: ValueError: no such tensor"]
+
+
 def test_a_folder_gets_a_run_for_each_training(tmp_path):
     with watcher.watch(tmp_path, "mine") as seen:
         a_loop(True)()

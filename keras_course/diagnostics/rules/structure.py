@@ -6,7 +6,7 @@ from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up, rows_of, 
 
 import numpy as np
 
-BETTER_FRESH = "; a short training from weights drawn anew reaches far more than one from these"
+ROUNDING = 1e-6  # of a weight: below a tenth of it float32 keeps nothing of a change
 REPAIRED = 0.8  # a loss that a repair brings below this share of the unrepaired one is better, not noise
 
 
@@ -55,7 +55,10 @@ def symmetric_init(seen: Observation) -> list[Finding]:
         if kernel.initial is None or kernel.final is None or not kernel.trainable or kernel.shape[-1] < 3:
             continue
         before, after = duplicated(kernel.initial), duplicated(kernel.final)
-        if before > 0.5 and (after > 0.5 or (before == 1 and _better_fresh(seen))):
+        kept = before > 0.5 and after > 0.5
+        if kept or (before == 1 and _better_fresh(seen)):
+            said = f"{after:.0%} still have them at the end (more than 50 % is none by chance)"
+            parted = "a short training by Adam reaches far less from these than from weights drawn anew"
             found.append(
                 Finding(
                     cause="symmetric_or_zero_init",
@@ -65,9 +68,7 @@ def symmetric_init(seen: Observation) -> list[Finding]:
                     step=0,
                     tag=f"weights/{kernel.name}",
                     evidence=f"{before:.0%} of the units of {unit.name} start with the weights of another one, and "
-                    f"{after:.0%} still have them at the end (more than 50 % is none by chance)"
-                    + BETTER_FRESH
-                    * (after <= 0.5),
+                    + (said if kept else parted),
                     file=unit.file,
                     line=unit.line,
                 )
@@ -158,19 +159,11 @@ def init_scale(seen: Observation) -> list[Finding]:
         return _scale_by_trial(seen, gains)
     layers = len({k.name for _, k, _ in off})  # those of a recurrence by hand stand in each of its steps
     unit, kernel, gain = max(off, key=lambda row: abs(np.log(max(row[2], 1e-9))))
-    return [
-        Finding(
-            cause="init_scale",
-            confidence=0.93 if repaired or not 1e-4 < total < 1e4 else 0.5,
-            layer=unit.name,
-            step=0,
-            tag=f"weights/{kernel.name}",
-            evidence=f"the first weights of {layers} layers multiply the signal by {total:.3g} in all (within "
-            f"1/{bound} and {bound} is sound), most {unit.name} with {gain:.3g} times the spread that keeps its size",
-            file=unit.file,
-            line=unit.line,
-        )
-    ]
+    text = (
+        f"the first weights of {layers} layers multiply the signal by {total:.3g} in all (within 1/{bound} and {bound} "
+        f"is sound), most {unit.name} with {gain:.3g} times the spread that keeps its size"
+    )
+    return [_first_weights(unit, kernel, 0.93 if repaired or not 1e-4 < total < 1e4 else 0.5, text)]
 
 
 def _better_fresh(seen: Observation) -> bool:
@@ -186,7 +179,7 @@ def _wild_recurrence(seen: Observation) -> list[Finding]:
     """Weights of a recurrent layer 8 times as wide as Glorot's, where no default comes near: its gates are shut or open
     for good, whatever enters."""
     wide = [
-        (u, k, float(np.sqrt(np.mean(np.square(k.initial.astype("float64"))) * sum(k.shape) / 2)))
+        (u, k, gain_of(u, k))
         for u in seen.units
         for k in seen.variables
         if u.kind == "recurrent" and k.name in u.variables and k.initial is not None and len(k.shape) == 2
@@ -195,18 +188,7 @@ def _wild_recurrence(seen: Observation) -> list[Finding]:
     if unit is None or kernel is None or gain <= 8:
         return []
     text = f"the first weights of {unit.name} have {gain:.3g} times the spread that keeps the signal's size (above 8)"
-    return [
-        Finding(
-            cause="init_scale",
-            confidence=0.9,
-            layer=kernel.layer,
-            step=0,
-            tag=f"weights/{kernel.name}",
-            evidence=text,
-            file=unit.file,
-            line=unit.line,
-        )
-    ]
+    return [_first_weights(unit, kernel, 0.9, text)]
 
 
 def _scale_by_trial(seen: Observation, gains: list[tuple[Unit, Variable, float]]) -> list[Finding]:
@@ -220,18 +202,20 @@ def _scale_by_trial(seen: Observation, gains: list[tuple[Unit, Variable, float]]
         f"of the script {e['attained_own']:.3g}; those of {unit.name} have {gain:.3g} times the spread that keeps the "
         "signal's size"
     )
-    return [
-        Finding(
-            cause="init_scale",
-            confidence=0.7,
-            layer=unit.name,
-            step=0,
-            tag=f"weights/{kernel.name}",
-            evidence=text,
-            file=unit.file,
-            line=unit.line,
-        )
-    ]
+    return [_first_weights(unit, kernel, 0.7, text)]
+
+
+def _first_weights(unit: Unit, kernel: Variable, confidence: float, evidence: str) -> Finding:
+    return Finding(
+        cause="init_scale",
+        confidence=confidence,
+        layer=unit.name if unit.kind != "recurrent" else kernel.layer,
+        step=0,
+        tag=f"weights/{kernel.name}",
+        evidence=evidence,
+        file=unit.file,
+        line=unit.line,
+    )
 
 
 def missing_nonlinearity(seen: Observation) -> list[Finding]:
@@ -344,18 +328,21 @@ def _cut_off(seen: Observation, without: list[Variable]) -> float:
     return 0.0 if trunk else float(sum(np.prod(k.shape) for _, k in own) / sum(np.prod(k.shape) for _, k in pairs))
 
 
-FADED = 1e-7  # of a gradient: the steps of any optimiser are lost in the rounding of the weights
-
-
 def _stuck(seen: Observation) -> list[Finding]:
-    """Some weight matrices get a gradient and are never changed, while others are."""
+    """Some weight matrices get a gradient and are never changed, while others are.
+
+    Not where a step as long as those of the others, against its gradient, is lost in the rounding of the weights.
+    """
     steps = seen.steps
     if steps is None or not len(steps.index):
         return []
     rows = np.all(np.isfinite(steps.update), axis=1)
     if rows.sum() < 3 or not np.any(steps.update[rows] > 0):
         return []
-    still = np.all(steps.update[rows] == 0, axis=0) & (np.min(np.nan_to_num(steps.gradient[rows]), axis=0) > FADED)
+    update, gradient = steps.update[rows], np.nan_to_num(steps.gradient[rows])
+    pace = float(np.median(update[(update > 0) & (gradient > 0)] / gradient[(update > 0) & (gradient > 0)]))
+    felt = pace * gradient > ROUNDING * steps.weight[rows]
+    still = np.all(update == 0, axis=0) & np.all(felt & (gradient > 0), axis=0)
     trained = [v for v in seen.variables if v.trainable]
     left = [v for v, s in zip(trained, still, strict=False) if s and len(v.shape) >= 2]
     if not left:

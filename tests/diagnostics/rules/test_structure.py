@@ -259,6 +259,8 @@ def test_a_loss_that_no_gradient_leads_to_is_certain():
 def test_weights_that_the_optimiser_was_not_given():
     (finding,) = found("frozen_or_disconnected", net(1, 1, steps=walked(update=[0.1, 0.0])))
     assert (finding.layer, finding.tag) == ("b", "update_ratio/b")
+    tiny = walked(update=[1e-8, 0.0])  # a rate so low that the rounding of the weights takes all of it
+    assert found("frozen_or_disconnected", net(1, 1, steps=tiny)) == []
     for none in (0, 1e-8):  # what has faded moves nothing either
         assert found("frozen_or_disconnected", net(1, 1, steps=walked(update=[0.1, 0.0], gradient=[1, none]))) == []
 
