@@ -342,7 +342,7 @@ def _stuck(seen: Observation) -> list[Finding]:
     update, gradient = steps.update[rows], np.nan_to_num(steps.gradient[rows])
     pace = float(np.median(update[(update > 0) & (gradient > 0)] / gradient[(update > 0) & (gradient > 0)]))
     felt = pace * gradient > ROUNDING * steps.weight[rows]
-    still = np.all(update == 0, axis=0) & np.all(felt & (gradient > 0), axis=0)
+    still = np.all(update == 0, axis=0) & np.all(felt, axis=0)
     trained = [v for v in seen.variables if v.trainable]
     left = [v for v, s in zip(trained, still, strict=False) if s and len(v.shape) >= 2]
     if not left:

@@ -146,7 +146,8 @@ def test_a_trial_tells_units_that_start_alike_and_part_where_nobody_knows_the_lo
         seen = net(1, 1, 1, experiments=tried, steps=walked(rows=40, losses=[10.0] * 40))
         kernel = seen.variables[1]
         kernel.initial = alike(kernel.initial)
-        assert [(f.layer, f.certain) for f in found("symmetric_or_zero_init", seen)] == [("b", False)] * fires_
+        findings = found("symmetric_or_zero_init", seen)
+        assert [(f.layer, f.certain, "drawn anew" in f.evidence) for f in findings] == [("b", False, True)] * fires_
         kernel.initial[:, :5] = kernel.final[:, :5]
         assert found("symmetric_or_zero_init", seen) == [], "some start apart"
 
