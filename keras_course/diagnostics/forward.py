@@ -107,6 +107,7 @@ class Forward:
     rescued: bool = False  # the loss is computed from the logits behind the prediction
     inner: str = ""  # the activation of what a cross-entropy on logits is really given
     draws: bool = False  # the loss depends on random numbers: dropout, noise, sampling
+    sampled: bool = False  # what the network gives is the deviation of Gaussian draws
     moving: bool = False  # batch normalisation takes its moving averages, as in evaluation
     turned: bool = False  # logarithms of a softmax are minimised, whose negatives are what has a lower end
 
@@ -205,6 +206,7 @@ def read(loss: Any, names: dict[int, str], noted: Sequence[Noted] = ()) -> Forwa
     _name_apart(result.found)
     _loss(result, operations, kinds, noted)
     result.draws = any(kind == RANDOM for kind in kinds.values())
+    result.sampled = any(op.type == "Mul" and _gaussian(op, kinds, {RANDOM, MIXED}) for op in operations)
     result.noise = _noise(operations, kinds)
     result.turned = _turned(loss)
     moving = ("moving_mean", "moving_variance")
@@ -485,8 +487,12 @@ def _head(prediction: Any) -> str:
 def _noise(operations: Sequence[Any], kinds: dict[str, int]) -> tuple[Any, Any] | None:
     """Where Gaussian draws are added to data that then enter the forward pass: (data alone, data with noise)."""
     for op in operations:
-        if op.type in ("AddV2", "Add") and len(op.inputs) == 2:
-            both = {kinds[t.name]: t for t in op.inputs}
-            if set(both) == {DATA, RANDOM} and any("Normal" in o.type for o in ancestors(both[RANDOM])):
-                return both[DATA], op.outputs[0]
+        if op.type in ("AddV2", "Add") and (both := _gaussian(op, kinds, {DATA, RANDOM})):
+            return both[DATA], op.outputs[0]
     return None
+
+
+def _gaussian(op: Any, kinds: dict[str, int], wanted: set[int]) -> dict[int, Any]:
+    """The two inputs of an operation by their class, where these are the ones wanted and one is of Gaussian draws."""
+    both = {kinds[t.name]: t for t in op.inputs} if len(op.inputs) == 2 else {}
+    return both if set(both) == wanted and any("Normal" in o.type for o in ancestors(both[RANDOM])) else {}

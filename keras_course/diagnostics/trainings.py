@@ -281,6 +281,7 @@ class Training:
             found = {
                 "broadcast": float(forward.broadcast),
                 "draws": float(forward.draws),
+                "sampled": float(forward.sampled),
                 "moving": float(forward.moving),
                 "turned": float(forward.turned),
                 "rescued": float(forward.rescued and forward.inner not in ("softmax", "sigmoid")),

@@ -177,6 +177,20 @@ def test_noise_draws_and_moving_averages(graph):
     assert not forward_of([layers.Dense(4), layers.BatchNormalization(), layers.Dense(3)], graph=graph).moving
 
 
+@BOTH
+def test_a_deviation_of_draws_is_known_from_dropout_and_noise(graph):
+    def drawn(model, x, y):
+        z = model(x, training=True)
+        return tf.reduce_mean(tf.square(z[:, :1] + tf.exp(z[:, 1:2]) * tf.random.normal(tf.shape(z[:, :1]))))
+
+    def uniform(model, x, y):
+        return tf.reduce_mean(model(x, training=True)[:, 0] * tf.random.uniform((10,)))
+
+    assert forward_of([layers.Dense(3)], loss=drawn, graph=graph).sampled
+    assert not forward_of([layers.Dense(3)], loss=uniform, graph=graph).sampled
+    assert not forward_of([layers.GaussianNoise(1.0), layers.Dropout(0.5), layers.Dense(3)], graph=graph).sampled
+
+
 def test_a_line_of_the_script_is_where_the_operation_was_made():
     assert not forward.is_users(tf.__file__)
     assert forward.is_users("/home/somebody/train.py")

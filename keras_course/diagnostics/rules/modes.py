@@ -277,7 +277,7 @@ def _latent_without_a_word(seen: Observation) -> str:
     of its square: 1 or 0 within .1, with a spread below .05.
     """
     last = seen.probes[-1] if seen.probes else None
-    if not seen.experiments.get("draws") or last is None or last.mean is None or last.spread is None:
+    if not seen.experiments.get("sampled") or last is None or last.mean is None or last.spread is None:
         return ""
     shape = {unit.name: kernel.shape for unit, kernel in kernels(seen)}
     middle = abs(last.mean) < 0.05

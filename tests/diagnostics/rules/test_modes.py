@@ -196,14 +196,14 @@ def test_a_prior_that_is_all_there_is(last, fires_):
         ((0.01, 0.01), (0.2, 0.01), {}, False),  # the means still tell inputs apart
         ((0.01, 0.01), (0.12, 0.12), {}, False),  # and so do the deviations
         ((0.01, -0.9), (0.01, 0.01), {}, False),  # and so does what is drawn with less noise
-        ((0.01, 0.01), (0.02, 0.01), {"draws": 0.0}, False),
+        ((0.01, 0.01), (0.02, 0.01), {"sampled": 0.0}, False),
         ((0.01, 0.01), (0.02, 0.01), {"activation": "relu"}, False),
         ((0.01, 0.01), (0.02, 0.01), {"shape": (40, 3)}, False),  # not of one width
     ],
 )
 def test_latent_variables_that_say_nothing(mean, spread, change, fires_):
     looks = [Probe(step=0, mean=np.r_[1.0, mean, 1.0, 1.0], spread=np.r_[1.0, spread, 1.0, 1.0])]
-    seen = net(1, 1, 1, 1, 1, probes=looks, experiments={"draws": change.get("draws", 1.0)})
+    seen = net(1, 1, 1, 1, 1, probes=looks, experiments={"draws": 1.0, "sampled": change.get("sampled", 1.0)})
     for unit in seen.units[1:3]:
         unit.activation = change.get("activation", "linear")
     seen.variables[1].shape = change.get("shape", (40, 40))
