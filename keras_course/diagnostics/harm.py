@@ -142,11 +142,12 @@ ENOUGH = (
 def attained(seen: Observation) -> float | None:
     """The loss that a short training by Adam reaches, from the better of two starts; None where it says nothing.
 
-    Nothing of a loss that goes below 0, as that of a policy, which gains by any step and has no end.
+    Nothing of a loss that goes below 0, as that of a policy, which gains by any step and has no end; nor where there is
+    next to nothing to gain, less than a twentieth of the loss before any step.
     """
     e = seen.experiments
     best = min(e.get("attained_own", np.inf), e.get("attained_fresh", np.inf))
-    return best if np.isfinite(best) and 0 <= best < e["attained_from"] else None
+    return best if np.isfinite(best) and 0 <= best < 0.95 * e["attained_from"] else None
 
 
 def shortfall(seen: Observation, end: float) -> float:

@@ -438,6 +438,7 @@ def test_a_loss_of_ones_own_that_does_not_fall(losses, degree):
         (1.0, 2.0, 0.5, 0.5, 0.0),
         (-4.0, 2.0, 8.0, 8.0, 0.0),  # a loss without an end, as that of a policy
         (11.0, 12.0, 9.0, 9.0, 0.0),  # Adam makes it worse
+        (9.6, 12.0, 9.9, 9.9, 0.0),  # and here next to nothing
         (np.inf, 1.0, 8.0, np.inf, 1.0),
         (np.inf, np.inf, 8.0, 8.0, 0.0),
     ],

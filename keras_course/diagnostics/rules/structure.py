@@ -371,8 +371,8 @@ def input_ignored(seen: Observation) -> list[Finding]:
     batch, of at least 64 numbers, enter as another one does; or more than 95 % of the words of texts have one number,
     that of unknown words (the most frequent letter or base has below 40 %); or, certain, one of several inputs leads to
     none of the outputs. Surer where it is so from the first step on, by a linear output of first weights that are not
-    0, behind units that fire. Must not trigger: the first steps from a zero head; a network whose only input is noise
-    that it makes itself; codes. Source: taxonomy row 30.
+    0, behind units that fire and are not flat. Must not trigger: the first steps from a zero head; a network whose only
+    input is noise that it makes itself; codes. Source: taxonomy row 30.
     """
     if idle := [layer["name"] for layer in seen.layers if not layer.get("used", True)]:
         text = f"nothing that leads to an output of the model takes its input {idle[0]}"
@@ -437,9 +437,11 @@ def _lost_from_the_start(seen: Observation) -> bool:
         return False
     if any(kernel.initial is None or not np.any(kernel.initial) for _, kernel in known):
         return False
-    dead, spread = np.nan_to_num(first.dead), first.spread if first.spread is not None else np.ones(len(first.dead))
-    before = spread[: int(np.argmax(dead))]  # units in front of those that are silent, which may be given nothing
-    made = dead.max(initial=0.0) == 1 and not np.any(before == 0)
+    shares = [first.dead, first.saturated] if first.saturated is not None else [first.dead]
+    shut = np.max(np.nan_to_num(np.stack(shares)), axis=0)  # layers that are silent, or flat
+    spread = first.spread if first.spread is not None else np.ones(len(shut))
+    before = spread[: int(np.argmax(shut))]  # units in front of those that are shut, which may be given nothing
+    made = shut.max(initial=0.0) == 1 and not np.any(before == 0)
     back = first.gradient[np.isfinite(first.gradient)] if first.gradient is not None else np.zeros(0)
     if len(back) >= 4 and 0 < back[0] < 1e-3 * back[-1]:
         return False

@@ -327,6 +327,10 @@ def test_inputs_that_are_lost_from_the_first_step_on(dead, spread, head, sure):
     for probe in seen.probes:
         probe.dead, probe.spread = np.array(dead), np.array(spread)
     assert (found("input_ignored", seen)[0].confidence > 0.9) is sure
+    for flat in (1.0, 0.9):  # a layer of sigmoids, which then makes the constant as well
+        seen.probes[0].saturated = np.array([flat, np.nan])
+        assert (found("input_ignored", seen)[0].confidence > 0.9) is (sure and flat < 1)
+    seen.probes[0].saturated = None
     seen.variables[-1].initial[:] = 0  # a zero head
     assert found("input_ignored", seen)[0].confidence < 0.9
     seen.variables[-1].initial[:] = 1
