@@ -295,6 +295,14 @@ CAUSES: dict[str, Cause] = {
         46,
         "noise in the training inputs is larger than the signal",
         "less noise, or none: look at what enters the model",
-        (*DYNAMICS, *CURVES, *RATE, "inputs_not_scaled", "train_val_preprocessing_mismatch", "labels_shuffled_apart"),
+        (
+            *DYNAMICS,
+            *CURVES,
+            *RATE,
+            "inputs_not_scaled",
+            "train_val_preprocessing_mismatch",
+            "labels_shuffled_apart",
+            "label_noise",
+        ),
     ),
 }

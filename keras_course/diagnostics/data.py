@@ -291,7 +291,7 @@ def _suspects(parts: dict[str, Data], labels: dict[str, np.ndarray | None], spoi
     x = np.concatenate([parts[n].x[rows[n]] for n in names])
     y = np.concatenate([labels[n][rows[n]] for n in names])  # type: ignore[index]
     marks = np.repeat(np.arange(len(names)), [len(rows[n]) for n in names])
-    suspects = mislabelled(x, y) if len(x) >= 100 else np.zeros(0, int)
+    suspects = mislabelled(x, y).rows if len(x) >= 100 else np.zeros(0, int)
     starts = np.cumsum([0, *(len(rows[n]) for n in names)])
     return {n: rows[n][suspects[marks[suspects] == i] - starts[i]] for i, n in enumerate(names)}
 

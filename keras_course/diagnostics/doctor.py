@@ -14,7 +14,7 @@ from keras_course.base import summary_of
 from keras_course.diagnostics import rules as package
 from keras_course.diagnostics.causes import CAUSES, CURVES
 from keras_course.diagnostics.harm import Harm, harm_of
-from keras_course.diagnostics.observation import Finding, Observation
+from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation
 
 # Causes whose harm shows in validation or in what the result is worth, not in the training loss.
 ELSEWHERE = {
@@ -32,6 +32,7 @@ NAMED = 0.3  # of harm, from which on a mechanism is named
 NEEDED = {  # by those that a training with less harm may show
     "too_few_steps": 0.6,
     "underfitting_capacity": 0.5,
+    "label_noise": 0.5,
     "overfitting": 9.0,
     "oscillation": 0.5,
     "dead_units": 0.5,
@@ -152,6 +153,8 @@ def _roots(named: list[Finding], upstream: list[list[Finding]]) -> set[int]:
 
 def _explains(cause: Finding, symptom: Finding, *, first: bool) -> bool:
     """Whether `symptom` follows from `cause`; of two that explain each other, from the one that comes first."""
+    if symptom.confidence <= LEFT_OVER:
+        return cause.confidence > LEFT_OVER
     if symptom.cause not in CAUSES[cause.cause].explains:
         return False
     mutual = cause.cause in CAUSES[symptom.cause].explains

@@ -360,8 +360,11 @@ def _answered(model: keras.Model, part: Data) -> tuple[np.ndarray, np.ndarray]:
     """What the model says of some rows of a part, without training, and their targets."""
     assert part.y is not None
     chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
-    said = [np.asarray(model(part.x[rows], training=False)) for rows in np.array_split(chosen, 4)]
-    return np.concatenate(said), np.asarray(part.y)[chosen]
+    said = np.concatenate([np.asarray(model(part.x[rows], training=False)) for rows in np.array_split(chosen, 4)])
+    true = np.asarray(part.y)[chosen]
+    if said.ndim == 3 and true.shape in (said.shape, said.shape[:2]):  # place by place
+        return said.reshape(-1, said.shape[2]), true.reshape(said.shape[0] * said.shape[1], *true.shape[2:])
+    return said, true
 
 
 def _decided(said: np.ndarray, y: np.ndarray, seen: Observation) -> tuple[np.ndarray, np.ndarray] | None:

@@ -185,6 +185,9 @@ class Observation:
     unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why
 
 
+LEFT_OVER = 0.3  # confidence of what is named only where nothing else is
+
+
 @dataclasses.dataclass(kw_only=True)
 class Finding:
     """A cause or a note, with its evidence.

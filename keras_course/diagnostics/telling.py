@@ -107,7 +107,17 @@ def _in_axes(
     return tuple(model.transform(each) for each in (x, *others))
 
 
-def mislabelled(x: np.ndarray, y: np.ndarray, folds: int = 5) -> np.ndarray:
+class Suspects(NamedTuple):
+    """rows: whose labels are contradicted. surest: the rows of which neighbours are surest, a third of them all. wrong:
+    how many of these are called otherwise: where classes overlap next to none, with labels at random as many as of all.
+    """
+
+    rows: np.ndarray
+    surest: int
+    wrong: int
+
+
+def mislabelled(x: np.ndarray, y: np.ndarray, folds: int = 5) -> Suspects:
     """Rows whose label is contradicted by what a model learned from the other rows.
 
     Confident learning (Northcutt, Jiang, Chuang 2021, section 3.1): a row is a suspect when another class is at least
@@ -121,17 +131,19 @@ def mislabelled(x: np.ndarray, y: np.ndarray, folds: int = 5) -> np.ndarray:
 
     names, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(names) < 2 or counts.min() < folds:
-        return np.zeros(0, int)
+        return Suspects(np.zeros(0, int), 0, 0)
     model = KNeighborsClassifier(min(10, len(y) // (2 * folds)), weights="distance")
     p = cross_val_predict(model, embedded(x), numbers, cv=folds, method="predict_proba")
     common = counts.max() / counts.sum()
     if np.mean(p.argmax(1) == numbers) < common + 0.4 * (1 - common):
-        return np.zeros(0, int)
+        return Suspects(np.zeros(0, int), 0, 0)
     own = p[np.arange(len(p)), numbers]
     threshold = np.array([p[numbers == k, k].mean() for k in range(len(names))])
     other = np.where(np.eye(len(names), dtype=bool)[numbers], -1.0, p - threshold)
     suspects = (other.max(1) >= 0) & (own < threshold[numbers]) & (p.argmax(1) != numbers)
-    return np.flatnonzero(suspects & ((_left_out(x) @ _centred(numbers)).argmax(1) != numbers))
+    rows = np.flatnonzero(suspects & ((_left_out(x) @ _centred(numbers)).argmax(1) != numbers))
+    surest = np.argsort(-p.max(1), kind="stable")[: len(p) // 3]
+    return Suspects(rows, len(surest), int(np.sum(p[surest].argmax(1) != numbers[surest])))
 
 
 class Transfer(NamedTuple):

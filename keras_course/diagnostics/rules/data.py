@@ -281,7 +281,7 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
         sure, text = 0.65, f"neighbouring pixels correlate by {here:.2f}: those of pictures do by .3 and more"
     for train, other, name in parts(seen) if not text else ():
         if times := drowned(train.x, other.x):
-            text, tag = f"noise of {times:.2g} times the spread of {name}, whose correlations are gone in training", ""
+            text, tag = f"noise of {times:.2g} times the spread of {name} lies on the rows of training alone", ""
     return [Finding(cause="inputs_drowned_in_noise", confidence=sure, evidence=text, tag=tag)] if text else []
 
 

@@ -378,9 +378,9 @@ def _loss(evidence: str, confidence: float = 0.97, certain: bool = True) -> Find
 def wrong_metric(seen: Observation) -> list[Finding]:
     """Row 7: accuracy of measurements, or accuracy that cuts logits at one half.
 
-    Of measurements, of numbers of classes where one-hot labels are expected, and of one unit where the largest of
-    several is asked for, it is certain to say nothing; so it is
-    where it ends below half of what naming the rarer of two classes gives, while the loss has halved. Of logits a note,
+    Of measurements, of numbers of classes where one-hot labels are expected, of one unit where the largest of several
+    is asked for, and of one-hot labels place by place, it is certain to say nothing of the classes; so it is where it
+    ends below half of what naming the rarer of two classes gives, while the loss has halved. Of logits a note,
     since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent: accuracy of
     classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
     """
@@ -397,6 +397,8 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         sure, text = True, f"{asked[0]} takes the largest of several outputs, and there is one: it always says class 0"
     elif seen.loss.name in SPARSE and "categorical_accuracy" in asked:
         sure, text = True, "categorical_accuracy takes one-hot labels, and these are the numbers of classes"
+    elif seen.loss.name == "categorical_crossentropy" and (seen.classes or 0) > 2 and "binary_accuracy" in asked:
+        sure, text = True, f"binary_accuracy counts the {seen.classes} outputs one by one, of which all but one are 0"
     elif seen.loss.name in BINARY and seen.loss.from_logits and seen.classes == 1 and seen.head == "linear":
         text = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0"
     elif found := _turned_round(seen):

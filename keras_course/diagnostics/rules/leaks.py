@@ -1,5 +1,6 @@
 """Rules on columns, words and windows that give the target away: row 22 of the table of causes."""
 
+from keras_course.diagnostics.held_out import trained_on
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.seen import looked_up, rows_of, several_inputs
 from keras_course.diagnostics.statistics import classes_of
@@ -17,8 +18,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     A note: some columns are known beforehand and really say it. Threshold: a tree on this column alone is right on more
     than 98 % of the rows it was not fitted on, by the lower exact 99 % bound, and leaves less than a tenth of the
     errors of naming the most frequent class. Certain where a column is the target itself, written otherwise: one value
-    for each class, or values that lie closer together than those of two classes do while all other columns together
-    leave more than two errors in a hundred to a linear model, or the same measurement up to scale and rounding; or
+    for each class, or values of each class with a gap between them of a tenth of the spread, while all other columns
+    together leave more than two errors in a hundred to a linear model, or the same measurement up to scale and
+    rounding, or to a five hundredth of its variance, of which a line through the others leaves a tenth; or
     where it is blank for one of two classes and for no example of the other, as what is filled in when the outcome is
     known; or where words are their own labels, place by place, in a network without a bottleneck of a single vector, or
     the last of at least 20 different ones is what comes next; or where a window of measurements ends with those that
@@ -26,7 +28,7 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     column, a sequence whose first place is to be kept in mind, a word by which a text shows what it wants. Source:
     deepchecks' single-feature check.
     """
-    data = seen.train
+    data = seen.train or trained_on(seen)  # what is behind a generator or a stream is known by what entered the model
     if rows := _window_with_its_target(seen):
         text = f"the last place of each window is the target itself, in all of {rows} rows"
         return [Finding(cause="leakage_feature", confidence=0.9, certain=True, evidence=text)]
@@ -44,12 +46,16 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         kind = "named" if len(names) >= TABLE else "note"  # of two columns one is to be found, in a toy
         return [Finding(cause="leakage_feature", kind=kind, confidence=0.9, certain=True, evidence=text)]
     if y is None:
-        return []
+        if len(names) < TABLE or (near := _nearly(table, data.y)) is None:
+            return []
+        text = f"{names[near[0]]} is the target but for {1 - near[1]:.2%} of its variance, of which the other columns "
+        text += f"tell {near[2]:.0%} ({len(data.y)} rows)"
+        return [Finding(cause="leakage_feature", confidence=0.7, certain=True, evidence=text)]
     if (blank := _blank_for_one(table, y)) >= 0:
         text = f"{names[blank]} has one value in all rows of one class and never in the other, of {len(data.y)} rows"
         return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=text)]
     if (parted := _apart(table, y)) >= 0 and len(names) >= TABLE:
-        text = f"{names[parted]} has values of its own for each class, farther apart than within one, in all of "
+        text = f"{names[parted]} has values of its own for each class, with a gap between them, in all of "
         return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=f"{text}{len(y)} rows")]
     column, low = telling_feature(table, y)
     common = np.unique(y, return_counts=True)[1].max() / len(y)
@@ -155,20 +161,45 @@ def _blank_for_one(x: np.ndarray, classes: np.ndarray) -> int:
 
 
 def _apart(x: np.ndarray, classes: np.ndarray) -> int:
-    """The only column in which each class has values of its own, no two of them as far apart as those of two classes,
-    and which says what the others together do not; -1 without. A threshold on a measurement leaves no such gap."""
+    """The only column in which each class has values of its own, with a gap between them of a fifth of its spread, of
+    a tenth in 500 rows, and which says what the others together do not; -1 without. A threshold on a measurement leaves
+    no such gap."""
     names = np.unique(classes)
     if not 2 <= len(names) <= 20 or not 2 <= x.shape[1] <= 256:
         return -1
     low, high = (np.stack([f(x[classes == name], axis=0) for name in names]) for f in (np.min, np.max))
     order = np.argsort(low, axis=0)
     low, high = (np.take_along_axis(ends, order, axis=0) for ends in (low, high))
-    found = np.flatnonzero(np.min(low[1:] - high[:-1], axis=0) > np.max(high - low, axis=0))
+    least = 0.1 if len(x) >= 500 else 0.2  # in few rows chance leaves gaps, most of all far out
+    gap = np.min(low[1:] - high[:-1], axis=0) / np.maximum(np.std(x, axis=0), 1e-12)
+    positive = np.min(x, axis=0) >= 0  # of times and sums, by their logarithms
+    logs = [np.log1p(np.where(positive, part, 0.0)) for part in (low, high, x)]
+    gap = np.maximum(gap, np.min(logs[0][1:] - logs[1][:-1], axis=0) / np.maximum(np.std(logs[2], axis=0), 1e-12))
+    found = np.flatnonzero(gap > least)
     if len(found) != 1:
         return -1
     rest, half = np.delete(x, found[0], axis=1), np.random.default_rng(0).permutation(len(x)) % 2 == 0
     told = linear(rest[half], classes[half], rest[~half], classes[~half])
     return int(found[0]) if told < 0.98 else -1
+
+
+def _nearly(x: np.ndarray, targets: np.ndarray) -> tuple[int, float, float] | None:
+    """The only column that tells all but a five hundredth of the variance of real targets, its share, and what all
+    others tell, where that is less than nine tenths: nothing that is measured beforehand says so much by itself, but
+    for the last value of a series."""
+    if targets.dtype.kind != "f" or targets.size != len(x) or not 2 <= x.shape[1] <= 256:
+        return None
+    y, columns = targets.reshape(-1).astype("float64"), x.astype("float64")
+    varied = np.flatnonzero(columns.std(0) > 0)
+    if np.std(y) == 0 or not len(varied) or np.corrcoef(y[1:], y[:-1])[0, 1] > 0.9:
+        return None
+    shares = np.array([np.corrcoef(columns[:, j], y)[0, 1] ** 2 for j in varied])
+    if np.sum(shares > 0.9) != 1 or shares.max() < 0.998:
+        return None
+    best = int(varied[shares.argmax()])
+    rest, half = np.delete(columns, best, axis=1), np.random.default_rng(0).permutation(len(x)) % 2 == 0
+    told = max(linear(rest[half], y[half], rest[~half], y[~half]), 0.0)
+    return (best, float(shares.max()), told) if told < 0.9 else None
 
 
 def _same_measurement(column: np.ndarray, y: np.ndarray) -> bool:
