@@ -186,6 +186,7 @@ def impossible(seen: Observation) -> bool:
     anything. Its negative is what is minimised when the two move against each other.
     """
     losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
+    losses = losses[np.isfinite(losses)]  # downwards without end it is soon no number
     if not len(losses) or seen.loss.name not in (*CROSS, SQUARED, ABSOLUTE) or not float(np.min(losses)) < -1e-3:
         return False
     known = np.array(_losses(seen)).reshape(-1, 2)

@@ -103,7 +103,8 @@ def small_capacity(seen: Observation) -> list[Finding]:
     Threshold: the loss stands still above what a simple model reaches, for want of no more steps (100 were made, 50
     with one or two units, and twenty further ones gain nothing), and a hidden layer has at most four units or the
     network cannot learn eight examples by heart in 100 steps of Adam; certain for classes, where one or two units let
-    such steps keep 40 % of the loss, and for rows of numbers behind a layer of one unit, of which four principal axes
+    such steps keep 40 % of the loss, or more classes are told by them and three tenths of the loss are left, and for
+    rows of numbers behind a layer of one unit, of which four principal axes
     leave a third of what the network leaves, and one of them half of it. Where no rate changes anything, or all of a
     wider layer is silent, the network is dead, not narrow. Named last. Tables that are looked up are no layers: a bias
     for each user is a table one wide; nor are weights of attention, and what is the output each time that it is called.
@@ -121,7 +122,10 @@ def small_capacity(seen: Observation) -> list[Finding]:
     if dead or _would_gain(seen) or made < (SHORT if tiny else 100):
         return []
     one = width == 1 and harm.degree > 0.3 and _told_by_four_numbers(seen, harm.degree)
-    if (harm.still_falling and not tiny) or harm.diverged or not (narrow or stuck) or (harm.degree < 0.5 and not one):
+    few = tiny and seen.loss.name in CATEGORICAL and (seen.classes or 0) > width and harm.degree >= 0.3
+    if (harm.still_falling and not tiny) or harm.diverged or not (narrow or stuck):
+        return []
+    if harm.degree < 0.5 and not one and not few:
         return []
     proven = tiny and seen.loss.name in CATEGORICAL and e.get("few_end", 0.0) > 0.4 * e.get("few_start", np.inf)
     heart = few_examples(seen)
@@ -132,7 +136,7 @@ def small_capacity(seen: Observation) -> list[Finding]:
         Finding(
             cause="underfitting_capacity",
             confidence=0.92 if narrow and width == 1 else 0.89 if tiny else 0.4 if narrow else 0.25,
-            certain=proven or one,
+            certain=proven or one or few,
             layer=layer if narrow else "",
             evidence=f"{text}, and {harm.sentence}",
         )

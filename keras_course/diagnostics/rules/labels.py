@@ -338,7 +338,7 @@ def _left_over(seen: Observation) -> list[Finding]:
         text = f"it learns {e['few']:.0f} examples by heart, from {e['few_start']:.3g} to {e['few_end']:.3g}"
     elif e.get("right_train", 0.0) > e.get("right_held", 1.0) + 0.1:
         text = f"it is right in {e['right_train']:.0%} of the rows of training and {e['right_held']:.0%} of others"
-    if not text or harm.end is None or harm.baseline is None or harm.end < 0.5 * harm.baseline:
+    if not text or harm.end is None or harm.baseline is None or harm.end < 0.72 * harm.baseline:
         return []  # what is learned by heart as a whole is overfitting
     text += f", and of all {harm.end:.3g} is left of {harm.baseline:.3g}: inputs hardly say what their labels are"
     return [Finding(cause="label_noise", confidence=LEFT_OVER, evidence=text, tag="labels/entropy")]

@@ -48,14 +48,14 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     steps = seen.steps
     if steps is None:
         return []
+    least = float(np.min(steps.all_losses, initial=np.inf, where=np.isfinite(steps.all_losses)))
     if impossible(seen) and not _beyond_one(seen):
-        least = float(np.min(steps.all_losses))
         text = f"the loss goes down to {least:.3g}, and {seen.loss.name} is never below 0: its negative is minimised"
         return [
             Finding(cause="gradient_sign_flipped", confidence=0.97, certain=True, step=0, tag="loss", evidence=text)
         ]
-    if seen.experiments.get("turned") and float(np.min(steps.all_losses)) < 0:
-        text = f"the logarithms of a softmax are minimised, down to {float(np.min(steps.all_losses)):.3g}, and not "
+    if seen.experiments.get("turned") and least < 0:
+        text = f"the logarithms of a softmax are minimised, down to {least:.3g}, and not "
         text += "their negatives: the right answers become the least likely ones"
         return [
             Finding(cause="gradient_sign_flipped", confidence=0.97, certain=True, step=0, tag="loss", evidence=text)

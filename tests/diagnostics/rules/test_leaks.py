@@ -86,7 +86,7 @@ def test_a_column_that_is_the_target_is_certain():
     assert told(kinds) == [True], "few kinds, of which none is of both classes"
     written = np.where((BENIGN == 0) & (np.arange(569) % 50 == 0), 30.0, invoice)
     assert told(written) != [True], "where some have it without the outcome it is no rule"
-    assert told(np.where(BENIGN == 1, RNG.uniform(20, 90, 569), RNG.uniform(-9, 0, 569))) == [False], "a threshold"
+    assert told(np.where(BENIGN == 1, RNG.uniform(20, 90, 569), RNG.uniform(-9, 19, 569))) == [False], "a threshold"
     ramp = np.arange(300.0)[:, None] + np.arange(4)
     assert leaks.leakage_feature(divided(ramp[:, :3], ramp[:, 3], np.arange(200), np.arange(200, 300))) == []
 
