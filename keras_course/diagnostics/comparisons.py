@@ -147,7 +147,7 @@ def drowned(first: np.ndarray, second: np.ndarray) -> float:
     By the spreads, where they let expect more than 1.8, a signal-to-noise ratio below 0.3, and the correlations of the
     features are gone accordingly, to 0.3 and less of what they are in the second part; or features of unlike spreads,
     of which the widest tenth is three times as wide as the narrowest, have gained the same variance, where another
-    scale multiplies.
+    scale multiplies; unless they are alike but for their scale, as features that were all brought to one.
     """
     a, b = columns_of(first).astype("float64").std(0), columns_of(second).astype("float64").std(0)
     varied = (a > 0) & (b > 0)
@@ -156,6 +156,7 @@ def drowned(first: np.ndarray, second: np.ndarray) -> float:
         return 0.0
     gained, (narrow, wide) = a[varied] ** 2 - b[varied] ** 2, np.quantile(b[varied], (0.1, 0.9))
     added = wide > 3 * narrow and float(np.std(gained)) < 0.25 * float(np.mean(gained))
+    added = added and scaled_otherwise(first, second) < 0.5
     if not added and not kept_correlation(first, second) < 0.3:
         return 0.0
     return float(np.sqrt(np.mean(gained) / np.mean(b[varied] ** 2)) if added else np.sqrt(ratio))

@@ -334,7 +334,7 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     if len(train.x) < 100:
         return found
     found |= _rarest(train, *new)
-    if found["right_train"] > max(0.9, found["right_held"] + 0.2):
+    if found["right_train"] > max(0.9, found["right_held"] + 0.2) and train.y.size == len(train.x):
         rows = quantities(seen, np.concatenate([train.x, other.x]))
         if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():
             found["linear_held"] = linear(rows[: len(train.x)], train.y, rows[len(train.x) :], other.y)
@@ -357,12 +357,12 @@ def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
 
 
 def _answered(model: keras.Model, part: Data) -> tuple[np.ndarray, np.ndarray]:
-    """What the model says of some rows of a part, without training, and their targets."""
+    """What the model says of some rows of a part, without training, and their targets; of sequences place by place."""
     assert part.y is not None
     chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
     said = np.concatenate([np.asarray(model(part.x[rows], training=False)) for rows in np.array_split(chosen, 4)])
     true = np.asarray(part.y)[chosen]
-    if said.ndim == 3 and true.shape in (said.shape, said.shape[:2]):  # place by place
+    if said.ndim == 3 and true.shape in (said.shape, said.shape[:2]):
         return said.reshape(-1, said.shape[2]), true.reshape(said.shape[0] * said.shape[1], *true.shape[2:])
     return said, true
 

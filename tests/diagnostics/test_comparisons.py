@@ -93,3 +93,16 @@ def test_noise_takes_the_correlations_of_neighbours_in_waves_of_any_phase():
     assert comparisons.drowned(9 * waves[:200], waves[200:]) == 0
     assert comparisons.drowned(noisy[..., 0], waves[200:, :, 0]) == 0, "columns of a table have no neighbours"
     assert comparisons.drowned(9 * rng.normal(size=(200, 200, 1)), rng.normal(size=(200, 200, 1))) == 0, "nobody knows"
+
+
+def test_noise_adds_the_same_variance_to_all_features_and_a_scale_multiplies():
+    """Features that go their own ways and are of unlike spreads: there are no correlations to be taken away."""
+    rng = np.random.default_rng(0)
+    spreads = np.geomspace(0.1, 2, 30)
+    x = spreads * np.sqrt(8) * (rng.random((2000, 30)) < 0.15)
+    noisy = x[:1000] + 4 * rng.normal(size=(1000, 30))
+    assert comparisons.drowned(noisy, x[1000:]) == pytest.approx(4 / np.sqrt(np.mean(spreads**2)), rel=0.1)
+    assert comparisons.drowned(4 * x[:1000], x[1000:]) == 0
+    assert comparisons.drowned(x[:1000] / spreads * 4, x[1000:]) == 0, "each on one scale"
+    alike = rng.normal(size=(2000, 30))
+    assert comparisons.drowned(alike[:1000] + 4 * rng.normal(size=(1000, 30)), alike[1000:]) == 0, "nobody knows"

@@ -1,7 +1,7 @@
 from keras_course.diagnostics import doctor
 from keras_course.diagnostics.causes import CAUSES
 from keras_course.diagnostics.harm import Harm
-from keras_course.diagnostics.observation import Data, Finding, Loss, Observation
+from keras_course.diagnostics.observation import LEFT_OVER, Data, Finding, Loss, Observation
 from tests.diagnostics.typed import SQUARED, steps
 
 import numpy as np
@@ -208,3 +208,14 @@ def test_dropout_that_is_on_in_evaluation_spoils_validation_alone(monkeypatch):
     assert named(doctor.examine(seen)) == []
     seen.epochs = [{"val_loss": 8.0}]
     assert named(doctor.examine(seen)) == ["dropout_mode"]
+
+
+def test_what_is_left_over_is_named_where_nothing_else_is(judged):
+    left = Finding(cause="label_noise", confidence=LEFT_OVER)
+    assert named(judged(left)) == ["label_noise"]
+    for other in ("too_few_steps", "constant_labels"):
+        report = judged(left, Finding(cause=other, confidence=0.35))
+        assert (named(report), notes(report)) == ([other], ["label_noise"])
+    assert named(judged(left, loss=4.6)) == [], "half of what is to be learned must be missing"
+    sure = Finding(cause="label_noise", confidence=0.7, certain=True)
+    assert named(judged(sure, Finding(cause="too_few_steps", confidence=0.35), loss=0.1)) == ["label_noise"]

@@ -305,3 +305,19 @@ def test_nothing_is_asked_of_weights_that_have_changed_or_of_what_is_not_known(c
             rows, labels = WIDE[320:380], {"y": KINDS[320:380]}
         seen.asked = [Feed(x=rows, name="" if change == "no name" else "x_test", labels=labels)]
     assert experiments.by_heart(training, seen) == {}
+
+
+def test_places_of_sequences_are_asked_for_one_by_one():
+    """Two digits a picture: the first is known wherever it stands, the second in training alone."""
+    y = np.stack([KINDS, np.roll(KINDS, 7)], axis=1)
+    said = np.eye(2)[y]
+    said[300:, 1] = np.eye(2)[1 - y[300:, 1]]
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))
+    seen.train = Data(x=WIDE[:300], y=y[:300])
+    seen.asked = [Feed(x=WIDE[300:], name="x_test", labels={"y_test": y[300:]})]
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE, said, np.eye(2))
+    found = experiments.by_heart(training, seen)
+    assert (found["right_train"], found["right_held"]) == (1.0, 0.5)
+    assert found["held_loss"] > 1
+    assert "linear_held" not in found

@@ -40,6 +40,15 @@ def test_suspects_are_mostly_those_that_were_changed():
     assert len(telling.mislabelled(DIGITS, LABELS).rows) < 0.02 * len(LABELS)
 
 
+def test_with_labels_at_random_the_surest_rows_are_wrong_too():
+    rng = np.random.default_rng(1)
+    for share in (0.0, 0.4):
+        y = np.where(rng.random(len(LABELS)) < share, rng.integers(0, 10, len(LABELS)), LABELS)
+        found = telling.mislabelled(DIGITS, y)
+        assert found.surest == len(LABELS) // 3
+        assert found.wrong / found.surest == pytest.approx(0.9 * share, abs=0.06)
+
+
 def test_classes_that_overlap_have_no_suspects():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 600)

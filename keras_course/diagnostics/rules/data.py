@@ -1,9 +1,9 @@
 """Rules on the scale and soundness of inputs and targets: rows 11 to 14 and 46 of the table of causes."""
 
-from keras_course.diagnostics.comparisons import drowned
+from keras_course.diagnostics.comparisons import drowned, label_drift, shift
 from keras_course.diagnostics.harm import baseline_of, harm_of
 from keras_course.diagnostics.held_out import FEW, parts
-from keras_course.diagnostics.observation import Finding, Observation, Probe
+from keras_course.diagnostics.observation import Data, Finding, Observation, Probe
 from keras_course.diagnostics.seen import (
     BINARY,
     CATEGORICAL,
@@ -14,6 +14,7 @@ from keras_course.diagnostics.seen import (
     targets_of,
 )
 from keras_course.diagnostics.statistics import classes_of, neighbour_correlation, scales
+from keras_course.diagnostics.telling import transfer
 
 import numpy as np
 
@@ -255,10 +256,12 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     ratio below 0.3; or neighbouring pixels of what enters correlate below .2 and a quarter of what those of the stored
     images (of validation, where these are not known) do, which must be above .3; less sure where they correlate below
     .15, whatever is stored, unless those held out do so too; or the rows of training have spreads by which that noise
-    is on them, and on none of those held out, and a third or less of the correlations of these. Only for classes, and
-    for targets that are smaller than the input: networks that remove noise are given more, of which more than 5 times
-    the spread is named when next to nothing is learned; theirs is also seen as inputs less targets. Must stay silent:
-    augmentation and dropout on inputs, which keep the ratio above 1. Source: row 46 of the taxonomy.
+    is on them, and on none of those held out, and a third or less of the correlations of these, or the same variance on
+    features of unlike spreads; or rows of training spread 1.8 times as far, and a linear model tells a tenth and four
+    standard errors fewer of their labels. Only for classes, and for targets that are smaller than the input: networks
+    that remove noise are given more, of which more than 5 times the spread is named when next to nothing is learned;
+    theirs is also seen as inputs less targets. Must stay silent: augmentation and dropout on inputs, which keep the
+    ratio above 1. Source: row 46 of the taxonomy.
     """
     y, x = targets_of(seen), joined([probe.x for probe in seen.probes[:16]])
     noise, text = seen.experiments.get("noise", 0.0), ""
@@ -282,7 +285,32 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     for train, other, name in parts(seen) if not text else ():
         if times := drowned(train.x, other.x):
             text, tag = f"noise of {times:.2g} times the spread of {name} lies on the rows of training alone", ""
+        elif found := _hidden_by_noise(train, other):
+            inside, elsewhere, factor = found
+            text, tag = f"the rows of training spread {factor:.2g} times as far as those of {name}, and a linear ", ""
+            text += f"model of their own tells {inside:.0%} of their labels and {elsewhere:.0%} of those of {name}"
     return [Finding(cause="inputs_drowned_in_noise", confidence=sure, evidence=text, tag=tag)] if text else []
+
+
+def _hidden_by_noise(train: Data, other: Data) -> tuple[float, float, float] | None:
+    """How well a linear model of its own tells the labels of each part, left out in turn, and how much wider the first
+    one spreads: noise hides labels, another scale does not. None where they are told alike."""
+    labels = [None if part.y is None else classes_of(part.y) for part in (train, other)]
+    if labels[0] is None or labels[1] is None or min(map(len, labels)) < 100 or train.x.dtype.kind != "f":
+        return None
+    if train.x[0].size > 4096 or not all(np.isfinite(part.x).all() for part in (train, other)):
+        return None
+    if min(np.unique(y, return_counts=True)[1].min() for y in labels) < 3 or len(np.unique(labels[0])) < 2:
+        return None
+    moved = shift(train.x, other.x, ratio=1.8)
+    if moved.share < 0.5 or moved.factor > 1 / 1.8 or label_drift(*labels).distance > 0.2:
+        return None
+    (inside, n), (elsewhere, m) = (
+        (transfer(part.x, y, part.x, y).inside, min(len(y), 1000))
+        for part, y in zip((train, other), labels, strict=True)
+    )
+    error = np.sqrt(inside * (1 - inside) / n + elsewhere * (1 - elsewhere) / m)
+    return (inside, elsewhere, 1 / moved.factor) if elsewhere - inside > max(0.1, 4 * error) else None
 
 
 def _added(seen: Observation) -> float:

@@ -126,6 +126,17 @@ def test_two_units_that_cannot_hold_eight_examples_are_certain(width, few_end, c
 
 
 @pytest.mark.parametrize(
+    ("width", "classes", "end", "fires"),
+    [(2, 3, 0.45, True), (2, 2, 0.45, False), (2, 3, 0.2, False), (3, 4, 0.45, False), (1, 2, 0.45, True)],
+)
+def test_one_or_two_units_before_more_classes_need_less_harm(width, classes, end, fires):
+    seen = ended(np.full(120, end), widths=(width,))
+    seen.loss, seen.classes = Loss(name="sparse_categorical_crossentropy"), classes
+    seen.train.y = np.array([0, 1, 2, 0])
+    assert [f.certain for f in RULES["underfitting_capacity"](seen)] == [True] * fires
+
+
+@pytest.mark.parametrize(
     ("width", "axes", "end", "certain"),
     [
         (1, 3, 0.4, [True]),

@@ -279,3 +279,18 @@ def test_only_pictures_have_neighbours(shape, fires):
     noise = RNG.normal(size=(400, *shape)).astype("float32")
     seen = training(noise, LABELS[:400], kind="conv")
     assert bool(data.inputs_drowned_in_noise(seen)) == fires
+
+
+@pytest.mark.parametrize("change", ["", "scaled", "as noisy", "other classes", "narrower"])
+def test_noise_on_features_that_are_on_one_scale_is_told_by_the_labels(change):
+    """Standardised columns that go their own ways: by their spreads noise is as good as another scale."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(900, 6))
+    y = (x @ np.array([3.0, -2, 2, 1, -1, 1]) > 0).astype("int64")
+    times = {"as noisy": (4, 4), "narrower": (1, 1)}.get(change, (4, 0))
+    train = 5 * x[:600] if change == "scaled" else x[:600] + times[0] * rng.normal(size=(600, 6))
+    seen = training(train, y[:600], loss=BINARY, head="sigmoid", logits=False, classes=1, output=one)
+    rest = np.arange(600, 900)[y[600:] == 1] if change == "other classes" else np.arange(600, 900)
+    rest = np.r_[rest, np.arange(600, 900)[y[600:] == 0][:20]] if change == "other classes" else rest
+    seen.validation = Data(x=x[rest] + times[1] * rng.normal(size=(len(rest), 6)), y=y[rest], n=len(rest))
+    assert bool(data.inputs_drowned_in_noise(seen)) is (not change)

@@ -308,6 +308,16 @@ def test_numbers_of_classes_are_no_one_hot_labels(metric):
     assert heads.wrong_metric(hot) == []
 
 
+@pytest.mark.parametrize(("metric", "classes", "fires"), [("binary_accuracy", 10, True), ("accuracy", 10, False),
+                                                          ("binary_accuracy", 2, False)])  # fmt: skip
+def test_one_hot_labels_counted_place_by_place(metric, classes, fires):
+    hot = np.eye(classes)[LABELS % classes]
+    said = lambda rows: softmax(RNG.normal(size=(len(rows), classes)))  # noqa: E731 - one expression
+    seen = training(DIGITS, hot, loss=CROSS, head="softmax", logits=False, classes=classes, output=said)
+    seen.plan = Plan(metrics=(metric,))
+    assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
+
+
 PERCENT = "mean_absolute_percentage_error"
 
 

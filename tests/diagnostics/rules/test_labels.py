@@ -1,6 +1,6 @@
 import functools
 
-from keras_course.diagnostics.observation import Data, Feed, Plan, Variable
+from keras_course.diagnostics.observation import LEFT_OVER, Data, Feed, Plan, Variable
 from keras_course.diagnostics.rules import data, labels
 from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, CROSS, RNG, one, softmax, training
@@ -121,6 +121,18 @@ def test_a_class_that_only_validation_has():
     assert causes(training(DIGITS[two], LABELS[two])) == (set(), {"missing_class"})
 
 
+def test_each_of_two_parts_lacks_what_the_other_has():
+    """Sorted labels, of which the last rows are validation: row 19, and no class of its own is missing."""
+    order = np.argsort(LABELS, kind="stable")
+    seen = training(DIGITS[order[:1500]], LABELS[order[:1500]])
+    seen.validation = Data(x=DIGITS[order[1500:]], y=LABELS[order[1500:]], n=297)
+    seen.epochs = [{"accuracy": 0.98, "val_accuracy": 0.01, "loss": 0.1}]
+    assert labels.missing_class(seen) == []
+    seen.validation.y = np.where(seen.validation.y == LABELS[order[1499]], 0, seen.validation.y)
+    seen.train.y = np.where(np.isin(seen.train.y, seen.validation.y), 0, seen.train.y)
+    assert labels.missing_class(seen) == [], "though some are in both"
+
+
 @pytest.mark.parametrize(
     ("rows", "name", "fires"),
     [(900, "x_test", True), (900, "unknown", False), (150, "x_test", True), (40, "xv", False)],
@@ -227,6 +239,58 @@ def test_labels_that_contradict_their_neighbours_are_a_note():
     y[wrong] = (y[wrong] + 1 + RNG.integers(0, 9, 180)) % 10
     assert causes(training(DIGITS, y)) == (set(), {"label_noise"})
     assert causes(training(DIGITS, LABELS)) == (set(), set())
+
+
+@pytest.mark.parametrize(("share", "certain"), [(0.4, True), (0.15, False)])
+def test_labels_at_random_are_certain_where_neighbours_are_surest_too(share, certain):
+    rng = np.random.default_rng(3)
+    y = np.where(rng.random(len(LABELS)) < share, rng.integers(0, 10, len(LABELS)), LABELS)
+    (found,) = labels.label_noise(training(DIGITS, y))
+    assert (found.kind, found.certain) == (("named", True) if certain else ("note", False))
+
+
+def held_out_too(y, other, **experiments):
+    order = np.random.default_rng(0).permutation(len(y))
+    few, rest = order[:380], order[380:]
+    seen = training(CELLS[few], y[few], loss=BINARY, head="sigmoid", logits=False, classes=1, output=one)
+    seen.validation = Data(x=CELLS[rest], y=other[rest], n=len(rest))
+    seen.experiments = experiments
+    return labels.label_noise(seen)
+
+
+def test_labels_held_out_that_a_linear_model_of_the_training_tells_better():
+    rng = np.random.default_rng(0)
+    noisy = np.where(rng.random(len(BENIGN)) < 0.35, 1 - BENIGN, BENIGN)
+    (found,) = held_out_too(noisy, BENIGN)
+    assert found.certain
+    assert "a linear model of the training rows tell" in found.evidence
+    assert held_out_too(noisy, noisy) == [], "both are alike"
+    assert held_out_too(BENIGN, BENIGN) == []
+    assert held_out_too(noisy, np.where(np.arange(len(BENIGN)) % 8 == 0, BENIGN, 1)) == [], "other shares of classes"
+
+
+@pytest.mark.parametrize(("inside", "held", "fires"), [(0.6, 0.9, True), (0.8, 0.89, False), (0.9, 0.6, False)])
+def test_labels_held_out_that_the_last_weights_tell_better(inside, held, fires):
+    found = [f for f in held_out_too(BENIGN, BENIGN, right_train=inside, right_held=held) if f.certain]
+    assert len(found) == fires
+    if fires:
+        assert "60% of their labels, and 90% of those of validation" in found[0].evidence
+
+
+@pytest.mark.parametrize(
+    ("change", "fires"),
+    [({}, True), ({"few_end": 1.5}, False), ({"few_end": 1.5, "right_train": 0.9, "right_held": 0.4}, True),
+     ({"end": 1.0}, False), ({"weights": True}, False), ({"alone": False}, False)],
+)  # fmt: skip
+def test_labels_that_inputs_hardly_say_are_what_is_left(change, fires):
+    y = RNG.integers(0, 10, 600)
+    seen = training(RNG.normal(size=(600, 4)).astype("float32"), y, losses=[2.3, *[change.get("end", 2.1)] * 60])
+    seen.experiments = {"few": 8.0, "few_start": 2.3, "few_end": 0.1}
+    seen.experiments |= {name: value for name, value in change.items() if name[:3] in ("few", "rig")}
+    seen.alone = change.get("alone", True)
+    seen.plan.class_weight = {0: 2.0} if change.get("weights") else None
+    found = labels.label_noise(seen)
+    assert [(f.confidence, f.certain) for f in found] == [(LEFT_OVER, False)] * fires
 
 
 @pytest.mark.parametrize(

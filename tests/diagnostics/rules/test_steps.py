@@ -62,6 +62,18 @@ def test_a_squared_error_below_0_has_its_sign_flipped():
     assert found("gradient_sign_flipped", seen) == [], "a loss of one's own may be anything"
 
 
+def test_a_loss_that_falls_without_end_until_it_is_no_number():
+    seen = net(
+        1, 1, steps=walked(losses=[-1.0, -9.0, -99.0, *[np.nan] * 9]), loss=Loss(name="sparse_categorical_crossentropy")
+    )
+    (finding,) = found("gradient_sign_flipped", seen)
+    assert "down to -99" in finding.evidence
+    seen.steps = walked(losses=[1.0, 9.0, 99.0, *[np.nan] * 9])
+    assert found("gradient_sign_flipped", seen) == []
+    seen.steps = walked(losses=[np.nan] * 12)
+    assert found("gradient_sign_flipped", seen) == []
+
+
 def test_a_binary_loss_of_targets_beyond_1_may_be_below_0():
     seen = net(1, 1, steps=walked(losses=np.linspace(-1, -9, 12)), loss=Loss(name=BINARY))
     for beyond in ([0.0, 255.0], [0, 9], [-1, 1]):
