@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from keras_course.diagnostics.observation import Data, Feed, Observation
 from keras_course.diagnostics.seen import joined, rows_of
-from keras_course.diagnostics.statistics import form_of, keys
+from keras_course.diagnostics.statistics import classes_of, form_of, keys
 
 import numpy as np
 
@@ -55,6 +55,28 @@ def parts(seen: Observation) -> list[tuple[Data, Data, str]]:
     both = validated(seen)
     validation = [(*both, "validation")] if both is not None else []
     return validation + [(held.train, held.asked, held.name) for held in held_out(seen) if held.named]
+
+
+class Classed(NamedTuple):
+    """Rows of the training and of what is held out, each with the classes of its rows, and the name of the latter."""
+
+    train: Data
+    other: Data
+    name: str
+    classes: np.ndarray
+    other_classes: np.ndarray
+
+
+def classed(seen: Observation) -> list[Classed]:
+    """`parts`, of finite numbers, of which all rows have a class; at least 100 of each, as many as one can judge by."""
+    found = []
+    for train, other, name in parts(seen):
+        labels = [None if part.y is None else classes_of(part.y) for part in (train, other)]
+        if labels[0] is None or labels[1] is None or min(len(labels[0]), len(labels[1])) < 100:
+            continue
+        if np.isfinite(train.x).all() and np.isfinite(other.x).all():
+            found.append(Classed(train, other, name, labels[0], labels[1]))
+    return found
 
 
 def trained_on(seen: Observation) -> Data | None:

@@ -146,6 +146,11 @@ def mislabelled(x: np.ndarray, y: np.ndarray, folds: int = 5) -> Suspects:
     return Suspects(rows, len(surest), int(np.sum(p[surest].argmax(1) != numbers[surest])))
 
 
+def error_of_difference(share: float, n: int, other: float, m: int, rows: int = 1000) -> float:
+    """The standard error of the difference of two shares of n and m rows, of which at most `rows` were asked."""
+    return float(np.sqrt(share * (1 - share) / min(n, rows) + other * (1 - other) / min(m, rows)))
+
+
 class Transfer(NamedTuple):
     """Accuracies of a linear model of the first part: on rows of it that were left out, on the second, of chance."""
 

@@ -1,4 +1,4 @@
-from keras_course.diagnostics.held_out import held_out, labels_of
+from keras_course.diagnostics.held_out import classed, held_out, labels_of
 from keras_course.diagnostics.observation import Feed, Probe, Unit
 from tests.diagnostics.typed import training
 
@@ -34,6 +34,20 @@ def test_what_the_training_has_is_not_held_out():
     (found,) = asked(Feed(x=X[80:260], name="x_test"))  # a leak of two thirds
     assert len(found.asked.x) == 180
     assert asked(Feed(x=X[80:260])) == []
+
+
+@pytest.mark.parametrize(
+    ("x", "labels", "n"),
+    [(X[200:], Y[200:], 1), (X[200:299], Y[200:299], 0), (X[200:], X[200:, 0], 0), (X[200:] * np.nan, Y[200:], 0)],
+)
+def test_parts_of_which_all_rows_have_a_class(x, labels, n):
+    seen = training(X[:200], Y[:200], classes=3)
+    seen.asked = [Feed(x=x, name="x_test", labels={"y_test": labels})]
+    found = classed(seen)
+    assert [one.name for one in found] == ["x_test"] * n
+    for one in found:
+        np.testing.assert_array_equal(one.classes, Y[:200])
+        np.testing.assert_array_equal(one.other_classes, labels)
 
 
 def test_rows_of_another_form_or_too_few_are_none():

@@ -134,3 +134,10 @@ def test_pixels_keep_their_scale_and_columns_do_not():
     assert few.shape == (900, 32)
     apart = [np.linalg.norm(rows[:300] - rows[300:600], axis=1) for rows in (few, large.reshape(900, -1))]
     assert np.corrcoef(apart)[0, 1] > 0.95
+
+
+def test_the_error_of_a_difference_is_that_of_many_draws():
+    rng = np.random.default_rng(0)
+    drawn = rng.binomial(300, 0.7, 20000) / 300 - rng.binomial(80, 0.2, 20000) / 80
+    assert telling.error_of_difference(0.7, 300, 0.2, 80) == pytest.approx(drawn.std(), rel=0.03)
+    assert telling.error_of_difference(0.7, 5000, 0.2, 1000) == telling.error_of_difference(0.7, 1000, 0.2, 1000)

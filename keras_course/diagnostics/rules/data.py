@@ -1,9 +1,9 @@
 """Rules on the scale and soundness of inputs and targets: rows 11 to 14 and 46 of the table of causes."""
 
 from keras_course.diagnostics.comparisons import drowned, label_drift, shift
-from keras_course.diagnostics.harm import baseline_of, harm_of
-from keras_course.diagnostics.held_out import FEW, parts
-from keras_course.diagnostics.observation import Data, Finding, Observation, Probe
+from keras_course.diagnostics.harm import COLUMNS, baseline_of, harm_of
+from keras_course.diagnostics.held_out import FEW, classed, parts
+from keras_course.diagnostics.observation import Finding, Observation, Probe
 from keras_course.diagnostics.seen import (
     BINARY,
     CATEGORICAL,
@@ -14,7 +14,7 @@ from keras_course.diagnostics.seen import (
     targets_of,
 )
 from keras_course.diagnostics.statistics import classes_of, neighbour_correlation, scales
-from keras_course.diagnostics.telling import transfer
+from keras_course.diagnostics.telling import error_of_difference, transfer
 
 import numpy as np
 
@@ -285,32 +285,28 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     for train, other, name in parts(seen) if not text else ():
         if times := drowned(train.x, other.x):
             text, tag = f"noise of {times:.2g} times the spread of {name} lies on the rows of training alone", ""
-        elif found := _hidden_by_noise(train, other):
-            inside, elsewhere, factor = found
-            text, tag = f"the rows of training spread {factor:.2g} times as far as those of {name}, and a linear ", ""
-            text += f"model of their own tells {inside:.0%} of their labels and {elsewhere:.0%} of those of {name}"
+    if not text and (text := _hidden_by_noise(seen)):
+        tag = ""
     return [Finding(cause="inputs_drowned_in_noise", confidence=sure, evidence=text, tag=tag)] if text else []
 
 
-def _hidden_by_noise(train: Data, other: Data) -> tuple[float, float, float] | None:
-    """How well a linear model of its own tells the labels of each part, left out in turn, and how much wider the first
-    one spreads: noise hides labels, another scale does not. None where they are told alike."""
-    labels = [None if part.y is None else classes_of(part.y) for part in (train, other)]
-    if labels[0] is None or labels[1] is None or min(map(len, labels)) < 100 or train.x.dtype.kind != "f":
-        return None
-    if train.x[0].size > 4096 or not all(np.isfinite(part.x).all() for part in (train, other)):
-        return None
-    if min(np.unique(y, return_counts=True)[1].min() for y in labels) < 3 or len(np.unique(labels[0])) < 2:
-        return None
-    moved = shift(train.x, other.x, ratio=1.8)
-    if moved.share < 0.5 or moved.factor > 1 / 1.8 or label_drift(*labels).distance > 0.2:
-        return None
-    (inside, n), (elsewhere, m) = (
-        (transfer(part.x, y, part.x, y).inside, min(len(y), 1000))
-        for part, y in zip((train, other), labels, strict=True)
-    )
-    error = np.sqrt(inside * (1 - inside) / n + elsewhere * (1 - elsewhere) / m)
-    return (inside, elsewhere, 1 / moved.factor) if elsewhere - inside > max(0.1, 4 * error) else None
+def _hidden_by_noise(seen: Observation) -> str:
+    """In words, that rows of training spread further than others, and that a linear model of their own tells less of
+    their labels: noise hides labels, another scale does not; or ""."""
+    for train, other, name, a, b in classed(seen):
+        few = min(np.unique(labels, return_counts=True)[1].min() for labels in (a, b)) < 3
+        if few or len(np.unique(a)) < 2 or train.x.dtype.kind != "f" or train.x[0].size > COLUMNS:
+            continue
+        moved = shift(train.x, other.x, ratio=1.8)
+        if moved.share < 0.5 or moved.factor > 1 / 1.8 or label_drift(a, b).distance > 0.2:
+            continue
+        inside, elsewhere = transfer(train.x, a, train.x, a).inside, transfer(other.x, b, other.x, b).inside
+        if elsewhere - inside > max(0.1, 4 * error_of_difference(inside, len(a), elsewhere, len(b))):
+            return (
+                f"the rows of training spread {1 / moved.factor:.2g} times as far as those of {name}, and a linear "
+                f"model of their own tells {inside:.0%} of their labels and {elsewhere:.0%} of those of {name}"
+            )
+    return ""
 
 
 def _added(seen: Observation) -> float:

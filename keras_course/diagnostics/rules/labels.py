@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from keras_course.diagnostics.comparisons import label_drift
 from keras_course.diagnostics.harm import harm_of
-from keras_course.diagnostics.held_out import held_out, parts
+from keras_course.diagnostics.held_out import classed, held_out
 from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation, Probe
 from keras_course.diagnostics.seen import (
     BINARY,
@@ -18,7 +18,7 @@ from keras_course.diagnostics.seen import (
     targets_of,
 )
 from keras_course.diagnostics.statistics import MANY, classes_of, form_of, share_interval
-from keras_course.diagnostics.telling import mislabelled, transfer
+from keras_course.diagnostics.telling import error_of_difference, mislabelled, transfer
 
 import numpy as np
 
@@ -281,19 +281,13 @@ def _clean_elsewhere(seen: Observation) -> Finding | None:
     """Labels of what is held out that are told better than those of the training, by what was learned from these."""
     e = seen.experiments
     known = {"the last weights": (e["right_train"], e["right_held"])} if "right_held" in e else {}
-    for train, other, name in parts(seen) if seen.loss.name in CATEGORICAL + BINARY else ():
-        labels = [None if part.y is None else classes_of(part.y) for part in (train, other)]
-        if labels[0] is None or labels[1] is None or min(map(len, labels)) < 100:
-            continue
-        sizes = [min(len(part), 1000) for part in labels]
-        rows = quantities(seen, np.concatenate([train.x, other.x]))
-        if rows[0].size <= 4096 and np.isfinite(rows).all():
-            found = transfer(rows[: len(train.x)], labels[0], rows[len(train.x) :], labels[1])
+    for train, other, name, a, b in classed(seen) if seen.loss.name in CATEGORICAL + BINARY else ():
+        rows, drift = quantities(seen, np.concatenate([train.x, other.x])), label_drift(a, b).distance
+        if rows[0].size <= 4096:
+            found = transfer(rows[: len(a)], a, rows[len(a) :], b)
             known |= {"a linear model": (found.inside, found.across)}
-        drift = label_drift(*labels).distance
         for who, (inside, held) in known.items():
-            error = np.sqrt(inside * (1 - inside) / sizes[0] + held * (1 - held) / sizes[1])
-            if held - inside > max(0.1, 4 * error, drift):
+            if held - inside > max(0.1, 4 * error_of_difference(inside, len(a), held, len(b)), drift):
                 text = (
                     f"{who} of the training rows tell {inside:.0%} of their labels, and {held:.0%} of those of {name}"
                 )
