@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from keras_course.diagnostics.comparisons import label_drift
-from keras_course.diagnostics.harm import harm_of
+from keras_course.diagnostics.harm import COLUMNS, harm_of
 from keras_course.diagnostics.held_out import classed, held_out
 from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation, Probe
 from keras_course.diagnostics.seen import (
@@ -23,6 +23,7 @@ from keras_course.diagnostics.telling import error_of_difference, mislabelled, t
 import numpy as np
 
 STATISTICS = ("mean", "variance", "count", "moving_mean", "moving_variance")  # of normalisation: nobody trains them
+TOLD = 0.4  # of the way from chance to finding each class, by the mean of their recalls
 IGNORED = (-1, -100, 255)  # class numbers that by custom mark places without a label
 
 
@@ -280,10 +281,12 @@ def label_noise(seen: Observation) -> list[Finding]:
 def _clean_elsewhere(seen: Observation) -> Finding | None:
     """Labels of what is held out that are told better than those of the training, by what was learned from these."""
     e = seen.experiments
+    if min(e.get("right_train", 0.0), e.get("right_held", 0.0)) > 0.9:
+        return None  # there is no room for a difference
     known = {"the last weights": (e["right_train"], e["right_held"])} if "right_held" in e else {}
     for train, other, name, a, b in classed(seen) if seen.loss.name in CATEGORICAL + BINARY else ():
         rows, drift = quantities(seen, np.concatenate([train.x, other.x])), label_drift(a, b).distance
-        if rows[0].size <= 4096:
+        if rows[0].size <= COLUMNS:
             found = transfer(rows[: len(a)], a, rows[len(a) :], b)
             known |= {"a linear model": (found.inside, found.across)}
         for who, (inside, held) in known.items():
@@ -334,6 +337,11 @@ def _left_over(seen: Observation) -> list[Finding]:
         text = f"it is right in {e['right_train']:.0%} of the rows of training and {e['right_held']:.0%} of others"
     if not text or harm.end is None or harm.baseline is None or harm.end < 0.72 * harm.baseline:
         return []  # what is learned by heart as a whole is overfitting
+    true, said = _decisions([p for p in seen.probes if p.step >= seen.steps.count / 2] if seen.steps else [], seen)
+    names = np.unique(true)
+    recall = float(np.mean([np.mean(said[true == name] == name) for name in names])) if len(names) > 1 else 0.0
+    if recall * len(names) > 1 + TOLD * (len(names) - 1) or e.get("end_ten", 1.0) < 0.97 * e.get("end_same", 0.0):
+        return []  # classes are told apart, whatever the loss is compared with; or a higher rate would get further
     text += f", and of all {harm.end:.3g} is left of {harm.baseline:.3g}: inputs hardly say what their labels are"
     return [Finding(cause="label_noise", confidence=LEFT_OVER, evidence=text, tag="labels/entropy")]
 
