@@ -152,7 +152,12 @@ CAUSES: dict[str, Cause] = {
         "one preparation for all splits, fitted on the training split",
         ("overfitting", "batchnorm_mode"),
     ),
-    "leakage_duplicates": Cause(21, "validation rows stand in the training split too", "remove duplicates, then split"),
+    "leakage_duplicates": Cause(
+        21,
+        "validation rows stand in the training split too",
+        "remove duplicates, then split",
+        ("label_noise",),  # copies are known better than what they are copies of
+    ),
     "leakage_feature": Cause(22, "one feature gives the label away", "drop the feature if it is not known beforehand"),
     "symmetric_or_zero_init": Cause(
         23,

@@ -202,8 +202,11 @@ def noise_of(dataset: Any) -> float | None:
     return difference / max(signal, 1e-12) if difference > 0 else None
 
 
-def split_of_loop(dataset: Any) -> tuple[Data | None, Data | None]:
-    return (None if dataset is None else _source(dataset)), None
+def rows_of_loop(dataset: Any, like: np.ndarray | None) -> Data | None:
+    """The rows of what a loop goes over; like: the targets that its loss saw."""
+    from keras_course.diagnostics import pipeline
+
+    return None if dataset is None else pipeline.source_rows(dataset, like=like)
 
 
 def plan_of_loop(dataset: Any) -> Plan:

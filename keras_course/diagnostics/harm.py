@@ -85,10 +85,14 @@ def harm_of(seen: Observation) -> Harm:
         reference = None if reference is None else scale * reference
         low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))
         low = least if seen.loss.name == "poisson" else low  # which has no reference, and may be below 0
-        values = [row["val_loss"] for row in seen.epochs if np.isfinite(row.get("val_loss", np.nan))]
+        key = f"val_{next(iter(seen.losses))}_loss" if len(seen.losses) > 1 else "val_loss"
+        values = [row[key] for row in seen.epochs if np.isfinite(row.get(key, np.nan))]
         # dropout makes the training loss the larger one; so do weights of classes, which validation does not have
         drawn = seen.experiments.get("draws") and not seen.plan.class_weight
-        own = [] if scale == 1 else [scale * float(np.mean(np.array(_losses(seen))[-5:, 0]))]  # without what is added
+        known = scale * np.array(_losses(seen)).reshape(-1, 2)[-5:, 0]  # without what is added
+        own = [float(np.mean(known))] if len(known) and (scale != 1 or len(seen.losses) > 1) else []
+        if own and len(seen.losses) > 1:
+            end = own[0]  # of several outputs, of which the constant is that of the first
         judged_by = [end, *own, *(values[-1:] if drawn else [])]
         degree = (min(judged_by) - low) / (best - low)
         judged = values[-1] if values else 2 * end
@@ -113,7 +117,7 @@ def harm_of(seen: Observation) -> Harm:
     # Without a known target only progress can be judged: none at all, or uphill, is harm.
     moved = (start - end) / max(abs(start), 1e-12)
     grew = end > start + 3 * error and moved < -0.2
-    diverged = grew and end > 10 * abs(start)
+    diverged = (grew and end > 10 * abs(start)) or end < -1e4 * max(abs(start), 1.0)  # or down without end
     grew = grew and (seen.alone or diverged)  # what another network makes may be the harder the better that one gets
     blind, chance = blind_at_the_end(seen), accuracy_of_chance(seen)
     words = f"the loss goes from {start:.3g} to {end:.3g}" + ", and the prediction is constant" * blind
@@ -330,6 +334,8 @@ def penalty_shares(seen: Observation) -> list[float]:
     scale, losses = scale_of(seen), np.array(_losses(seen)).reshape(-1, 2)
     if seen.plan.class_weight or (seen.head == "softmax" and seen.classes == 1):  # whose loss is of the logits
         return []
+    if len(seen.losses) > 1 and not seen.loss.regularised:
+        return []  # what is left is the loss of the other outputs
     if not seen.loss.regularised and len(losses) >= 8:
         own, rest = np.diff(losses[len(losses) // 2 :] @ [[1, -scale], [0, 1]], axis=0).T
         if np.std(rest) > np.std(scale * own):

@@ -176,10 +176,12 @@ class _Rows:
 Choice = Callable[[int, int], np.ndarray]  # the elements to take of those from the first on and before the second
 
 
-def source_rows(dataset: Any, limit: int = Data.ROWS, *, times: int = 1) -> Data | None:
+def source_rows(dataset: Any, limit: int = Data.ROWS, *, times: int = 1, like: np.ndarray | None = None) -> Data | None:
     """Up to `limit` examples, evenly spread over the source of `dataset`, in its order and as its maps leave them.
 
     times: how often they go through the maps, one whole pass after the other; what a map draws, it draws anew.
+    like: (rows, ...) targets that were seen, by which those of a loop over three parts and more are told: (user, thing,
+    rating) has them last. Without, or in pairs, the second part holds them.
     None when they cannot be had without drawing from the pipeline: generators, files, windows, maps with a state.
     """
     if not isinstance(dataset, tf.data.Dataset):
@@ -194,8 +196,23 @@ def source_rows(dataset: Any, limit: int = Data.ROWS, *, times: int = 1) -> Data
     packed = tf.nest.pack_sequence_as(rows.spec, rows.arrays)
     parts = packed if isinstance(packed, tuple) else (packed,)
     first = [tf.nest.flatten(part)[0] for part in parts]
-    further = tuple(tf.nest.flatten(parts[0])[1:])
-    return Data(x=first[0], y=first[1] if len(first) > 1 else None, n=rows.n, further=further)
+    further = tf.nest.flatten(parts[0])[1:]
+    if len(first) < 3 or like is None:
+        return Data(x=first[0], y=first[1] if len(first) > 1 else None, n=rows.n, further=tuple(further))
+    place = _most_like(first, like)
+    others = [part for i, part in enumerate(first) if i not in (0, place)]
+    return Data(x=first[0], y=first[place], n=rows.n, further=(*further, *others))
+
+
+def _most_like(parts: Sequence[np.ndarray], like: np.ndarray) -> int:
+    """The place, behind the first, of what has the form of `like` and is distributed most like it."""
+    from scipy.stats import ks_2samp
+
+    fit = [i for i, p in enumerate(parts) if i and p.dtype.kind in "iufb" and p[:1].size == like[:1].size]
+    values = [np.ravel(parts[i]).astype("float64") for i in fit]
+    if not fit or not all(np.isfinite(v).all() for v in (*values, like)):
+        return 1
+    return fit[int(np.argmin([ks_2samp(v, np.ravel(like), method="asymp").statistic for v in values]))]
 
 
 def _spread(limit: int, times: int, start: int, stop: int) -> np.ndarray:

@@ -7,11 +7,12 @@ from typing import Any
 from keras_course.base import summary_of
 from keras_course.diagnostics import forward as graphs
 from keras_course.diagnostics.feeds import Feeds
-from keras_course.diagnostics.fits import assigned, noise_of, plan_of_loop, schedule_of, split_of_loop
+from keras_course.diagnostics.fits import assigned, noise_of, plan_of_loop, rows_of_loop, schedule_of
 from keras_course.diagnostics.forward import Forward
 from keras_course.diagnostics.names import names_of
 from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Optimizer, Steps, Unit, Variable
 from keras_course.diagnostics.probes import PARAMETERS, Recorder, measured
+from keras_course.diagnostics.seen import joined
 
 import keras
 import numpy as np
@@ -224,7 +225,7 @@ class Training:
         units = [f.unit for f in forward.found] if forward else []
         looks = recorder.looks if recorder else []
         plan, steps = facts.get("plan") or plan_of_loop(self.dataset), recorder.steps() if recorder else None
-        train, validation = (facts.get("train"), facts.get("validation")) if facts else split_of_loop(self.dataset)
+        train = facts.get("train") if facts else rows_of_loop(self.dataset, joined([p.y for p in looks]))
         fed, asked = self._given()
         return Observation(
             name=self.model.name if self.model is not None else "loop",
@@ -248,7 +249,7 @@ class Training:
             pipeline=facts.get("pipeline") if facts else _stages(self.dataset),
             validation_pipeline=facts.get("validation_pipeline"),
             train=train if train is not None or not units else self._sequences(units[0]),
-            validation=validation,
+            validation=facts.get("validation"),
             fed=fed,
             asked=asked,
             stream=[p.y for p in looks if p.step < 32 and p.y is not None],

@@ -209,11 +209,12 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     """The penalty on the weights outweighs the loss on the data.
 
     Threshold: the penalty is more than half of the first loss, or it falls from a fifth to less than a hundredth of it,
-    as a divergence that leaves the latent variables nothing to say, or every kernel, of 8 weights at least, has shrunk
-    below a tenth of its first norm, or dropout takes four fifths of a layer or more, or the divergence from a prior
-    that the epochs report ends below 0.05 and a thousandth of the largest other loss: the latent variables say nothing
-    of the input; or those that say where to draw from give the prior for all of it. Each is named only where the
-    training is harmed. Must not trigger: the weight decay that keeps a trained net small (a few per cent of the loss).
+    as a divergence that leaves the latent variables nothing to say, or every kernel, of 8 weights at least, or every
+    table where there is nothing else, has shrunk below a tenth of its first norm, or dropout takes four fifths of a
+    layer or more, or the divergence from a prior that the epochs report ends below 0.05 and a thousandth of the largest
+    other loss: the latent variables say nothing of the input; or those that say where to draw from give the prior for
+    all of it. Each is named only where the training is harmed. Must not trigger: the weight decay that keeps a trained
+    net small (a few per cent of the loss).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules; Bowman et al. (2016), section 3.1.
     """
     first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
@@ -221,7 +222,7 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     shares = penalty_shares(seen)
     shrunk = [
         float(np.linalg.norm(k.final)) / max(float(np.linalg.norm(k.initial)), 1e-12)
-        for _, k in kernels(seen)
+        for k in [k for _, k in kernels(seen)] or [v for v in seen.variables if len(v.shape) > 1 and seen.units]
         if k.trainable and k.initial is not None and k.final is not None and np.any(k.initial) and k.initial.size >= 8
     ]
     silent = {u.name for i, u in enumerate(seen.units) if seen.probes and _share(seen.probes[-1].dead, i) > 0.5}

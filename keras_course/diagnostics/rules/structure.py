@@ -255,7 +255,8 @@ def frozen(seen: Observation) -> list[Finding]:
 
     Threshold: no gradient at all for any weight (certain) or for one in every kept step (certain where an accuracy
     stays at that of chance, or where a fifth of all weights feed the loss, are those of a fresh start and were to be
-    trained), or the head, or 99 % of all weights, not trainable.
+    trained), or the head, or 99 % of all weights, not trainable, or a table of at least 64 numbers that are those that
+    Keras draws.
     Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note): its weights are far from
     fresh ones, or an earlier training of the script changed them.
     Source: taxonomy row 26.
@@ -317,7 +318,19 @@ def frozen(seen: Observation) -> list[Finding]:
                 line=fixed[0][0].line,
             )
         )
+    elif table := next((v for v in seen.variables if _drawn_table(seen, v)), None):
+        text = f"{table.name} is not trainable and holds what it was drawn with, from -0.05 to 0.05"
+        finding = Finding(cause="frozen_or_disconnected", confidence=0.6, layer=table.layer, evidence=text)
+        found.append(finding)
     return found
+
+
+def _drawn_table(seen: Observation, table: Variable) -> bool:
+    """Whether a table that is looked up is fixed at Keras's own first values; vectors from elsewhere reach further."""
+    looked_up = table.name in {name for unit in seen.units if unit.kind == "embedding" for name in unit.variables}
+    if not looked_up or table.trainable or table.trained_before or table.initial is None or table.initial.size < 64:
+        return False
+    return 0.045 < float(np.abs(table.initial).max()) <= 0.05
 
 
 def _cut_off(seen: Observation, without: list[Variable]) -> float:
