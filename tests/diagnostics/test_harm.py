@@ -449,3 +449,43 @@ def test_of_a_loss_that_nobody_knows_a_short_training_says_what_there_is_to_gain
     assert harm_of(seen).degree == pytest.approx(degree)
     assert (harm_of(seen).attained is not None) == (degree > 0) == ("a short training by Adam" in str(harm_of(seen)))
     assert harm_of(made("triplet", REAL, np.linspace(12, 9, 40))).attained is None, "nothing was tried"
+
+
+def test_a_loss_that_falls_without_end_has_diverged():
+    assert harm_of(made("", REAL, -np.geomspace(1, 1e6, 40))).diverged
+    assert not harm_of(made("", REAL, -np.geomspace(1, 1e3, 40))).diverged
+    assert not harm_of(made("", REAL, np.geomspace(1e6, 1, 40))).diverged
+
+
+@pytest.mark.parametrize(("weights", "known"), [("none", True), ("by class", False), ("a penalty", True)])
+def test_examples_that_weigh_by_hand_have_no_constant(weights, known):
+    """What is minimised is now above the loss by its definition and now below it; a penalty is always above."""
+    rng = np.random.default_rng(0)
+    y = (rng.random((12, 40)) < 0.1).astype("int64")
+    said = np.clip(rng.uniform(0.05, 0.9, (12, 1)) + 0.02 * rng.normal(size=y.shape), 0.02, 0.95)
+    costs = -(y * np.log(said) + (1 - y) * np.log(1 - said))
+    factor = np.where(y == 1, 5.0, 0.6) if weights == "by class" else 1.0
+    total = (factor * costs).mean(1) + 0.2 * (weights == "a penalty")
+    seen = made(BINARY, y.reshape(-1), total)
+    seen.probes = [Probe(step=i, y=y[i], output=said[i][:, None]) for i in range(12)]
+    assert harm.weighed_by_example(seen) is not known
+    assert (harm_of(seen).baseline is not None) is known
+    seen.plan = Plan(class_weight={0: 0.6, 1: 5.0})
+    assert not harm.weighed_by_example(seen), "there the constant is known"
+
+
+def test_of_several_outputs_the_first_is_compared_with_its_constant():
+    """The loss of all of them is no penalty, and not that of the first."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(12, 40))
+    for error, degree in ((0.1, 0.01), (1.0, 1.0)):
+        said = y + error * rng.normal(size=y.shape)
+        seen = made(SQUARED, y.reshape(-1), ((y - said) ** 2).mean(1) + 1.4)
+        seen.train = None
+        seen.probes = [Probe(step=i, y=y[i], output=said[i][:, None]) for i in range(12)]
+        assert harm.penalty_shares(seen), "which of one output it may be"
+        seen.losses = {"size": SQUARED, "kind": SPARSE}
+        assert harm_of(seen).degree == pytest.approx(degree, abs=0.15)
+        assert harm.penalty_shares(seen) == []
+        seen.epochs = [{"val_loss": 9.0, "val_size_loss": 0.5 * np.var(y)}]
+        assert harm_of(seen).elsewhere == pytest.approx(0.5, abs=0.01)

@@ -199,3 +199,18 @@ def test_looking_runs_none_of_the_scripts_python_and_changes_no_later_draw():
         return [np.concatenate([x for x, _ in dataset.as_numpy_iterator()]) for _ in range(2)]
 
     np.testing.assert_array_equal(epochs(look=True), epochs(look=False))
+
+
+def test_of_three_parts_the_targets_are_those_that_the_loss_saw():
+    """(user, thing, rating): the second part are no targets."""
+    rng = np.random.default_rng(0)
+    users, things, ratings = np.arange(60) % 7, np.arange(60) % 11, rng.normal(3, 1, 60).astype("float32")
+    dataset = Dataset.from_tensor_slices((users, things, ratings)).shuffle(60).batch(8)
+    rows = source_rows(dataset, like=ratings[10:40, None])
+    np.testing.assert_array_equal(rows.x, users)
+    np.testing.assert_array_equal(rows.y, ratings)
+    np.testing.assert_array_equal(rows.further, [things])
+    np.testing.assert_array_equal(source_rows(dataset).y, things)
+    np.testing.assert_array_equal(source_rows(dataset, like=rng.normal(size=(9, 4))).y, things)
+    pair = Dataset.from_tensor_slices((users, things))
+    np.testing.assert_array_equal(source_rows(pair, like=ratings).y, things)

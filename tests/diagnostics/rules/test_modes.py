@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Plan, Probe, Variable
+from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules.modes import RULES
 from tests.diagnostics.typed import SQUARED, named, net, walked
 
@@ -215,6 +215,16 @@ def test_weights_that_a_penalty_has_shrunk():
     assert found("regularisation_overwhelms", net(1, 1, steps=walked(), final=lambda w: 0.05 * w))
     assert found("regularisation_overwhelms", net(1, 1, steps=walked(), final=lambda w: 0.5 * w)) == []
     assert found("regularisation_overwhelms", net(1, 1, width=2, steps=walked(), final=lambda w: 0.05 * w)) == []
+
+
+@pytest.mark.parametrize(("left", "beside", "fires_"), [(0.05, False, True), (0.5, False, False), (0.05, True, False)])
+def test_tables_that_a_penalty_has_shrunk_where_there_is_nothing_else(left, beside, fires_):
+    table = np.random.default_rng(0).normal(size=(30, 4))
+    seen = net(*[1] * (2 * beside), steps=walked())
+    seen.units.append(Unit(name="users", kind="embedding", variables=("users/embeddings",)))
+    shape = {"name": "users/embeddings", "shape": table.shape, "layer": "users"}
+    seen.variables.append(Variable(initial=table, final=left * table, **shape))
+    assert bool(found("regularisation_overwhelms", seen)) is fires_
 
 
 def test_dropout_that_leaves_next_to_nothing():
