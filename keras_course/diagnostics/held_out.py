@@ -51,10 +51,16 @@ def validated(seen: Observation) -> tuple[Data, Data] | None:
 
 
 def parts(seen: Observation) -> list[tuple[Data, Data, str]]:
-    """`validated`, and training beside each set that the script asks about under a name by which it is held out."""
+    """`validated`, and training beside each set that the script asks about under a name by which it is held out; or
+    without any name, as `x[rest]`, where there are at least 100 rows with labels."""
     both = validated(seen)
     validation = [(*both, "validation")] if both is not None else []
-    return validation + [(held.train, held.asked, held.name) for held in held_out(seen) if held.named]
+    asked = [held for held in held_out(seen) if held.named or (not held.name and _labelled(held.asked))]
+    return validation + [(held.train, held.asked, held.name or "what is asked about") for held in asked]
+
+
+def _labelled(data: Data) -> bool:
+    return data.y is not None and len(data.x) >= 100
 
 
 class Classed(NamedTuple):

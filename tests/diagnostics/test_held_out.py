@@ -1,4 +1,4 @@
-from keras_course.diagnostics.held_out import classed, held_out, labels_of
+from keras_course.diagnostics.held_out import classed, held_out, labels_of, parts
 from keras_course.diagnostics.observation import Feed, Probe, Unit
 from tests.diagnostics.typed import training
 
@@ -48,6 +48,23 @@ def test_parts_of_which_all_rows_have_a_class(x, labels, n):
     for one in found:
         np.testing.assert_array_equal(one.classes, Y[:200])
         np.testing.assert_array_equal(one.other_classes, labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "labels", "found"),
+    [
+        ("", slice(200, 300), True, ["what is asked about"]),
+        ("", slice(200, 300), False, []),
+        ("", slice(200, 299), True, []),
+        ("grid", slice(200, 300), True, []),  # by its name it is something else
+        ("x_test", slice(200, 299), False, ["x_test"]),
+        ("", slice(80, 200), True, []),
+    ],
+)
+def test_rows_with_labels_are_held_out_without_a_name(name, rows, labels, found):
+    seen = training(X[:200], Y[:200], classes=3)
+    seen.asked = [Feed(x=X[rows], name=name, labels={"y": Y[rows]} if labels else {})]
+    assert [part for _, _, part in parts(seen)] == found
 
 
 def test_rows_of_another_form_or_too_few_are_none():
