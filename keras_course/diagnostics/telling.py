@@ -110,11 +110,13 @@ def _in_axes(
 class Suspects(NamedTuple):
     """rows: whose labels are contradicted. surest: the rows of which neighbours are surest, a third of them all. wrong:
     how many of these are called otherwise: where classes overlap next to none, with labels at random as many as of all.
+    beside: the share of those whose label is the class before or behind, as of grades.
     """
 
     rows: np.ndarray
     surest: int
     wrong: int
+    beside: float
 
 
 def mislabelled(x: np.ndarray, y: np.ndarray, folds: int = 5) -> Suspects:
@@ -131,19 +133,20 @@ def mislabelled(x: np.ndarray, y: np.ndarray, folds: int = 5) -> Suspects:
 
     names, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(names) < 2 or counts.min() < folds:
-        return Suspects(np.zeros(0, int), 0, 0)
+        return Suspects(np.zeros(0, int), 0, 0, 0.0)
     model = KNeighborsClassifier(min(10, len(y) // (2 * folds)), weights="distance")
     p = cross_val_predict(model, embedded(x), numbers, cv=folds, method="predict_proba")
     common = counts.max() / counts.sum()
     if np.mean(p.argmax(1) == numbers) < common + 0.4 * (1 - common):
-        return Suspects(np.zeros(0, int), 0, 0)
+        return Suspects(np.zeros(0, int), 0, 0, 0.0)
     own = p[np.arange(len(p)), numbers]
     threshold = np.array([p[numbers == k, k].mean() for k in range(len(names))])
     other = np.where(np.eye(len(names), dtype=bool)[numbers], -1.0, p - threshold)
     suspects = (other.max(1) >= 0) & (own < threshold[numbers]) & (p.argmax(1) != numbers)
     rows = np.flatnonzero(suspects & ((_left_out(x) @ _centred(numbers)).argmax(1) != numbers))
     surest = np.argsort(-p.max(1), kind="stable")[: len(p) // 3]
-    return Suspects(rows, len(surest), int(np.sum(p[surest].argmax(1) != numbers[surest])))
+    off = np.abs(p[surest].argmax(1) - numbers[surest])
+    return Suspects(rows, len(surest), int(np.sum(off > 0)), float(np.mean(off[off > 0] == 1)) if off.any() else 0.0)
 
 
 def error_of_difference(share: float, n: int, other: float, m: int, rows: int = 1000) -> float:

@@ -287,7 +287,7 @@ def test_the_rarest_class_of_training_among_the_rows_held_out():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("change", ["trained on since", "two inputs", "few rows", "no labels", "no name"])
+@pytest.mark.parametrize("change", ["trained on since", "two inputs", "few rows", "no labels", "another name"])
 def test_nothing_is_asked_of_weights_that_have_changed_or_of_what_is_not_known(change):
     seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))
     seen.train = Data(x=WIDE[:300], y=KINDS[:300])
@@ -303,7 +303,7 @@ def test_nothing_is_asked_of_weights_that_have_changed_or_of_what_is_not_known(c
         rows, labels = (WIDE[300:], {}) if change == "no labels" else (WIDE[300:], {"y": KINDS[300:]})
         if change == "few rows":
             rows, labels = WIDE[320:380], {"y": KINDS[320:380]}
-        seen.asked = [Feed(x=rows, name="" if change == "no name" else "x_test", labels=labels)]
+        seen.asked = [Feed(x=rows, name="grid" if change == "another name" else "x_test", labels=labels)]
     assert experiments.by_heart(training, seen) == {}
 
 

@@ -269,7 +269,8 @@ def label_noise(seen: Observation) -> list[Finding]:
     more than a tenth, four standard errors and what the shares of the classes differ by. Last, where nothing else is
     named and half of what there is to learn is missing: a network that learns eight examples by heart, or that has
     learned the training rows better than those held out. Must stay silent: pairs shuffled apart; one label in ten that
-    is wrong; classes that overlap, up to 15 % of the rows, in two-class data; examples that do not all count alike.
+    is wrong; grades, of which like inputs have neighbouring ones; classes that overlap, up to 15 % of the rows, in
+    two-class data; examples that do not all count alike.
     Source: Northcutt, Jiang, Chuang (2021).
     """
     if found := _clean_elsewhere(seen):
@@ -313,6 +314,8 @@ def _contradicted(seen: Observation) -> Finding | None:
         return None
     text = f"{len(suspects.rows)} of {len(rows)} labels contradict those of their neighbours (at least {low:.1%})"
     certain = low > 0.18 and share_interval(suspects.wrong, suspects.surest)[0] > 0.15
+    ordered = len(np.unique(y)) > 3 and suspects.beside > 0.7  # of three classes most are beside each other anyway
+    certain = certain and seen.loss.name in CATEGORICAL + BINARY and not ordered
     if certain:
         text += f", {suspects.wrong} of the {suspects.surest} among them of which these are surest"
     return Finding(

@@ -3,7 +3,7 @@ import functools
 from keras_course.diagnostics.observation import LEFT_OVER, Data, Feed, Plan, Variable
 from keras_course.diagnostics.rules import data, labels
 from tests.diagnostics import typed
-from tests.diagnostics.typed import BINARY, CROSS, RNG, one, softmax, training
+from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, one, softmax, training
 
 import numpy as np
 import pytest
@@ -256,6 +256,20 @@ def test_kinds_that_are_confused_among_themselves_are_a_note():
     (found,) = labels.label_noise(training(DIGITS, y))
     assert (found.kind, found.certain) == ("note", False)
     assert "at least 19.9%" in found.evidence, "more than the 18 % that are enough"
+
+
+@pytest.mark.parametrize(
+    ("loss", "far", "certain"), [(SPARSE, 0, False), (SPARSE, 9, True), ("mean_squared_error", 9, False)]
+)
+def test_grades_of_which_neighbours_have_the_next_one_are_a_note(loss, far, certain):
+    """Marks with an error of one, and with any error."""
+    rng = np.random.default_rng(1)
+    size = rng.uniform(0, 10, (1000, 1))
+    wrong = rng.random(1000) < 0.45
+    other = rng.integers(0, 10, 1000) if far else np.clip(size[:, 0].astype(int) + rng.choice([-1, 1], 1000), 0, 9)
+    y = np.where(wrong, other, size[:, 0].astype(int))
+    (found,) = labels.label_noise(training(np.tile(size, 3), y, loss=loss))
+    assert found.certain is certain
 
 
 def held_out_too(y, other, rare=False, **experiments):
