@@ -330,15 +330,16 @@ def _contradicted(seen: Observation) -> Finding | None:
 
 def _left_over(seen: Observation) -> list[Finding]:
     """What is left to say of a network that can learn, and whose labels are hardly told by its inputs."""
-    e, harm = seen.experiments, harm_of(seen)
-    if seen.loss.name not in CATEGORICAL + BINARY or seen.plan.class_weight or not seen.alone or harm.degree < 0.5:
+    e, text = seen.experiments, ""
+    if seen.loss.name not in CATEGORICAL + BINARY or seen.plan.class_weight or not seen.alone:
         return []
-    text = ""
     if e.get("few_end", np.inf) < 0.3 * e.get("few_start", 0.0):
         text = f"it learns {e['few']:.0f} examples by heart, from {e['few_start']:.3g} to {e['few_end']:.3g}"
     elif e.get("right_train", 0.0) > e.get("right_held", 1.0) + 0.1:
         text = f"it is right in {e['right_train']:.0%} of the rows of training and {e['right_held']:.0%} of others"
-    if not text or harm.end is None or harm.baseline is None or harm.end < 0.72 * harm.baseline:
+    if not text or (harm := harm_of(seen)).degree < 0.5:
+        return []
+    if harm.end is None or harm.baseline is None or harm.end < 0.72 * harm.baseline:
         return []  # what is learned by heart as a whole is overfitting
     true, said = _decisions([p for p in seen.probes if p.step >= seen.steps.count / 2] if seen.steps else [], seen)
     names = np.unique(true)
