@@ -104,5 +104,9 @@ def test_noise_adds_the_same_variance_to_all_features_and_a_scale_multiplies():
     assert comparisons.drowned(noisy, x[1000:]) == pytest.approx(4 / np.sqrt(np.mean(spreads**2)), rel=0.1)
     assert comparisons.drowned(4 * x[:1000], x[1000:]) == 0
     assert comparisons.drowned(x[:1000] / spreads * 4, x[1000:]) == 0, "each on one scale"
+    by_spread = x[:1000] + 4 * spreads * rng.normal(size=(1000, 30))
+    assert comparisons.drowned(by_spread, x[1000:]) == 0, "each by its own spread, as another sensor"
+    one = x / spreads
+    assert comparisons.drowned(one[:1000] + 4 * rng.normal(size=(1000, 30)), one[1000:]) == 0, "of one spread"
     alike = rng.normal(size=(2000, 30))
     assert comparisons.drowned(alike[:1000] + 4 * rng.normal(size=(1000, 30)), alike[1000:]) == 0, "nobody knows"

@@ -486,6 +486,7 @@ def test_of_several_outputs_the_first_is_compared_with_its_constant():
         assert harm.penalty_shares(seen), "which of one output it may be"
         seen.losses = {"size": SQUARED, "kind": SPARSE}
         assert harm_of(seen).degree == pytest.approx(degree, abs=0.15)
+        assert harm_of(seen).end == pytest.approx(np.mean((y - said)[-5:] ** 2)), "the last five looks"
         assert harm.penalty_shares(seen) == []
         seen.epochs = [{"val_loss": 9.0, "val_size_loss": 0.5 * np.var(y)}]
         assert harm_of(seen).elsewhere == pytest.approx(0.5, abs=0.01)

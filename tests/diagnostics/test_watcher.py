@@ -296,3 +296,22 @@ def test_what_an_earlier_training_changed_is_known_to_the_later_ones():
     flags = [{v.shape: v.trained_before for v in r.observation.variables if len(v.shape) == 2} for r in seen.reports]
     assert flags == [{(5, 4): False, (4, 1): False}, {(5, 4): True, (4, 2): False}]
     assert [r.observation.alone for r in seen.reports] == [False, False]
+
+
+def test_the_targets_of_a_loop_over_three_parts_are_those_of_its_loss():
+    """Ratings of things by users: what the loss compares is the third part."""
+    rng = np.random.default_rng(0)
+    users, things = rng.integers(0, 6, 320), rng.integers(0, 9, 320)
+    ratings = rng.normal(3, 1, 320).astype("float32")
+    tables = [tf.Variable(rng.normal(size=(n, 2)).astype("float32")) for n in (6, 9)]
+    with watcher.watch() as seen:
+        for user, thing, rating in tf.data.Dataset.from_tensor_slices((users, things, ratings)).batch(32):
+            with tf.GradientTape() as tape:
+                said = tf.reduce_sum(tf.gather(tables[0], user) * tf.gather(tables[1], thing), axis=1)
+                loss = tf.reduce_mean((rating - said) ** 2)
+            for table, gradient in zip(tables, tape.gradient(loss, tables), strict=True):
+                table.assign_sub(0.01 * tf.convert_to_tensor(gradient))
+    (report,) = seen.reports
+    np.testing.assert_array_equal(report.observation.train.y, ratings)
+    np.testing.assert_array_equal(report.observation.train.further, [things])
+    assert report.harm.baseline == pytest.approx(np.var(ratings), rel=1e-5)

@@ -281,7 +281,7 @@ def test_only_pictures_have_neighbours(shape, fires):
     assert bool(data.inputs_drowned_in_noise(seen)) == fires
 
 
-@pytest.mark.parametrize("change", ["", "scaled", "as noisy", "other classes", "narrower"])
+@pytest.mark.parametrize("change", ["", "scaled", "as noisy", "other classes", "narrower", "wider elsewhere"])
 def test_noise_on_features_that_are_on_one_scale_is_told_by_the_labels(change):
     """Standardised columns that go their own ways: by their spreads noise is as good as another scale."""
     rng = np.random.default_rng(0)
@@ -292,5 +292,6 @@ def test_noise_on_features_that_are_on_one_scale_is_told_by_the_labels(change):
     seen = training(train, y[:600], loss=BINARY, head="sigmoid", logits=False, classes=1, output=one)
     rest = np.arange(600, 900)[y[600:] == 1] if change == "other classes" else np.arange(600, 900)
     rest = np.r_[rest, np.arange(600, 900)[y[600:] == 0][:20]] if change == "other classes" else rest
-    seen.validation = Data(x=x[rest] + times[1] * rng.normal(size=(len(rest), 6)), y=y[rest], n=len(rest))
+    other = (40 if change == "wider elsewhere" else 1) * x[rest] + times[1] * rng.normal(size=(len(rest), 6))
+    seen.validation = Data(x=other, y=y[rest], n=len(rest))
     assert bool(data.inputs_drowned_in_noise(seen)) is (not change)

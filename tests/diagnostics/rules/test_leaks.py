@@ -185,3 +185,18 @@ def test_a_table_behind_a_generator_is_known_by_what_enters():
     seen = training(x, kinds, classes=2, stored=False)
     seen.layers = [{"class": "Dense", "name": "dense", "config": {}}]
     assert [f.certain for f in leaks.leakage_feature(seen)] == [True]
+
+
+def test_a_measurement_that_other_columns_tell_too_or_that_a_series_gives_is_no_leak():
+    rng = np.random.default_rng(0)
+    parts = rng.normal(size=(600, 4))
+    total, walk = parts.sum(1), rng.normal(size=600).cumsum()
+
+    def found(y, *columns):
+        seen = training(np.column_stack(columns), y.astype("float32"), loss=SQUARED, classes=1)
+        return [f.certain for f in leaks.leakage_feature(seen)]
+
+    near = total + 0.05 * rng.normal(size=600)
+    assert found(total, rng.normal(size=(600, 4)), near) == [True]
+    assert found(total, parts, near) == [], "a sum of the others"
+    assert found(walk, rng.normal(size=(600, 4)), walk + 0.02 * np.std(walk) * rng.normal(size=600)) == []

@@ -227,6 +227,13 @@ def test_tables_that_a_penalty_has_shrunk_where_there_is_nothing_else(left, besi
     assert bool(found("regularisation_overwhelms", seen)) is fires_
 
 
+def test_beside_kernels_a_table_does_not_count():
+    seen = net(1, 1, steps=walked(), final=lambda w: 0.05 * w)
+    table = np.random.default_rng(0).normal(size=(30, 4))
+    seen.variables.append(Variable(name="users/embeddings", shape=table.shape, initial=table, final=table))
+    assert found("regularisation_overwhelms", seen)
+
+
 def test_dropout_that_leaves_next_to_nothing():
     assert found("regularisation_overwhelms", dropping(0.9, 1.0, steps=walked()))
     assert found("regularisation_overwhelms", dropping(0.5, 1.0, steps=walked())) == []

@@ -273,9 +273,11 @@ def test_a_frozen_head_is_named_and_a_frozen_trunk_a_note():
     assert fires("frozen_or_disconnected", net(1, 1, 1, trainable="c")) == {"frozen_or_disconnected"}
 
 
-@pytest.mark.parametrize("change", ["", "trained", "trainable", "from elsewhere", "small"])
+@pytest.mark.parametrize("change", ["", "trained", "trainable", "from elsewhere", "near 0", "small"])
 def test_a_table_that_is_fixed_at_what_it_was_drawn_with(change):
-    table = RNG.uniform(-0.05, 0.05, (6 if change == "small" else 40, 4)) * (4 if change == "from elsewhere" else 1)
+    table = RNG.uniform(-0.05, 0.05, (6 if change == "small" else 40, 4)) * {"from elsewhere": 4, "near 0": 0.5}.get(
+        change, 1
+    )
     seen = net(1, 1)
     seen.units.insert(0, Unit(name="words", kind="embedding", variables=("words/embeddings",)))
     seen.variables.insert(0, Variable(name="words/embeddings", shape=table.shape, layer="words", initial=table))
