@@ -14,6 +14,7 @@ import numpy as np
 NAMES = re.compile(r"val|test|hold|held|unseen|eval|(^|_)dev(_|$)|^x_?(v|te|t)$|^(v|te|t)_?x$", re.IGNORECASE)
 WHOLE = re.compile(r"train|all|full|whole|every", re.IGNORECASE)
 FEW = 20  # rows from which on there is something to compare
+MANY = 100  # and from which on shares of them say something
 
 
 class HeldOut(NamedTuple):
@@ -60,7 +61,7 @@ def parts(seen: Observation) -> list[tuple[Data, Data, str]]:
 
 
 def _labelled(data: Data) -> bool:
-    return data.y is not None and len(data.x) >= 100
+    return data.y is not None and len(data.x) >= MANY
 
 
 class Classed(NamedTuple):
@@ -74,11 +75,14 @@ class Classed(NamedTuple):
 
 
 def classed(seen: Observation) -> list[Classed]:
-    """`parts`, of finite numbers, of which all rows have a class; at least 100 of each, as many as one can judge by."""
+    """`parts`, of finite numbers, of which all rows have a class; at least 100 of each, and two classes of 3 rows, as
+    many as a model can be fitted to."""
     found = []
     for train, other, name in parts(seen):
         labels = [None if part.y is None else classes_of(part.y) for part in (train, other)]
-        if labels[0] is None or labels[1] is None or min(len(labels[0]), len(labels[1])) < 100:
+        if labels[0] is None or labels[1] is None or min(len(labels[0]), len(labels[1])) < MANY:
+            continue
+        if any(np.sum(np.unique(y, return_counts=True)[1] >= 3) < 2 for y in (labels[0], labels[1])):
             continue
         if np.isfinite(train.x).all() and np.isfinite(other.x).all():
             found.append(Classed(train, other, name, labels[0], labels[1]))

@@ -38,7 +38,13 @@ def test_what_the_training_has_is_not_held_out():
 
 @pytest.mark.parametrize(
     ("x", "labels", "n"),
-    [(X[200:], Y[200:], 1), (X[200:299], Y[200:299], 0), (X[200:], X[200:, 0], 0), (X[200:] * np.nan, Y[200:], 0)],
+    [
+        (X[200:], Y[200:], 1),
+        (X[200:299], Y[200:299], 0),
+        (X[200:], X[200:, 0], 0),
+        (X[200:] * np.nan, Y[200:], 0),
+        (X[200:], (np.arange(100) < 2).astype("int64"), 0),
+    ],
 )
 def test_parts_of_which_all_rows_have_a_class(x, labels, n):
     seen = training(X[:200], Y[:200], classes=3)

@@ -121,7 +121,7 @@ def missing_class(seen: Observation) -> list[Finding]:
     for name, train, other in _labels_beside(seen):
         gone = [int(c) for c in np.setdiff1d(other, train)]
         if any(np.any(train == c, axis=1).mean() * len(other) > 10 for c in np.setdiff1d(train, other)):
-            if len(gone) and name == "validation":
+            if gone and name == "validation":
                 return []  # each of the two lacks what the other has: row 19
             continue
         for one in gone if len(gone) < len(np.unique(other)) else ():
@@ -284,17 +284,16 @@ def _clean_elsewhere(seen: Observation) -> Finding | None:
     e = seen.experiments
     if min(e.get("right_train", 0.0), e.get("right_held", 0.0)) > 0.9:
         return None  # there is no room for a difference
-    known = {"the last weights": (e["right_train"], e["right_held"])} if "right_held" in e else {}
+    weights = [("the last weights", e["right_train"], e["right_held"])] if "right_held" in e else []
     for train, other, name, a, b in classed(seen) if seen.loss.name in CATEGORICAL + BINARY else ():
+        told, weights = weights, []  # these were asked about the first part alone
         rows, drift = quantities(seen, np.concatenate([train.x, other.x])), label_drift(a, b).distance
         if rows[0].size <= COLUMNS:
             found = transfer(rows[: len(a)], a, rows[len(a) :], b)
-            known |= {"a linear model": (found.inside, found.across)}
-        for who, (inside, held) in known.items():
+            told = [*told, ("a linear model of these rows", found.inside, found.across)]
+        for who, inside, held in told:
             if held - inside > max(0.1, 4 * error_of_difference(inside, len(a), held, len(b)), drift):
-                text = (
-                    f"{who} of the training rows tell {inside:.0%} of their labels, and {held:.0%} of those of {name}"
-                )
+                text = f"of the labels of training {inside:.0%} are told by {who}, and of those of {name} {held:.0%}"
                 return Finding(cause="label_noise", confidence=0.75, certain=True, evidence=text, tag="labels/entropy")
     return None
 
@@ -302,7 +301,13 @@ def _clean_elsewhere(seen: Observation) -> Finding | None:
 def _contradicted(seen: Observation) -> Finding | None:
     """Labels of the training that neighbours contradict."""
     data = seen.train
-    if data is None or data.y is None or len(data.x) < 200 or data.x.dtype.kind not in "iuf" or data.x[0].size > 4096:
+    if (
+        data is None
+        or data.y is None
+        or len(data.x) < 200
+        or data.x.dtype.kind not in "iuf"
+        or data.x[0].size > COLUMNS
+    ):
         return None
     y = classes_of(data.y)
     if y is None or len(np.unique(y)) < 2 or (seen.units and seen.units[0].kind == "embedding") or several_inputs(seen):

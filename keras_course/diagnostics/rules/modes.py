@@ -220,9 +220,10 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
     penalty = seen.experiments.get("penalty_start", 0.0)
     shares = penalty_shares(seen)
+    matrices = [k for _, k in kernels(seen)] or [v for v in seen.variables if len(v.shape) > 1 and seen.units]
     shrunk = [
         float(np.linalg.norm(k.final)) / max(float(np.linalg.norm(k.initial)), 1e-12)
-        for k in [k for _, k in kernels(seen)] or [v for v in seen.variables if len(v.shape) > 1 and seen.units]
+        for k in matrices
         if k.trainable and k.initial is not None and k.final is not None and np.any(k.initial) and k.initial.size >= 8
     ]
     silent = {u.name for i, u in enumerate(seen.units) if seen.probes and _share(seen.probes[-1].dead, i) > 0.5}
