@@ -341,3 +341,18 @@ def test_a_rare_class_that_is_not_found_among_the_rows_held_out(hits, rows, shar
     assert [f.certain for f in found] == ([True] if fires else [])
     if fires:
         assert "2 of 20 rows of it that are held out" in found[0].evidence
+
+
+def test_the_last_weights_speak_of_the_part_that_they_were_asked_about():
+    """Validation is of other shares of classes; of the test set nobody asked them."""
+    order = np.random.default_rng(0).permutation(len(BENIGN))
+    few, rest, others = order[:300], order[300:430], order[430:]
+    seen = training(CELLS[few], BENIGN[few], loss=BINARY, head="sigmoid", logits=False, classes=1, output=one)
+    rest = rest[(BENIGN[rest] == 1) | (np.arange(len(rest)) % 10 == 0)]
+    rest = np.concatenate([rest, rest])
+    seen.validation = Data(x=CELLS[rest], y=BENIGN[rest], n=len(rest))
+    seen.asked = [Feed(x=CELLS[others], name="x_test", labels={"y_test": BENIGN[others]})]
+    seen.experiments = {"right_train": 0.65, "right_held": 0.9}
+    assert [f for f in labels.label_noise(seen) if f.certain] == []
+    seen.validation = None
+    assert "x_test 90%" in labels.label_noise(seen)[0].evidence
