@@ -9,9 +9,10 @@ import time
 from typing import Any
 
 from keras_course.base import summary_of
-from keras_course.diagnostics import harm
 from keras_course.diagnostics.held_out import parts, trained_on
+from keras_course.diagnostics.losses import loss_by_definition, loss_of_constant
 from keras_course.diagnostics.observation import Data, Observation
+from keras_course.diagnostics.references import loss_of_models
 from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, badly_mixed, quantities, several_inputs
 from keras_course.diagnostics.statistics import classes_of
@@ -246,7 +247,7 @@ def reach(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
 
 def bent_gain(seen: Observation) -> dict[str, float]:
     """How much better a forest does than a linear model on the same rows: 1 less the ratio of their losses."""
-    linear, bent = harm.loss_of_models(seen, bent=False), harm.loss_of_models(seen, bent=True)
+    linear, bent = loss_of_models(seen, bent=False), loss_of_models(seen, bent=True)
     return {"bent_gain": 1 - bent / linear} if linear and bent is not None else {}
 
 
@@ -327,8 +328,8 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     if old is None or new is None or not _of_one_scale(old[1], new[1]):
         return {}
     found = {"right_train": _right(*old), "right_held": _right(*new)}
-    loss = harm.loss_by_definition(seen, true_held, said_held)
-    constant = harm.loss_of_constant(true_held, seen.loss.name)
+    loss = loss_by_definition(seen, true_held, said_held)
+    constant = loss_of_constant(true_held, seen.loss.name)
     if loss is not None and constant:
         found["held_loss"] = loss / constant
     if len(train.x) < 100:
@@ -352,7 +353,7 @@ def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
     if data is None or data.y is None or len(data.y) != len(data.x):
         return {}
     said, true = _answered(training.model, data)
-    loss = harm.loss_by_definition(seen, true, said)
+    loss = loss_by_definition(seen, true, said)
     return {} if loss is None or not np.isfinite(loss) else {"evaluated": loss}
 
 

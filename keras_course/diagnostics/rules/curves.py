@@ -1,6 +1,7 @@
 """Rules on whole curves: rows 40 to 42 of the taxonomy. They come last, when nothing else explains the harm."""
 
-from keras_course.diagnostics.harm import baseline_of, harm_of
+from keras_course.diagnostics.harm import harm_of
+from keras_course.diagnostics.losses import baseline_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, few_examples, targets_of, worst_unit
 from keras_course.diagnostics.statistics import left_of_axes

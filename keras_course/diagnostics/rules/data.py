@@ -1,9 +1,11 @@
 """Rules on the scale and soundness of inputs and targets: rows 11 to 14 and 46 of the table of causes."""
 
 from keras_course.diagnostics.comparisons import drowned, label_drift, shift
-from keras_course.diagnostics.harm import COLUMNS, baseline_of, harm_of
+from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import FEW, classed, parts
+from keras_course.diagnostics.losses import baseline_of
 from keras_course.diagnostics.observation import Finding, Observation, Probe
+from keras_course.diagnostics.references import COLUMNS
 from keras_course.diagnostics.seen import (
     BINARY,
     CATEGORICAL,

@@ -1,6 +1,6 @@
 """Rules on what gradients, units and the loss do while it trains: rows 34 to 37 and 43 of the taxonomy."""
 
-from keras_course.diagnostics.harm import baseline_of
+from keras_course.diagnostics.losses import baseline_of
 from keras_course.diagnostics.observation import Finding, Observation, Unit
 from keras_course.diagnostics.seen import worst_unit
 

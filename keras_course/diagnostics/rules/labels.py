@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from keras_course.diagnostics.comparisons import label_drift
-from keras_course.diagnostics.harm import COLUMNS, harm_of
+from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import classed, held_out
 from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation, Probe
+from keras_course.diagnostics.references import COLUMNS
 from keras_course.diagnostics.seen import (
     BINARY,
     CATEGORICAL,

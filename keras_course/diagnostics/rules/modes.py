@@ -1,7 +1,8 @@
 """Rules on layers that train otherwise than they predict, and on penalties: rows 38 and 39 of the taxonomy."""
 
-from keras_course.diagnostics.harm import baseline_of, harm_of, penalty_shares
+from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import held_out
+from keras_course.diagnostics.losses import baseline_of, penalty_shares
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.rules.structure import kernels
 

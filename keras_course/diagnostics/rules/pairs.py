@@ -1,6 +1,6 @@
 """The rule on whether inputs and targets belong together: row 15 of the table of causes."""
 
-from keras_course.diagnostics.harm import baseline_of, scale_of
+from keras_course.diagnostics.losses import baseline_of, scale_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import (
     badly_mixed,

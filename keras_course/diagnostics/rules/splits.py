@@ -1,8 +1,8 @@
 """Rules on training against validation: rows 19 to 21 of the table of causes."""
 
 from keras_course.diagnostics.comparisons import Shift, drowned, label_drift, scaled_otherwise, shared_rows, shift
-from keras_course.diagnostics.harm import baseline_of, loss_of_constant, targets_of_training
 from keras_course.diagnostics.held_out import FEW, HeldOut, held_out, parts, validated
+from keras_course.diagnostics.losses import baseline_of, loss_of_constant, targets_of_training
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, looked_up, quantities
 from keras_course.diagnostics.statistics import classes_of, keys

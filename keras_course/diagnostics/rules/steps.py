@@ -1,6 +1,7 @@
 """Rules on how a step is written: rows 27 to 29 of the taxonomy."""
 
-from keras_course.diagnostics.harm import impossible, targets_of_training
+from keras_course.diagnostics.harm import impossible
+from keras_course.diagnostics.losses import targets_of_training
 from keras_course.diagnostics.observation import Finding, Observation
 
 import numpy as np

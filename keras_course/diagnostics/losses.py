@@ -1,0 +1,192 @@
+"""What a loss costs by its definition, what its best constant costs, and how what is minimised differs from it."""
+
+import functools
+from collections.abc import Callable
+
+from keras_course.diagnostics.observation import Observation
+
+import numpy as np
+from scipy import special
+
+CROSS = ("sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy")
+SQUARED, ABSOLUTE, HUBER = "mean_squared_error", "mean_absolute_error", "huber"
+
+# What a difference between prediction and target costs; Huber's with Keras's own delta.
+COSTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    SQUARED: np.square,
+    ABSOLUTE: np.abs,
+    HUBER: functools.partial(special.huber, 1.0),
+}
+
+
+def targets_of_training(seen: Observation) -> np.ndarray | None:
+    """The targets of the training: of its data, else, or where the loss saw something else, of looks at its batches."""
+    # of looks from the whole training, since the targets of a stream may drift
+    parts = [np.asarray(y) for y in [p.y for p in seen.probes] or seen.stream if y is not None and np.ndim(y)]
+    looked = np.concatenate(parts) if parts and len({p.shape[1:] for p in parts}) == 1 else None
+    stored = seen.train.y if seen.train is not None else None
+    if stored is None or (looked is not None and looked[:1].size != stored[:1].size):
+        return looked
+    return stored
+
+
+def baseline_of(seen: Observation) -> float | None:
+    """The loss of the best constant prediction; None when the loss or the targets are not known."""
+    y, name = targets_of_training(seen), seen.loss.name
+    if y is not None and y.size and seen.plan.class_weight and np.all(np.isfinite(y.astype("float64"))):
+        return _weighted(y, name, seen.plan.class_weight)
+    return loss_of_constant(y, name)
+
+
+def loss_of_constant(y: np.ndarray | None, name: str) -> float | None:
+    """The loss `name` of the best constant prediction of targets; None when either is not known."""
+    if y is None or y.size == 0 or y.dtype.kind not in "iufb" or not np.all(np.isfinite(y.astype("float64"))):
+        return None
+    if name == "sparse_categorical_crossentropy":
+        return _entropy(np.unique(y.astype("int64"), return_counts=True)[1])
+    if name == "categorical_crossentropy" and y.ndim >= 2 and y.min() >= 0:  # advantages are no shares
+        rows = y.reshape(-1, y.shape[-1]).astype("float64")  # that may hold several ones
+        return float(rows.sum(1).mean()) * _entropy(rows.sum(0))
+    if name == "binary_crossentropy" and y.min() >= 0 and y.max() <= 1:
+        p = np.clip(y.reshape(len(y), -1).astype("float64").mean(0), 1e-7, 1 - 1e-7)
+        return float(np.mean(-p * np.log(p) - (1 - p) * np.log(1 - p)))
+    if name == SQUARED:
+        return float(np.mean(np.var(y.reshape(len(y), -1).astype("float64"), axis=0)))
+    if name == "poisson" and y.min() >= 0:
+        mean = y.reshape(len(y), -1).astype("float64").mean(0)
+        return float(np.mean(mean - mean * np.log(np.maximum(mean, 1e-7))))
+    if name in (ABSOLUTE, HUBER):
+        flat = y.reshape(len(y), -1).astype("float64")
+        middle = np.quantile(flat, np.linspace(0.02, 0.98, 49) if name == HUBER else [0.5], axis=0)
+        return float(np.mean(np.min([np.mean(COSTS[name](flat - m), axis=0) for m in middle], axis=0)))
+    return None
+
+
+def _weighted(y: np.ndarray, name: str, weights: dict[int, float]) -> float | None:
+    """The loss of the best constant when the examples of a class count by its weight: the entropy of the weights."""
+    labels = y.argmax(-1) if name == "categorical_crossentropy" and y.ndim > 1 else y.reshape(-1)
+    if name not in CROSS or np.any(labels != labels.astype("int64")):
+        return None
+    classes, counts = np.unique(labels.astype("int64"), return_counts=True)
+    total = counts * np.array([float(weights.get(int(c), 1.0)) for c in classes])
+    return float(_entropy(total) * total.sum() / counts.sum())
+
+
+def least_of(seen: Observation) -> float:
+    """The loss of a perfect prediction: above 0 for soft targets, whose own entropy a cross-entropy keeps."""
+    y = targets_of_training(seen)
+    if y is not None and seen.loss.name == "poisson":
+        counts = np.maximum(y.astype("float64"), 1e-12)
+        return float(np.mean(counts - counts * np.log(counts)))
+    if y is None or y.dtype.kind != "f" or y.min() < 0 or y.max() > 1:
+        return 0.0
+    p = np.clip(y.astype("float64"), 1e-12, 1 - 1e-12)
+    if seen.loss.name == "binary_crossentropy":
+        return float(np.mean(-p * np.log(p) - (1 - p) * np.log(1 - p)))
+    if seen.loss.name == "categorical_crossentropy" and y.ndim >= 2:
+        size = np.maximum(p.sum(-1), 1e-12)
+        return float(np.mean(size * np.log(size) - np.sum(p * np.log(p), axis=-1)))
+    return 0.0
+
+
+def loss_by_definition(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) -> float | None:
+    """The loss of a batch by its definition, for the forms in which nothing is ambiguous."""
+    name, logits = seen.loss.name, seen.loss.from_logits
+    if y is None or output is None or len(y) != len(output) or not np.all(np.isfinite(output)):
+        return None
+    o, t = output.astype("float64"), y.astype("float64")
+    if name in COSTS and o.size == t.size:
+        return float(np.mean(COSTS[name](o.reshape(-1) - t.reshape(-1))))
+    if name == "binary_crossentropy" and o.size == t.size and not logits and o.min() >= 0 and o.max() <= 1:
+        p = np.clip(o.reshape(-1), 1e-7, 1 - 1e-7)
+        return float(np.mean(-t.reshape(-1) * np.log(p) - (1 - t.reshape(-1)) * np.log(1 - p)))
+    if name == "binary_crossentropy" and o.size == t.size and logits:
+        z, hit = o.reshape(-1), t.reshape(-1)
+        return float(np.mean(np.maximum(z, 0) - z * hit + np.log1p(np.exp(-np.abs(z)))))
+    if name == "categorical_crossentropy" and o.ndim == 2 and t.shape == o.shape and not logits and o.min() >= 0:
+        return float(np.mean(-np.sum(t * np.log(np.clip(o / np.maximum(o.sum(1), 1e-7)[:, None], 1e-7, 1)), axis=1)))
+    if name == "sparse_categorical_crossentropy" and o.ndim == 2 and t.size == len(o):
+        rows, labels = np.arange(len(o)), t.reshape(-1).astype(int)
+        if labels.min() < 0 or labels.max() >= o.shape[1]:
+            return None
+        if logits:
+            top = o.max(1)
+            return float(np.mean(top + np.log(np.exp(o - top[:, None]).sum(1)) - o[rows, labels]))
+        return float(np.mean(-np.log(np.clip(o[rows, labels] / o.sum(1), 1e-7, 1)))) if o.min() >= 0 else None
+    return None
+
+
+def penalty_shares(seen: Observation) -> list[float]:
+    """The share of the loss that is not of the data, at each closer look of which all of a batch is known.
+
+    None is claimed where weights of classes or a second loss may be the difference: where the model has no penalties by
+    name, what is left must move slowly against the loss of the batch, by the second half of the looks.
+    """
+    scale, losses = scale_of(seen), np.array(own_and_minimised(seen)).reshape(-1, 2)
+    if seen.plan.class_weight or (seen.head == "softmax" and seen.classes == 1):  # whose loss is of the logits
+        return []
+    if len(seen.losses) > 1 and not seen.loss.regularised:
+        return []  # what is left is the loss of the other outputs
+    if not seen.loss.regularised and len(losses) >= 8:
+        own, rest = np.diff(losses[len(losses) // 2 :] @ [[1, -scale], [0, 1]], axis=0).T
+        if np.std(rest) > np.std(scale * own):
+            return []
+    return [float((total - scale * own) / total) for own, total in losses if total > 1e-6]
+
+
+def scale_of(seen: Observation) -> float:
+    """How often the loss by its definition counts in what is minimised: 100 in `100 * mean`, the batch in a sum.
+
+    Between closer looks a penalty moves little, so that what is minimised moves as often as the loss of the batch does:
+    by the slope of the differences, when they are correlated by more than .9 and it is above 2 or below .5; else 1.
+    Beside penalties by name, which may move too, only above 20, as of a sum over the pixels of a picture, and by the
+    second half of the looks.
+    """
+    losses = np.array(own_and_minimised(seen))
+    losses = losses[len(losses) // 2 :] if seen.loss.regularised else losses
+    if len(losses) < 8:
+        return _of_a_sum(seen, losses)
+    own, total = np.diff(losses, axis=0).T
+    if min(np.ptp(own), np.ptp(total)) < 1e-9 or np.corrcoef(own, total)[0, 1] < 0.9:
+        return 1.0
+    slope = float(own @ total / (own @ own))
+    return slope if slope > 20 or not (seen.loss.regularised or 0.5 <= slope <= 2) else 1.0
+
+
+def weighed_by_example(seen: Observation) -> bool:
+    """Whether examples count by weights of their own, so that no constant is known to compare with.
+
+    What is minimised is then now above the loss by its definition and now below it, each by a twentieth in a fifth of
+    at least four looks; a penalty is never negative.
+    """
+    losses = np.array(own_and_minimised(seen)).reshape(-1, 2)
+    if len(losses) < 4 or seen.plan.class_weight:  # whose constant is known
+        return False
+    rest = (losses[:, 1] - scale_of(seen) * losses[:, 0]) / max(scale_of(seen) * float(np.median(losses[:, 0])), 1e-12)
+    low, high = np.quantile(rest, (0.2, 0.8))
+    return bool(low < -0.05 and high > 0.05)
+
+
+def _of_a_sum(seen: Observation, losses: np.ndarray) -> float:
+    """The size of the batches where what is minimised is so many times the loss, within 5 %; else 1."""
+    size = max((len(np.atleast_1d(p.y)) for p in seen.probes if p.y is not None), default=1)
+    ratio = losses[:, 1] / losses[:, 0] if len(losses) >= 2 and np.all(losses[:, 0] > 0) else np.zeros(1)
+    return float(size) if np.all(np.abs(ratio / size - 1) < 0.05) else 1.0
+
+
+def own_and_minimised(seen: Observation) -> list[tuple[float, float]]:
+    """The loss of a batch by its definition, and what was minimised, at each closer look where both are known."""
+    if seen.steps is None:
+        return []
+    found, first = [], seen.steps.count - len(seen.steps.all_losses)
+    for probe in seen.probes:
+        own = loss_by_definition(seen, probe.y, probe.output)
+        if own is not None and 0 <= probe.step - first < len(seen.steps.all_losses):
+            total = float(seen.steps.all_losses[probe.step - first])
+            found += [(own, total)] if np.isfinite(total) else []
+    return found
+
+
+def _entropy(counts: np.ndarray) -> float:
+    p = counts[counts > 0] / counts.sum()
+    return float(-np.sum(p * np.log(p)))

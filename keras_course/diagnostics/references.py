@@ -1,0 +1,102 @@
+"""What a simple model learns from the rows of a training: the loss that a network should reach at least."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from keras_course.diagnostics.losses import COSTS, CROSS
+from keras_course.diagnostics.observation import Data, Observation
+from keras_course.diagnostics.seen import quantities, rows_of
+from keras_course.diagnostics.statistics import keys
+from keras_course.diagnostics.telling import on_one_scale
+
+import numpy as np
+
+ROWS = 1500
+COLUMNS = 4096
+
+
+def reference_of(seen: Observation) -> float | None:
+    """The cross-validated loss of the better of a linear model and ten nearest neighbours; None without data."""
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    classifiers = LogisticRegression(C=0.1, max_iter=60), KNeighborsClassifier(10)
+    regressors = RidgeCV(np.logspace(-2, 3, 6)), KNeighborsRegressor(10)
+    return _kept(seen, seen.train, classifiers, regressors)
+
+
+def loss_of_models(seen: Observation, *, bent: bool) -> float | None:
+    """The cross-validated loss of a linear model, or of a forest, on the rows of the training, or of its looks."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+
+    classifiers = (RandomForestClassifier(60, random_state=0),) if bent else (LogisticRegression(C=0.1, max_iter=60),)
+    regressors = (RandomForestRegressor(60, random_state=0),) if bent else (RidgeCV(np.logspace(-2, 3, 6)),)
+    return _kept(seen, seen.train or different_rows(seen), classifiers, regressors)
+
+
+def _kept(seen: Observation, data: Data | None, classifiers: Sequence[Any], regressors: Sequence[Any]) -> float | None:
+    """The reference by these models, found once."""
+    key = " ".join([seen.loss.name, *(type(model).__name__ for model in (*classifiers, *regressors))])
+    if key not in seen.references:
+        seen.references[key] = _judged_by(seen, data, classifiers, regressors)
+    return seen.references[key]
+
+
+def _judged_by(
+    seen: Observation, data: Data | None, classifiers: Sequence[Any], regressors: Sequence[Any]
+) -> float | None:
+    if data is None or data.y is None or len(data.y) < 40 or len(data.x) != len(data.y):
+        return None
+    weighed = quantities(seen, data.x)
+    if weighed.dtype.kind not in "iufb":
+        return None
+    x = weighed.reshape(len(weighed), -1)
+    if x.shape[1] > COLUMNS or not np.all(np.isfinite(x.astype("float64"))):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _reference(x.astype("float64"), data, seen.loss.name, classifiers, regressors)
+        except ValueError:
+            return None
+
+
+def different_rows(seen: Observation) -> Data | None:
+    """The examples of the looks, each once."""
+    data = rows_of(seen)
+    if data is None or data.y is None:
+        return None
+    _, first = np.unique(keys(data.x), return_index=True)
+    return Data(x=data.x[first], y=data.y[first])
+
+
+def _reference(
+    x: np.ndarray, data: Data, loss: str, classifiers: Sequence[Any], regressors: Sequence[Any]
+) -> float | None:
+    from sklearn.model_selection import cross_val_predict
+
+    rows = np.random.default_rng(0).permutation(len(x))[:ROWS]
+    (x,), y = on_one_scale(x[rows]), np.asarray(data.y)[rows]
+    found = []
+    if loss in CROSS:
+        labels = y.argmax(-1) if loss == "categorical_crossentropy" else y.reshape(len(y), -1)
+        if labels.ndim == 2 and labels.shape[1] != 1:
+            return None
+        labels = labels.reshape(-1).astype(int)
+        if np.min(np.unique(labels, return_counts=True)[1]) < 3:
+            return None
+        for model in classifiers:
+            p = cross_val_predict(model, x, labels, cv=3, method="predict_proba")
+            own = p[np.arange(len(p)), np.searchsorted(np.unique(labels), labels)]
+            found.append(float(np.mean(-np.log(np.clip(own, 0.01, 1)))))
+    elif loss in COSTS:
+        targets = y.reshape(len(y), -1).astype("float64")
+        if targets.shape[1] > 20:
+            return None
+        for model in regressors:
+            rest = cross_val_predict(model, x, targets.squeeze(-1) if targets.shape[1] == 1 else targets, cv=3)
+            rest = rest.reshape(targets.shape) - targets
+            found.append(float(np.mean(COSTS[loss](rest))))
+    return min(found) if found else None

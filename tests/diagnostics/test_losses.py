@@ -1,0 +1,151 @@
+from keras_course.diagnostics.losses import COSTS, baseline_of, least_of, penalty_shares, scale_of
+from keras_course.diagnostics.observation import Loss, Observation, Plan, Probe
+from tests.diagnostics.typed import BINARY, CROSS, SPARSE, SQUARED, with_targets
+
+import numpy as np
+import pytest
+
+RNG = np.random.default_rng(5)
+ABSOLUTE = "mean_absolute_error"
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+ENTROPY = -(3 * np.log(1 / 2) + 2 * np.log(1 / 3) + np.log(1 / 6)) / 6
+REAL = np.array([1.0, 2.0, 4.0, 9.0])
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "expected"),
+    [
+        (SPARSE, LABELS, ENTROPY),
+        (SPARSE, LABELS[:, None], ENTROPY),
+        (CROSS, np.eye(3)[LABELS], ENTROPY),
+        (BINARY, np.array([0, 0, 0, 1]), -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))),
+        (BINARY, np.array([[0, 1], [0, 0], [0, 1], [1, 0]]), (0.5623351446 + 0.6931471806) / 2),
+        (SQUARED, REAL, 9.5),  # mean 4: 9 + 4 + 0 + 25 over 4
+        (SQUARED, np.stack([REAL, 0 * REAL], 1), 4.75),
+        (ABSOLUTE, REAL, 2.5),  # median 3: 2 + 1 + 1 + 6 over 4
+        ("poisson", REAL, 4 - 4 * np.log(4)),  # mean 4
+    ],
+)
+def test_the_best_constant_by_its_closed_form(loss, y, expected):
+    assert baseline_of(with_targets(loss, y)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        ("", LABELS),
+        ("triplet", REAL),
+        (BINARY, 2 * REAL),
+        (SQUARED, np.array([1.0, np.nan])),
+        (CROSS, LABELS),
+        (CROSS, np.array([[0.0, 1.5], [-0.7, 0.0]])),
+    ],
+)
+def test_no_constant_is_compared_with_where_it_is_not_known(loss, y):
+    assert baseline_of(with_targets(loss, y)) is None
+
+
+def test_targets_come_from_the_stream_where_there_are_no_data():
+    seen = Observation(name="m", loss=Loss(name=SQUARED), stream=[REAL[:2], REAL[2:]])
+    assert baseline_of(seen) == pytest.approx(9.5)
+
+
+def test_soft_targets_keep_their_own_entropy():
+    y = np.tile([[0.9, 0.1]], (50, 1))
+    least = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    assert least_of(with_targets(CROSS, y)) == pytest.approx(least)
+    assert least_of(with_targets(BINARY, y)) == pytest.approx(least)
+    assert least_of(with_targets(CROSS, np.eye(3)[LABELS])) == pytest.approx(0, abs=1e-9)
+    assert least_of(with_targets(SQUARED, y)) == 0
+
+
+@pytest.mark.parametrize(
+    ("loss", "logits", "y", "output", "own"),
+    [
+        (SQUARED, None, np.array([1.0, 2.0]), np.array([[3.0], [2.0]]), 2.0),
+        (ABSOLUTE, None, np.array([1.0, 2.0]), np.array([[3.0], [2.0]]), 1.0),
+        (BINARY, False, np.array([1.0, 0.0]), np.array([[0.5], [0.75]]), (np.log(2) + np.log(4)) / 2),
+        (SPARSE, True, np.array([0, 1]), np.array([[0.0, 0.0], [np.log(3), 0.0]]), (np.log(2) + np.log(4)) / 2),
+        (SPARSE, False, np.array([0, 1]), np.array([[0.5, 0.5], [0.75, 0.25]]), (np.log(2) + np.log(4)) / 2),
+    ],
+)
+def test_the_share_of_a_penalty_is_what_the_data_do_not_explain(loss, logits, y, output, own):
+    seen = with_targets(loss, y, [2 * own])
+    seen.loss.from_logits = logits
+    seen.probes = [Probe(step=0, y=y, output=output)]
+    assert penalty_shares(seen) == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize(
+    ("factor", "penalty", "scale"), [(1, 0, 1), (100, 0, 100), (32, 3.0, 32), (1, 50.0, 1), (0.01, 0, 0.01)]
+)
+def test_how_often_the_loss_of_the_data_counts_is_told_from_a_penalty(factor, penalty, scale):
+    own = RNG.uniform(0.5, 1.5, 12)
+    outputs = [np.array([[np.sqrt(2 * value)], [0.0]]) for value in own]  # whose squared error from 0 it is
+    slowly = penalty * np.linspace(1, 0.9, 12)
+    seen = with_targets(SQUARED, np.zeros(2), factor * own + slowly)
+    seen.probes = [Probe(step=i, y=np.zeros(2), output=output) for i, output in enumerate(outputs)]
+    assert scale_of(seen) == pytest.approx(scale, rel=0.05)
+    share = penalty * 0.9 / (factor * own[-1] + penalty * 0.9)
+    assert penalty_shares(seen)[-1] == pytest.approx(share, abs=0.05)
+    seen.loss.regularised = True
+    assert scale_of(seen) == 1, "then the difference is the penalty, by its name"
+
+
+@pytest.mark.parametrize(("factor", "scale"), [(2.0, 2.0), (2.05, 2.0), (2.4, 1.0), (1.0, 1.0)])
+def test_a_sum_over_the_batch_is_told_from_a_penalty_in_few_looks(factor, scale):
+    seen = with_targets(SQUARED, np.zeros(2), factor * np.array([1.0, 3.0]))
+    seen.probes = [Probe(step=i, y=np.zeros(2), output=np.sqrt([[1 + 2 * i], [1 + 2 * i]])) for i in range(2)]
+    assert scale_of(seen) == scale
+    seen.probes = seen.probes[:1]
+    assert scale_of(seen) == 1.0, "one look tells nothing"
+
+
+@pytest.mark.parametrize(("factor", "scale"), [(784, 784), (10, 1), (0.01, 1)])
+def test_a_sum_over_pixels_is_told_beside_a_penalty_by_name(factor, scale):
+    """As of the reconstruction of a variational autoencoder beside its divergence, which moves most at first."""
+    own = RNG.uniform(0.5, 1.5, 40)
+    moves = np.where(np.arange(40) < 6, 1000 * RNG.random(40), 3.0)
+    seen = with_targets(SQUARED, np.zeros(2), factor * own + moves)
+    seen.probes = [Probe(step=i, y=np.zeros(2), output=np.array([[np.sqrt(2 * v)], [0.0]])) for i, v in enumerate(own)]
+    seen.loss.regularised = True
+    assert scale_of(seen) == pytest.approx(scale, rel=0.05)
+
+
+@pytest.mark.parametrize(("loss", "y"), [(SPARSE, LABELS), (CROSS, np.eye(3)[LABELS])])
+def test_examples_that_count_by_their_class_have_another_constant(loss, y):
+    seen = with_targets(loss, y, plan=Plan(class_weight={1: 3.0, 2: 6.0}))
+    total = np.array([3, 6, 6.0])  # three of weight 1, two of 3, one of 6
+    assert baseline_of(seen) == pytest.approx(-np.sum(total / 15 * np.log(total / 15)) * 15 / 6)
+    assert penalty_shares(seen) == []
+
+
+def test_a_second_loss_is_no_penalty():
+    own, other = RNG.uniform(0.5, 1.5, 24), RNG.uniform(2, 6, 24)
+    seen = with_targets(SQUARED, np.zeros(2), own + other)
+    seen.probes = [
+        Probe(step=i, y=np.zeros(2), output=np.array([[np.sqrt(2 * value)], [0.0]])) for i, value in enumerate(own)
+    ]
+    assert penalty_shares(seen) == []
+    seen.loss.regularised = True
+    assert len(penalty_shares(seen)) == 24
+
+
+def test_rows_with_several_ones_have_a_constant_and_a_least_of_their_own():
+    y = np.array([[1.0, 1, 0], [1, 0, 0], [0, 1, 1], [1, 1, 1]])
+    size, shares = y.sum() / 4, y.sum(0) / y.sum()
+    assert baseline_of(with_targets(CROSS, y)) == pytest.approx(-size * np.sum(shares * np.log(shares)))
+    assert least_of(with_targets(CROSS, y)) == pytest.approx((2 * np.log(2) + 0 + 2 * np.log(2) + 3 * np.log(3)) / 4)
+
+
+def test_targets_that_drift_are_those_of_the_whole_training():
+    looks = [Probe(step=100 * i, y=np.full(4, float(i))) for i in range(4)]
+    seen = Observation(name="m", loss=Loss(name=SQUARED), stream=[np.zeros(4)], probes=looks)
+    assert baseline_of(seen) == pytest.approx(1.25)  # of 0, 1, 2 and 3
+
+
+def test_the_constant_of_a_huber_loss_is_the_best_there_is():
+    y = np.append(np.linspace(0, 4, 41), [90.0, 91.0])
+    tried = [float(np.mean(COSTS["huber"](y - c))) for c in np.linspace(0, 6, 601)]
+    assert baseline_of(with_targets("huber", y)) == pytest.approx(min(tried), rel=0.01)
+    np.testing.assert_allclose(COSTS["huber"](np.array([-0.5, 3.0])), [0.125, 2.5])  # as Keras has it

@@ -1,0 +1,40 @@
+from keras_course.diagnostics.observation import Observation, Probe
+from keras_course.diagnostics.references import different_rows, loss_of_models, reference_of
+from tests.diagnostics.typed import BINARY, with_targets
+
+import numpy as np
+import pytest
+
+RNG = np.random.default_rng(5)
+
+
+def test_a_forest_beats_a_line_where_the_classes_bend():
+    x = RNG.normal(size=(400, 2))
+    seen = with_targets(BINARY, (x[:, 0] * x[:, 1] > 0).astype(int), x=x)
+    assert loss_of_models(seen, bent=True) < 0.6 * loss_of_models(seen, bent=False)
+
+
+def test_the_reference_does_not_depend_on_units():
+    """Of seven columns one says it, and is a thousand times as small as the others: no neighbour would see that."""
+    x, y = RNG.normal(size=(400, 7)), RNG.integers(0, 2, 400)
+    x[:, 0] = np.abs(y - RNG.uniform(0, 0.4, 400)) ** 2  # the middle of one class lies inside of that of the other
+    units = x * [1e-3, 1, 1, 1, 1, 1, 1]
+    references = [reference_of(with_targets(BINARY, y, x=rows)) for rows in (x, units)]
+    assert references[0] == pytest.approx(references[1], rel=1e-6)
+    assert references[0] < 0.3
+
+
+def test_texts_have_a_reference_by_their_words():
+    y = np.arange(200) % 2
+    words = np.array([f"the film was {('bad', 'good')[label]} today" for label in y])
+    assert reference_of(with_targets(BINARY, y, x=words)) < 0.1
+    mixed = RNG.permutation(y)
+    assert reference_of(with_targets(BINARY, mixed, x=words)) > 0.6
+
+
+def test_rows_of_a_loop_count_once():
+    x, y = RNG.normal(size=(30, 2)), np.arange(30)
+    looks = [Probe(step=i, x=x, y=y) for i in range(4)]
+    found = different_rows(Observation(name="m", probes=looks))
+    assert sorted(found.y.tolist()) == list(range(30))
+    np.testing.assert_array_equal(found.x, x[found.y])
