@@ -21,6 +21,7 @@ from keras_course.diagnostics.telling import error_of_difference, transfer
 import numpy as np
 
 LARGE, FAR, APART = 20.0, 10.0, 100.0  # spread of a feature; its centre in spreads; largest spread against smallest
+EXPECTED = 5  # rows with gaps, of which none is seen with a probability below .01
 WILD = 1000.0  # a spread that nothing but a normalisation makes up for
 
 
@@ -213,8 +214,9 @@ def nan_or_inf_in_data(seen: Observation) -> list[Finding]:
     """Row 14: inputs or targets are not finite.
 
     Certain when the loss is not finite either and the weights were finite before the step at which it showed; with a
-    finite loss only where there is harm, since a mask or an imputing layer takes care of it. Must stay
-    silent: inputs that became so behind weights that already were. Source: UMLAUT's u1.
+    finite loss only where there is harm, since a mask or an imputing layer takes care of it. Certain too of inputs that
+    are held out, whatever their loss (a fused ReLU makes 0 of NaN), where as many in training would have been seen, and
+    those are all finite. Must stay silent: inputs that became so behind weights that already were. Source: UMLAUT's u1.
     """
     losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
     broken = not np.isfinite(losses).all()
@@ -230,6 +232,18 @@ def nan_or_inf_in_data(seen: Observation) -> list[Finding]:
                     tag="inputs/max",
                 )
             ]
+    return _gaps_elsewhere(seen)
+
+
+def _gaps_elsewhere(seen: Observation) -> list[Finding]:
+    """Gaps in what is held out alone."""
+    for train, other, name in parts(seen):
+        if train.x.dtype.kind != "f" or other.x.dtype.kind != "f" or not np.isfinite(train.x).all():
+            continue
+        rows = float(np.mean(~np.isfinite(other.x).all(axis=tuple(range(1, other.x.ndim)))))
+        if rows * len(train.x) > EXPECTED:
+            text = f"{rows:.2g} of the rows of {name} hold values that are not finite, and all training inputs are"
+            return [Finding(cause="nan_or_inf_in_data", confidence=0.97, certain=True, evidence=text)]
     return []
 
 

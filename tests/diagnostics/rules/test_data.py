@@ -129,6 +129,37 @@ def test_inputs_behind_weights_that_are_lost_are_not_to_blame():
     assert data.nan_or_inf_in_data(seen)[0].certain
 
 
+@pytest.mark.parametrize(("rows", "gaps", "named"), [(3, 0, True), (3, 3, False), (0, 0, False)])
+def test_gaps_in_validation_alone(rows, gaps, named):
+    """Where training has gaps that do no harm, a layer takes care of them."""
+    held, x = DIGITS[:50].astype("float32"), DIGITS.astype("float32")
+    held[:rows, :2] = np.nan
+    x[:gaps, 0] = np.nan
+    seen = training(x, LABELS, losses=[2.0] * 5)
+    seen.validation = Data(x=held, y=LABELS[:50])
+    found = [f.evidence for f in data.nan_or_inf_in_data(seen) if f.certain]
+    assert (
+        found == ["0.06 of the rows of validation hold values that are not finite, and all training inputs are"] * named
+    )
+
+
+def test_gaps_that_a_few_rows_of_training_need_not_show():
+    held, x = DIGITS[:50].astype("float32"), DIGITS[:200].astype("float32")
+    held[0] = np.nan
+    seen = training(x, LABELS[:200], losses=[2.0] * 5)
+    seen.validation = Data(x=held, y=LABELS[:50])
+    assert data.nan_or_inf_in_data(seen) == []
+
+
+@pytest.mark.parametrize("value", [np.inf, 1.0])
+def test_gaps_in_what_a_script_asks_about(value):
+    held = DIGITS[-50:].astype("float32")
+    held[3:6, 0] = value
+    seen = training(DIGITS[:-50].astype("float32"), LABELS[:-50], losses=[2.0] * 5)
+    seen.asked = [Feed(x=held, name="x_test")]
+    assert bool(data.nan_or_inf_in_data(seen)) is bool(np.isinf(value))
+
+
 def test_the_inputs_of_a_recurrent_layer_are_those_of_the_data():
     x = np.random.default_rng(0).normal(size=(200, 9, 3)) * [1, 50, 4000] + [0, 90, 0]
     seen = training(x, LABELS[:200], entering=np.zeros((200, 3)), kind="recurrent")
