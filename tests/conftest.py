@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -35,6 +36,17 @@ def same_numbers_whatever_ran_before(request: pytest.FixtureRequest) -> Iterator
         sys.modules["keras"].utils.set_random_seed(0)
     with own_draws(request.module):
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collector_at_rest() -> None:
+    """Takes what is left of earlier files out of the garbage collector's sight.
+
+    Every `keras.utils.clear_session` collects, and walks through all that thousands of tests, their modules and their
+    graphs have left, which in the end takes longer than most trainings of a test.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
