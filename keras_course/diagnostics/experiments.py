@@ -184,7 +184,7 @@ def fresh_start(replay: Replay, seen: Observation, training: Training) -> dict[s
     start = {}
     for name, value in replay.start.items():
         start[name] = value
-        if value.ndim >= 2 and names[replay.owners[name]] in rectified:
+        if value.ndim >= 2 and names.get(replay.owners[name]) in rectified:  # a state is no weight
             fan_in, fan_out = np.prod(value.shape[:-1]), np.prod(value.shape[:-2]) * value.shape[-1]
             he = rectified[names[replay.owners[name]]]
             spread = np.sqrt(2 / fan_in) if he else np.sqrt(2 / (fan_in + fan_out))

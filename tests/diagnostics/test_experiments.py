@@ -116,6 +116,17 @@ def test_what_is_attainable_trains_frozen_weights_too():
     assert frozen["attained_own"] < 0.3
 
 
+def test_what_is_attainable_where_a_layer_keeps_a_state():
+    keras.utils.set_random_seed(0)
+    cells = layers.SimpleRNN(4, stateful=True), layers.Dense(3)
+    model = keras.Sequential([keras.Input(batch_shape=(10, 5, 1)), *cells])
+    variables = [v.value for v in model.trainable_variables]
+    loss = lambda a, b: crossentropy(model, a[..., None], b)  # noqa: E731 - one expression
+    (training,) = watched(lambda: loop(loss, variables))
+    found = experiments.attainable(training, training.close())
+    assert found["attained_fresh"] < found["attained_from"]
+
+
 def test_no_arm_of_what_is_attainable_is_begun_when_the_time_is_over(monkeypatch):
     monkeypatch.setattr(experiments, "ATTAINING", -1.0)
     assert attained().keys() == {"attained_from", "attained_last"}
