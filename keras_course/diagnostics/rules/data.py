@@ -189,9 +189,15 @@ def _reach(seen: Observation) -> float | None:
     if rate is None or seen.optimizer.name in ("", "SGD") or seen.steps is None or last is None:
         return None
     kernels = [v for v in seen.variables if seen.units and v.layer == seen.units[-1].name and len(v.shape) == 2]
-    if not kernels or last.mean is None or len(last.mean) < 2:
+    if not kernels or last.mean is None:
         return None
-    return float(rate * seen.steps.count * (1 + kernels[-1].shape[0] * abs(last.mean[-2])))
+    if len(last.mean) >= 2:
+        size = abs(last.mean[-2])
+    elif last.x is not None and last.x.dtype.kind in "iuf":
+        size = np.mean(np.abs(last.x))
+    else:
+        return None
+    return float(rate * seen.steps.count * (1 + kernels[-1].shape[0] * size))
 
 
 def _drowning_out(seen: Observation) -> Finding | None:

@@ -108,6 +108,22 @@ def test_targets_within_reach_of_adam_are_a_note_and_a_tiny_rate_is_the_surer_ca
     assert found(1e-5, 100)[1] < 0.85  # what the rate's own rule is worth
 
 
+def test_a_line_moves_its_output_by_its_inputs():
+    x, y = (PATIENTS / PATIENTS.std(0)).astype("float32"), (PROGRESS / 5).astype("float32")
+
+    def sure(rate):
+        seen = training(x, y, loss=SQUARED, classes=1, output=one, losses=np.ones(100))
+        seen.optimizer = Optimizer(name="Adam", rate=rate)
+        seen.variables = [Variable(name="dense/kernel", shape=(x.shape[1], 1), layer="dense")]
+        seen.probes[0].mean = np.zeros(1)
+        (found,) = data.targets_not_scaled(seen)
+        return found.confidence
+
+    reach = 100 * (1 + np.abs(x).mean() * x.shape[1])
+    size = y.mean() + y.std()
+    assert [sure(0.9 * size / reach), sure(1.1 * size / reach)] == [0.9, 0.6]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("where", ["x", "y"])
 def test_values_that_are_not_finite_are_certain_when_the_loss_is_lost(value, where):
