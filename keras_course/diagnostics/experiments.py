@@ -345,12 +345,12 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
 def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
     """The loss of rows of the training by the last weights, normalised by moving averages. Nothing without those, or
     when the weights have been trained on since."""
-    data = trained_on(seen)
+    data = trained_on(seen) or seen.train  # of which a few rows say enough
     averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
     since = training.later & {id(v.handle) for v in training.variables}
     if training.model is None or since or several_inputs(seen) or not averages:
         return {}
-    if data is None or data.y is None or len(data.y) != len(data.x):
+    if data is None or data.y is None or len(data.y) != len(data.x) or data.x.dtype.kind not in "iuf":
         return {}
     said, true = _answered(training.model, data)
     loss = loss_by_definition(seen, true, said)
@@ -361,7 +361,8 @@ def _answered(model: keras.Model, part: Data) -> tuple[np.ndarray, np.ndarray]:
     """What the model says of some rows of a part, without training, and their targets; of sequences place by place."""
     assert part.y is not None
     chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
-    said = np.concatenate([np.asarray(model(part.x[rows], training=False)) for rows in np.array_split(chosen, 4)])
+    split = np.array_split(chosen, min(4, len(chosen)))
+    said = np.concatenate([np.asarray(model(part.x[rows], training=False)) for rows in split])
     true = np.asarray(part.y)[chosen]
     if said.ndim == 3 and true.shape in (said.shape, said.shape[:2]):
         return said.reshape(-1, said.shape[2]), true.reshape(said.shape[0] * said.shape[1], *true.shape[2:])

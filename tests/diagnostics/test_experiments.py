@@ -280,6 +280,9 @@ def test_the_loss_of_rows_of_the_training_with_moving_averages(change):
         seen.layers = [{"class": "LayerNormalization"}]
     found = experiments.in_evaluation(training, seen)
     assert found == ({} if change else {"evaluated": pytest.approx(9.0, rel=1e-4)})
+    if not change:
+        seen.train = Data(x=WIDE[:3], y=y[:3])
+        assert experiments.in_evaluation(training, seen) == pytest.approx(found, rel=1e-4), "three rows say it too"
 
 
 def test_the_rarest_class_of_training_among_the_rows_held_out():
