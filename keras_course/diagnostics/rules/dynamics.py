@@ -121,9 +121,10 @@ def dead_units(seen: Observation) -> list[Finding]:
 
     Threshold: a unit counts when it fires for no example of the last four closer looks; alarm above one half, by more
     than chance allows where each unit falls silent with one half (binomial, p < .05: as many do in a small layer behind
-    inputs of one sign), a note above a fifth. Units, not elements: sparse activations are healthy. An output that is
-    silent as a whole is no lack of units: it is surer than that. Behind a layer that is flat as a whole, which gives
-    every example the same, they come after it; where the gradient faded while they were still firing, they are a note.
+    inputs of one sign), a note above a fifth. Units, not elements: sparse activations are healthy. A layer that is
+    silent as a whole lets nothing pass, however narrow; an output that is so is no lack of units, and surer than that.
+    Behind a layer that is flat as a whole, which gives every example the same, they come after it; where the gradient
+    faded while they were still firing, they are a note.
     Must not trigger: the zeros of a trained ReLU net. Source: taxonomy row 36; Lu et al. (2019), "Dying ReLU".
     """
     found = worst_unit(seen, "dead")
@@ -137,13 +138,13 @@ def dead_units(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="dead_units",
-            kind="named" if share > few and not vanishing(seen) else "note",
+            kind="named" if (share > few or share == 1) and not vanishing(seen) else "note",
             confidence=0.5 if behind else sure,
             layer=unit.name,
             step=seen.probes[-1].step,
             tag=f"dead_share/{unit.name}",
             evidence=f"{share:.0%} of the units of {unit.name} are silent on every example looked at "
-            f"({'above' if share > few else 'harmless below'} {few:.0%})",
+            f"({'above' if share > few else 'harmless below'} {min(few, 1):.0%})",
             file=unit.file,
             line=unit.line,
         )

@@ -413,10 +413,14 @@ def wrong_metric(seen: Observation) -> list[Finding]:
 
 
 def _measures(seen: Observation, y: np.ndarray) -> bool:
-    """Whether targets are measurements: by the loss, or where it is not one of classes by numbers outside of [0, 1]."""
+    """Whether targets are measurements: by the loss, or where it is not one of classes by numbers outside of [0, 1]; of
+    one output shares, unless validation has classes, which are then mixed in training alone."""
     of_classes = seen.loss.name in CATEGORICAL + BINARY
     outside = not of_classes and bool(y.min() < 0 or y.max() > 1)
-    return form_of(y) == "real" and (seen.loss.name in DIFFERENCES or outside)
+    held = seen.validation.y if seen.validation is not None else None
+    mixed = held is not None and bool(np.all(held == np.round(held)))
+    shares = seen.loss.name in BINARY and seen.classes == 1 and not mixed and np.mean((y > 0) & (y < 1)) > 0.5
+    return form_of(y) == "real" and (seen.loss.name in DIFFERENCES or outside or bool(shares))
 
 
 def _turned_round(seen: Observation) -> str:

@@ -101,6 +101,14 @@ def test_silent_units_of_a_small_layer_may_be_chance():
         assert fires("dead_units", seen) == [("dead_units", kind)]
 
 
+@pytest.mark.parametrize(("share", "kind"), [(1.0, "named"), (0.5, "note")])
+def test_a_layer_that_is_silent_as_a_whole_lets_nothing_pass_however_narrow(share, kind):
+    seen = shares("dead", *3 * [[share, 0, np.nan]])
+    seen.variables = [Variable(name="a/k", shape=(3, 2))]
+    seen.units[0].variables = ("a/k",)
+    assert fires("dead_units", seen) == [("dead_units", kind)]
+
+
 def test_units_that_die_where_the_gradient_had_faded_before_are_a_note():
     for fades in (4.0, 1.5):
         seen = deep(fades ** np.arange(-7, 1), dead=np.array([0.1] * 8))

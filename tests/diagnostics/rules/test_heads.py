@@ -1,7 +1,7 @@
 import functools
 import math
 
-from keras_course.diagnostics.observation import Plan
+from keras_course.diagnostics.observation import Data, Plan
 from keras_course.diagnostics.rules import heads
 from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, one, softmax, training
@@ -286,6 +286,22 @@ def test_accuracy_of_measurements_under_a_loss_of_the_scripts_own(loss, targets,
     y = {"angles": np.stack([np.sin(angle), np.cos(angle)], axis=1), "kinds": np.eye(2)[LABELS % 2] * 2 - 1}
     y["shares"] = np.stack([np.sin(angle) ** 2, np.cos(angle) ** 2], axis=1)
     seen = training(DIGITS, y[targets].astype("float32"), loss=loss, classes=2, plan=Plan(metrics=("accuracy",)))
+    assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
+
+
+@pytest.mark.parametrize(("kind", "validated", "fires"), [
+    ("shares", "", True), ("shares", "shares", True), ("shares", "classes", False), ("smooth", "", False),
+    ("few", "", False),
+])  # fmt: skip
+def test_accuracy_of_shares_under_one_sigmoid(kind, validated, fires):
+    """Classes that training alone mixes are told right in validation; those that are smoothed are two numbers."""
+    share = np.linspace(0.01, 0.99, len(DIGITS)).astype("float32")
+    y = {"shares": share, "classes": np.round(share), "smooth": 0.05 + 0.9 * np.round(share)}
+    y["few"] = np.where(np.arange(len(DIGITS)) % 3 > 0, np.round(share), share)  # a third is between
+    seen = training(DIGITS, y[kind], loss=BINARY, head="sigmoid", logits=False, classes=1, output=one)
+    seen.plan = Plan(metrics=("accuracy",))
+    if validated:
+        seen.validation = Data(x=DIGITS[:50], y=y[validated][:50])
     assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
 
 
