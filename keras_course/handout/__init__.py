@@ -5,10 +5,12 @@ its lines.
 """
 
 import ast
+import functools
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from keras_course.base import ROOT, InputError, assignments, pick, require
@@ -71,30 +73,47 @@ def remove_results(name: str, tree: Path) -> None:
     (tree / "assignments" / "RESULTS.md").unlink(missing_ok=True)
 
 
+def bare(text: str) -> list[str]:
+    """The lines of `text` that hold something, free of spaces, quotes and comment marks."""
+    return [kept for line in text.splitlines() if (kept := re.sub(r"[\s\"'#]", "", line))]
+
+
 def passages(text: str, lines: int) -> set[str]:
-    """The runs of so many neighbouring `lines` in `text`, free of spaces, quotes and comment marks.
+    """The runs of so many neighbouring `lines` in `text`, which are `bare`.
 
     Headers alone, as a loop over layers and a condition on their kind, do nothing yet, and tell nothing.
     """
-    bare = [kept for line in text.splitlines() if (kept := re.sub(r"[\s\"'#]", "", line))]
-    runs = [bare[i : i + lines] for i in range(len(bare) - lines + 1)]
+    return _runs(bare(text), lines)
+
+
+def _runs(kept: Sequence[str], lines: int) -> set[str]:
+    runs = [kept[i : i + lines] for i in range(len(kept) - lines + 1)]
     telling = {"\n".join(run) for run in runs if not all(line.endswith(":") for line in run)}
     return {run for run in telling if len(run) >= TELLING}
 
 
+@functools.lru_cache(maxsize=2000)  # who hands out every assignment reads the same thousand files for each
+def layouts(text: str, *, code: bool) -> list[list[str]]:
+    """The `bare` lines of a text, as laid out, and of code in one layout too."""
+    return [bare(text), bare(ast.unparse(ast.parse(text)))] if code else [bare(text)]
+
+
 def refuse_leaks(tree: Path, solutions: list[Blank]) -> None:
     """InputError when two neighbouring lines of a solution, or its only one, stand anywhere in `tree`."""
+    sizes = [min(2, len(blank.solution.splitlines())) for blank in solutions]
+    secrets = [passages(blank.solution, size) for blank, size in zip(solutions, sizes, strict=True)]
+    begins = {secret.split("\n")[0] for found in secrets for secret in found}
     for path in sorted(p for p in tree.rglob("*") if p.is_file()):
-        text = path.read_text(errors="replace")
-        views = (
-            [text, ast.unparse(ast.parse(text))] if path.suffix == ".py" else [text]
-        )  # as laid out, and in one layout
-        found = {lines: set().union(*(passages(view, lines) for view in views)) for lines in (1, 2)}
-        for blank in solutions:
-            size = min(2, len(blank.solution.splitlines()))
-            if size and found[size] & passages(blank.solution, size):
-                where = path.relative_to(tree)
-                raise InputError(f"{where} repeats the solution of {blank.function}: let it call the function instead.")
+        for kept in layouts(path.read_text(errors="replace"), code=path.suffix == ".py"):
+            if begins.isdisjoint(kept):
+                continue
+            found = {lines: _runs(kept, lines) for lines in (1, 2)}
+            for blank, size, secret in zip(solutions, sizes, secrets, strict=True):
+                if size and found[size] & secret:
+                    where = path.relative_to(tree)
+                    raise InputError(
+                        f"{where} repeats the solution of {blank.function}: let it call the function instead."
+                    )
 
 
 def write_hints(folder: Path, found: list[Blank]) -> None:
