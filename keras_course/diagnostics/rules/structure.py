@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.harm import accuracy_of_chance, harm_of, spread_over_inputs
 from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
-from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up, rows_of, worst_unit
+from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up, rows_of, targets_of, worst_unit
 
 import numpy as np
 
@@ -402,12 +402,12 @@ def input_ignored(seen: Observation) -> list[Finding]:
         layer = seen.units[0].name if seen.units else ""
         return [Finding(cause="input_ignored", confidence=0.93, layer=layer, tag="inputs/spread", evidence=text)]
     if len(entering) >= 3 and all(map(_one_row, entering)):
-        value = float(entering[0].reshape(-1)[0])
+        value, y = float(entering[0].reshape(-1)[0]), targets_of(seen)
         return [
             Finding(
                 cause="input_ignored",
                 confidence=0.97,
-                certain=True,
+                certain=y is None or bool(np.any(y != y[:1])),  # else there is nothing to tell apart
                 layer=seen.units[0].name if seen.units else "",
                 step=seen.probes[0].step,
                 tag="inputs/spread",

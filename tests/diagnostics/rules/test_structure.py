@@ -298,6 +298,11 @@ def looks(x=None, output=None, count=4):
 
 def test_inputs_and_outputs_that_are_all_the_same():
     assert found("input_ignored", looks(x=np.full((8, 3), 0.5)))[0].certain
+    for y, certain in ((np.arange(8), True), (np.full(8, 2), False)):  # one row, to be reconstructed
+        seen = looks(x=np.full((8, 3), 0.5))
+        for probe in seen.probes:
+            probe.y = y
+        assert found("input_ignored", seen)[0].certain is certain
     assert found("input_ignored", looks(x=np.full((8, 3), 0.5), count=2)) == [], "two looks are too few"
     assert found("input_ignored", looks(x=np.zeros((8, 3), int)))[0].certain
     assert found("input_ignored", looks(x=np.tile(np.arange(3), (8, 1)))) == [], "places that are counted"
