@@ -139,7 +139,8 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     times as much as before, up to a thousand: who has arrived, or is stuck for another reason, does not. Or no weight
     matrix has moved, or no weight can have: see `_barely_moved`, `_cannot_get_far`.
     Must not trigger: a fine-tuning that starts near its optimum; a schedule that starts low (its peak is tried); a loss
-    without a lower end, as that of a policy, which gains by any step. Source: taxonomy row 32.
+    without a lower end, as that of a policy, which gains by any step; Adam at about its own rate, where embeddings of
+    next to nothing gain slowly at first, and time is what is short. Source: taxonomy row 32.
     """
     e = seen.experiments
     if "probe_ten" not in e:
@@ -151,12 +152,15 @@ def rate_too_low(seen: Observation) -> list[Finding]:
     floor = 1e-5 * abs(e["probe_start"])
     if not _would_go_on(e):
         return _barely_moved(seen) or _cannot_get_far(seen)
+    usual = seen.optimizer.name in BY_ITS_SIGN and e["rate"] >= USUAL
     linear = ten > 5 * max(same, 0.0) and hundred > 5 * ten > 0  # far below where steps begin to bend
-    if linear and hundred > floor:
+    if linear and hundred > floor and not usual:
         return [_too_low(seen, same, ten, hundred)]
     if still := _barely_moved(seen) or _cannot_get_far(seen):
         return still
     if hundred < 1e-3 * abs(e["probe_start"]) or ten < floor or ten < 5 * max(same, 0.0) or hundred < 1.5 * ten:
+        return []
+    if usual:
         return []
     return [_too_low(seen, same, ten, hundred)]
 
@@ -216,6 +220,7 @@ def _cannot_get_far(seen: Observation) -> list[Finding]:
     return [Finding(cause="learning_rate_too_low", confidence=0.7, step=0, tag="update_ratio", evidence=text)]
 
 
+USUAL = 5e-4  # half of Adam's own rate
 GAIN = 0.05  # of the loss, by twenty longer steps from the last weights on
 
 

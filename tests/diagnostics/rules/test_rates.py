@@ -159,6 +159,17 @@ def test_a_rate_is_too_low_when_longer_steps_do_more(numbers, fires_):
     assert bool(fires(LOW, tried(**numbers))) == fires_
 
 
+@pytest.mark.parametrize("bends", [False, True])
+@pytest.mark.parametrize(
+    ("optimizer", "rate", "fires_"),
+    [("Adam", 1e-3, False), ("Adam", 1e-4, True), ("SGD", 1e-3, True), ("Lion", 1e-3, False)],
+)
+def test_adams_own_rate_is_not_too_low(optimizer, rate, fires_, bends):
+    seen = tried(**SLOW | {"rate": rate, "probe_hundred": 1.96 if bends else 1.9})
+    seen.optimizer = Optimizer(name=optimizer, rate=rate)
+    assert bool(fires(LOW, seen)) is fires_
+
+
 @pytest.mark.parametrize(
     ("moved", "count", "late", "fires_"),
     [
