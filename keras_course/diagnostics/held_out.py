@@ -122,16 +122,29 @@ def _once(feed: Feed, like: np.ndarray | None) -> Data:
 
 
 def labels_of(feed: Feed, like: np.ndarray | None) -> np.ndarray | None:
-    """Of what stands beside the rows of a feed the one that has the form of `like`, labels of the training; None where
-    none has, or where several have and no name decides."""
+    """Of what stands beside the rows of a feed the one that has the form of `like`, labels of the training, or that of
+    its classes in another form; None where none has, or where several have and no name decides."""
     if like is None:
         return None
-    alike = {name: y for name, y in feed.labels.items() if len(y) == len(feed.x) and _alike(y, like)}
+    beside = {name: _written_as(y, like) for name, y in feed.labels.items() if len(y) == len(feed.x)}
+    alike = {name: y for name, y in beside.items() if _alike(y, like)}
     if len(alike) > 1 and (wanted := _words(feed.name)):
         alike = {name: y for name, y in alike.items() if _words(name) == wanted} or alike
     if len(alike) > 1 and form_of(like) == "ids":
         alike = {name: y for name, y in alike.items() if np.mean(np.isin(y, like)) > 0.5}
-    return next(iter(alike.values())) if len(alike) == 1 else None
+    first, *others = [*alike.values(), None]
+    return first if all(y is None or np.array_equal(y, first) for y in others) else None
+
+
+def _written_as(y: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Numbers of classes as rows with a one where `like` has those, and the other way round."""
+    form, wanted = form_of(y), form_of(like)
+    if wanted == "one_hot" and like.ndim == 2 and form == "ids" and _width(y) == () and y.dtype.kind in "iuf":
+        numbers = y.reshape(-1).astype(int)
+        return np.eye(like.shape[1])[numbers] if numbers.min() >= 0 and numbers.max() < like.shape[1] else y
+    if wanted == "ids" and _width(like) == () and form == "one_hot" and y.ndim == 2:
+        return y.argmax(-1).reshape(-1, *like.shape[1:])
+    return y
 
 
 def _alike(y: np.ndarray, like: np.ndarray) -> bool:

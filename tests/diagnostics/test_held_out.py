@@ -120,9 +120,9 @@ ONE_HOT = np.eye(3)[Y]
         ("xv", {"yv": Y, "yt": Y + 1}, "yv"),
         ("Xte", {"yte": Y[:, None], "ytr": Y + 1}, "yte"),
         ("rows", {"kind": Y, "number": np.arange(300)}, "kind"),  # no name says it, and most numbers are no classes
-        ("x_val", {"one_hot": ONE_HOT}, None),
-        ("x_val", {"a": Y, "b": Y}, None),
-        ("", {"a": Y, "b": Y}, None),
+        ("x_val", {"a": Y, "b": Y + 1}, None),
+        ("", {"a": Y, "b": Y + 1}, None),
+        ("", {"a": Y, "b": Y}, "a"),
         ("x_val", {"y_val": Y[:30]}, None),
         ("x_val", {"y_val": Y.astype(str)}, None),
         ("x_val", {}, None),
@@ -132,3 +132,18 @@ def test_the_labels_are_those_of_the_form_of_training_whose_name_goes_with_the_r
     found = labels_of(Feed(x=X, name=name, labels=labels), Y[:50])
     assert found is None if chosen is None else found is labels[chosen]
     assert labels_of(Feed(x=X, name=name, labels=labels), None) is None
+
+
+def test_numbers_of_classes_and_rows_with_a_one_are_the_same_labels():
+    numbers = Y.astype("int64")
+    for given, like, expected in (
+        (numbers, ONE_HOT[:50], ONE_HOT),
+        (numbers[:, None], ONE_HOT[:50], ONE_HOT),
+        (ONE_HOT, numbers[:50], numbers),
+        (ONE_HOT, numbers[:50, None], numbers[:, None]),
+    ):
+        np.testing.assert_array_equal(labels_of(Feed(x=X, name="x_test", labels={"y_test": given}), like), expected)
+    both = {"y_test": numbers, "one_hot_test": ONE_HOT}
+    np.testing.assert_array_equal(labels_of(Feed(x=X, name="x_test", labels=both), ONE_HOT[:50]), ONE_HOT)
+    for other in (numbers + 1, numbers - 1, X[:, 0]):
+        assert labels_of(Feed(x=X, name="x_test", labels={"y_test": other}), ONE_HOT[:50]) is None

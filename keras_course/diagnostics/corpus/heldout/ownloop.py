@@ -70,7 +70,7 @@ print('Q2', q2)
     faults=(
         Fault(cause="loss_broadcast", old="y = target.astype('float32')[:, None]", new="y = target.astype('float32')"),
         Fault(cause="gradient_sign_flipped", old="loss = tf.reduce_mean(tf.square(prediction - y[rows]))",
-              new="loss = -tf.reduce_mean(tf.square(prediction - y[rows]))", beside=("nan_or_inf_in_data",)),
+              new="loss = -tf.reduce_mean(tf.square(prediction - y[rows]))"),
         Fault(cause="overfitting", old="train, test = order[:1000], order[1000:]",
               new="train, test = order[:45], order[1000:]"),
         Fault(cause="nan_or_inf_in_data", old="np.log10(np.maximum(mol_per_l, 10 ** -6.5))", new="np.log10(mol_per_l)"),
@@ -403,6 +403,8 @@ print(result)
               new="keras.metrics.Accuracy(name='accuracy')", accept=("wrong_metric",)),
         Fault(cause="data_sorted", old="zip((xs, ys)).shuffle(2000)", new="zip((xs, ys))",
               beside=("shuffle_buffer_too_small", "pipeline_order")),
+        Fault(cause="pipeline_order", old=".shuffle(2000).batch(8)", new=".batch(8).shuffle(2000)", accept=("data_sorted",)),
+        Fault(cause="shuffle_buffer_too_small", old=".shuffle(2000)", new=".shuffle(32)", beside=("data_sorted",)),
         Fault(cause="inputs_scaled_twice", old="self.head(self.body(images))", new="self.head(self.body(images / 255))"),
         Fault(cause="constant_labels", old="names = [f.split('/')[1] for f in files]",
               new="names = [f.split('/')[0] for f in files]", tag="folder", beside=("missing_class", "label_encoding")),
