@@ -334,7 +334,10 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
         found["held_loss"] = loss / constant
     if len(train.x) < 100:
         return found
-    found |= _rarest(train, *new)
+    further = [_decided(*_answered(training.model, part), seen) for _, part in known[1:]]
+    rare = [_rarest(train, *answer) for answer in (new, *further) if answer is not None]
+    most = max(rare, key=lambda one: one.get("rare_rows", 0.0))  # of where there are most of it
+    found |= most
     if found["right_train"] > max(0.9, found["right_held"] + 0.2) and train.y.size == len(train.x):
         rows = quantities(seen, np.concatenate([train.x, other.x]))
         if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():

@@ -299,6 +299,8 @@ def test_the_rarest_class_of_training_among_the_rows_held_out():
     assert {name: found[name] for name in found if name.startswith(("rare", "others"))} == {
         "rare_class": 2.0, "rare_found": 1.0, "rare_rows": 7.0, "others_found": 1.0
     }  # fmt: skip
+    seen.validation = Data(x=WIDE[250:359], y=y[250:359])  # it has five of them
+    assert experiments.by_heart(training, seen)["rare_rows"] == 7.0
 
 
 @pytest.mark.parametrize("change", ["trained on since", "two inputs", "few rows", "no labels", "another name"])
