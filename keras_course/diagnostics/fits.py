@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_course.base import summary_of
-from keras_course.diagnostics.observation import Data, Plan, Steps
+from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan, Steps
 
 import keras
 import numpy as np
@@ -98,6 +98,8 @@ def _metric_names(model: keras.Model) -> Sequence[str]:
 
 def _metric_name(metric: Any) -> str:
     """The name of a metric; with where it cuts, when that is not at one half."""
+    if type(metric) is keras.metrics.Accuracy:
+        return EXACT_ACCURACY
     name = getattr(metric, "name", "") or getattr(metric, "__name__", "")
     cut = (getattr(metric, "_fn_kwargs", None) or {}).get("threshold", 0.5)
     return name if cut == 0.5 else f"{name} at {cut}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from keras_course.diagnostics.observation import Data, Feed, Observation
-from keras_course.diagnostics.seen import joined, rows_of
+from keras_course.diagnostics.seen import different_rows, joined, rows_of
 from keras_course.diagnostics.statistics import classes_of, form_of, keys
 
 import numpy as np
@@ -51,13 +51,21 @@ def validated(seen: Observation) -> tuple[Data, Data] | None:
     return (a, b) if a.x.shape[1:] == b.x.shape[1:] and min(len(a.x), len(b.x)) >= 10 else None
 
 
+def beside(seen: Observation) -> list[HeldOut]:
+    """The sets that the script asks about under a name by which they are held out; or without any name, as `x[rest]`,
+    where there are at least 100 rows with labels."""
+    return [
+        held._replace(name=held.name or "what is asked about")
+        for held in held_out(seen)
+        if held.named or (not held.name and _labelled(held.asked))
+    ]
+
+
 def parts(seen: Observation) -> list[tuple[Data, Data, str]]:
-    """`validated`, and training beside each set that the script asks about under a name by which it is held out; or
-    without any name, as `x[rest]`, where there are at least 100 rows with labels."""
+    """`validated`, and training `beside` each set that the script asks about."""
     both = validated(seen)
     validation = [(*both, "validation")] if both is not None else []
-    asked = [held for held in held_out(seen) if held.named or (not held.name and _labelled(held.asked))]
-    return validation + [(held.train, held.asked, held.name or "what is asked about") for held in asked]
+    return validation + [(held.train, held.asked, held.name) for held in beside(seen)]
 
 
 def _labelled(data: Data) -> bool:
@@ -91,7 +99,8 @@ def classed(seen: Observation) -> list[Classed]:
 
 def trained_on(seen: Observation) -> Data | None:
     """The rows of the training as the model is given them: those of `fit`, of a generator those of the looks where
-    nothing stands before the first unit, or those of the steps of a loop."""
+    nothing stands before the first unit, or those of the steps of a loop; where no labels stand beside these, as in
+    `y[rows]`, those of the looks, if they are rows of the steps."""
     if seen.interface != "loop":
         data = seen.train if seen.train is not None or _prepares(seen) else _looked_at(seen)
     else:
@@ -99,6 +108,9 @@ def trained_on(seen: Observation) -> Data | None:
         parts = [_once(feed, like) for feed in seen.fed]
         x, y = joined([p.x for p in parts]), joined([p.y for p in parts if p.y is not None])
         data = None if x is None else Data(x=x, y=y if y is not None and len(y) == len(x) else None)
+        if data is not None and data.y is None and (looked := different_rows(seen)) is not None:
+            same = looked.x.shape[1:] == data.x.shape[1:] and looked.x.dtype == data.x.dtype
+            data = looked if same and np.mean(np.isin(keys(looked.x), keys(data.x))) > 0.5 else data
     return data if data is not None and data.x.dtype.kind in "iuf" and len(data.x) >= FEW else None
 
 
@@ -150,6 +162,8 @@ def _written_as(y: np.ndarray, like: np.ndarray) -> np.ndarray:
 def _alike(y: np.ndarray, like: np.ndarray) -> bool:
     if y.dtype.kind not in "iufb" or _width(y) != _width(like):
         return False
+    if classes_of(like) is not None and classes_of(y) is None:
+        return False  # numbers of rows, not of classes
     return bool(np.all(like == np.round(like))) == bool(np.all(y == np.round(y)))
 
 

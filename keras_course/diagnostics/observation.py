@@ -185,6 +185,7 @@ class Observation:
     unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why
 
 
+EXACT_ACCURACY = "exact_accuracy"  # `keras.metrics.Accuracy`: of outputs that equal the target
 LEFT_OVER = 0.3  # confidence of what is named only where nothing else is
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from keras_course.diagnostics.losses import COSTS, CROSS
 from keras_course.diagnostics.observation import Data, Observation
-from keras_course.diagnostics.seen import quantities, rows_of
-from keras_course.diagnostics.statistics import keys
+from keras_course.diagnostics.seen import different_rows, quantities
 from keras_course.diagnostics.telling import on_one_scale
 
 import numpy as np
@@ -61,15 +60,6 @@ def _judged_by(
             return _reference(x.astype("float64"), data, seen.loss.name, classifiers, regressors)
         except ValueError:
             return None
-
-
-def different_rows(seen: Observation) -> Data | None:
-    """The examples of the looks, each once."""
-    data = rows_of(seen)
-    if data is None or data.y is None:
-        return None
-    _, first = np.unique(keys(data.x), return_index=True)
-    return Data(x=data.x[first], y=data.y[first])
 
 
 def _reference(

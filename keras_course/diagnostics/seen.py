@@ -63,6 +63,15 @@ def rows_of(seen: Observation) -> Data | None:
     return None if x is None or y is None or len(x) != len(y) else Data(x=x, y=y)
 
 
+def different_rows(seen: Observation) -> Data | None:
+    """The examples of the looks, each once."""
+    data = rows_of(seen)
+    if data is None or data.y is None:
+        return None
+    _, first = np.unique(keys(data.x), return_index=True)
+    return Data(x=data.x[first], y=data.y[first])
+
+
 ALIKE = 0.3  # of the examples of a batch
 
 

@@ -1,5 +1,5 @@
 from keras_course.diagnostics import fits
-from keras_course.diagnostics.observation import Plan
+from keras_course.diagnostics.observation import EXACT_ACCURACY, Plan
 from tests.diagnostics.trained import X, Y, mlp, watched
 
 import keras
@@ -35,6 +35,14 @@ def test_a_metric_that_cuts_elsewhere_says_so():
     model = mlp()
     model.compile("sgd", "mse", metrics=[*metrics, "mae", keras.metrics.AUC(name="auc")])
     assert facts(model, x=X, y=Y)["plan"].metrics == ("binary_accuracy", "binary_accuracy at 0.0", "mae", "auc")
+
+
+def test_accuracy_by_its_class_counts_what_is_equal_whatever_it_is_called():
+    model = mlp()
+    model.compile(
+        "sgd", "mse", metrics=["accuracy", keras.metrics.Accuracy(name="acc"), keras.metrics.CategoricalAccuracy()]
+    )
+    assert facts(model, x=X, y=Y)["plan"].metrics == ("accuracy", EXACT_ACCURACY, "categorical_accuracy")
 
 
 def test_the_weight_of_each_row_stands_beside_it():

@@ -93,6 +93,19 @@ def test_the_rows_of_a_loop_are_those_of_its_steps():
     np.testing.assert_array_equal(found.train.y, Y[:200])
 
 
+@pytest.mark.parametrize(("prepared", "known"), [(False, True), (True, False)])
+def test_labels_of_a_loop_that_stand_beside_no_rows_are_those_of_its_looks(prepared, known):
+    """Of `loss(model(x[rows]), y[rows])` nothing has a name; the looks have both, unless something was done to x."""
+    seen = training(X[:200], Y[:200], classes=3, interface="loop")
+    seen.fed = [Feed(x=X[:200] * (2 if prepared else 1), labels={"rows": np.arange(200)})]
+    seen.asked = [Feed(x=X[200:], name="xv")]
+    (found,) = held_out(seen)
+    assert (found.train.y is not None) is known
+    if known:
+        where = {row.tobytes(): label for row, label in zip(X, Y, strict=True)}
+        assert all(where[row.tobytes()] == label for row, label in zip(found.train.x, found.train.y, strict=True))
+
+
 @pytest.mark.parametrize("before", [[], [{"class": "Rescaling", "name": "scale"}]])
 def test_the_rows_of_a_generator_are_those_of_the_looks_unless_a_layer_prepares_them(before):
     seen = training(X, Y, classes=3)

@@ -1,5 +1,6 @@
 from keras_course.diagnostics.observation import Observation, Probe
-from keras_course.diagnostics.references import different_rows, loss_of_models, reference_of
+from keras_course.diagnostics.references import loss_of_models, reference_of
+from keras_course.diagnostics.seen import different_rows
 from tests.diagnostics.typed import BINARY, with_targets
 
 import numpy as np

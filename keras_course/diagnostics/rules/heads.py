@@ -25,7 +25,7 @@ measured with Keras 3.15.1 on three blobs, six epochs (accuracy of chance: .68 f
 
 import math
 
-from keras_course.diagnostics.observation import Finding, Observation
+from keras_course.diagnostics.observation import EXACT_ACCURACY, Finding, Observation
 from keras_course.diagnostics.seen import (
     BINARY,
     CATEGORICAL,
@@ -153,7 +153,9 @@ def probabilities_to_logits_loss(seen: Observation) -> list[Finding]:
     loss then cannot fall below ln(1 + (K - 1) / e) for K classes, 1.461 for 10, and ln(1 + 1 / e) = 0.313 for one unit.
     A note where Keras took the logits behind the activation: nothing is lost. Source: the table above.
     """
-    if not seen.loss.from_logits or seen.head not in ("softmax", "sigmoid"):
+    behind = [seen.head, *(unit.activation for unit in seen.units[-1:])]  # what is resized is no activation any more
+    head = next((name for name in behind if name in ("softmax", "sigmoid")), "")
+    if not seen.loss.from_logits or not head:
         return []
     if seen.loss.name not in CATEGORICAL + BINARY or not (looks := outputs_of(seen)):
         return []
@@ -161,7 +163,7 @@ def probabilities_to_logits_loss(seen: Observation) -> list[Finding]:
     if len(rows) < 16 or rows.min() < 0 or rows.max() > 1:
         return []
     categorical = seen.loss.name in CATEGORICAL
-    if categorical and (rows.shape[1] < 2 or np.any(np.abs(rows.sum(1) - 1) > 1e-4)) and seen.head == "softmax":
+    if categorical and (rows.shape[1] < 2 or np.any(np.abs(rows.sum(1) - 1) > 1e-4)) and head == "softmax":
         return []
     floor = math.log(1 + (rows.shape[1] - 1) / math.e) if categorical else math.log(1 + 1 / math.e)
     return [
@@ -170,7 +172,7 @@ def probabilities_to_logits_loss(seen: Observation) -> list[Finding]:
             kind="note" if rescued(seen) else "named",
             confidence=0.5 if rescued(seen) else 0.97,
             certain=not rescued(seen),
-            evidence=f"{seen.head} stands before a loss that applies it again"
+            evidence=f"{head} stands before a loss that applies it again"
             + (
                 ", and Keras used the logits behind it"
                 if rescued(seen)
@@ -380,7 +382,8 @@ def wrong_metric(seen: Observation) -> list[Finding]:
 
     Of measurements, of numbers of classes where one-hot labels are expected, of one unit where the largest of several
     is asked for, and of one-hot labels place by place, it is certain to say nothing of the classes; so it is where it
-    ends below half of what naming the rarer of two classes gives, while the loss has halved. Of logits a note,
+    ends below half of what naming the rarer of two classes gives, while the loss has halved, or where outputs that are
+    no whole numbers are compared with targets that are. Of logits a note,
     since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent: accuracy of
     classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
     """
@@ -388,6 +391,8 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
         first, logged = next(iter(seen.losses)), {name for row in seen.epochs for name in row}
         asked = [m for m in asked if f"{first}_{m}" in logged]
+    if EXACT_ACCURACY in seen.plan.metrics and not seen.losses and (exact := _never_equal(seen)):
+        return [exact]
     if y is None or not asked:
         return []
     text, sure = "", False
@@ -410,6 +415,16 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     text += f"; a callback goes by {monitored[0]}" if monitored else ""
     kind, confidence = ("named", 0.9 if monitored else 0.6) if sure else ("note", 0.9)
     return [Finding(cause="wrong_metric", kind=kind, confidence=confidence, certain=sure, evidence=text)]
+
+
+def _never_equal(seen: Observation) -> Finding | None:
+    """Outputs that are no whole numbers, compared with targets that are."""
+    outputs, y = [p.output for p in seen.probes if p.output is not None], targets_of(seen)
+    if not outputs or y is None or np.any(y != np.round(y)) or np.all(outputs[-1] == np.round(outputs[-1])):
+        return None
+    text = "keras.metrics.Accuracy counts outputs that equal the target, and the outputs are no whole numbers"
+    repair = "metrics=['accuracy'], which takes the largest output, or cuts at one half"
+    return Finding(cause="wrong_metric", confidence=0.7, certain=True, evidence=text, repair=repair)
 
 
 def _measures(seen: Observation, y: np.ndarray) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from keras_course.diagnostics.comparisons import label_drift
 from keras_course.diagnostics.harm import harm_of
-from keras_course.diagnostics.held_out import classed, held_out
+from keras_course.diagnostics.held_out import beside, classed
 from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation, Probe
 from keras_course.diagnostics.references import COLUMNS
 from keras_course.diagnostics.seen import (
@@ -111,8 +111,9 @@ def missing_class(seen: Observation) -> list[Finding]:
 
     A note for an output that no label asks for, when at least 50 labels for each output were looked at (a class as
     frequent as 3 in n is seen with 95 %) and there are at most 100 outputs. Certain when validation has the class: at
-    least 5 rows of it and 2 % of its rows, by the lower exact bound, in none of at least 200 of training; or when the
-    accuracy in validation is below half of chance where nine tenths are right in training: what is right there is not
+    least 5 rows of it and 2 % of its rows, by the lower exact bound, in none of at least 200 of training (or of so
+    many that one of those that are missing would be there, but for a chance of 1e-6); or when the accuracy in
+    validation is below half of chance where nine tenths are right in training: what is right there is not
     what was learned; or of the only one of at most 20, between others. Must stay silent: vocabularies; validation by
     other classes altogether, or one that lacks classes too, which is row 19.
     """
@@ -128,7 +129,8 @@ def missing_class(seen: Observation) -> list[Finding]:
         for one in gone if len(gone) < len(np.unique(other)) else ():
             hits = int(np.sum(np.any(other == one, axis=1)))
             low = share_interval(hits, len(other))[0]
-            if hits >= 5 and (low > 0.02 if len(train) >= 200 else len(train) * np.log1p(-low) < np.log(1e-6)):
+            any_low = share_interval(int(np.isin(other, gone).any(axis=1).sum()), len(other))[0]
+            if hits >= 5 and (low > 0.02 if len(train) >= 200 else len(train) * np.log1p(-any_low) < np.log(1e-6)):
                 text = f"class {one} has {hits} of {len(other)} rows of {name} and none of {len(train)} of training"
                 return [Finding(cause="missing_class", confidence=0.9, certain=True, evidence=text)]
     if labels is None or len(labels) < 200:
@@ -155,7 +157,7 @@ def _labels_beside(seen: Observation) -> Iterator[tuple[str, np.ndarray, np.ndar
     pairs: list[tuple[str, np.ndarray | None, np.ndarray | None]] = []
     if seen.validation is not None:
         pairs.append(("validation", classes_seen(seen), seen.validation.y))
-    pairs += [(held.name, held.train.y, held.asked.y) for held in held_out(seen) if held.named]
+    pairs += [(held.name, held.train.y, held.asked.y) for held in beside(seen)]
     for name, *labels in pairs:
         train, other = (None if y is None else _by_place(y) for y in labels)
         if train is not None and other is not None:

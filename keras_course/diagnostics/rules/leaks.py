@@ -20,7 +20,8 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     errors of naming the most frequent class. Certain where a column is the target itself, written otherwise: one value
     for each class, or values of each class with a gap between them of a tenth of the spread, while all other columns
     together leave more than two errors in a hundred to a linear model, or the same measurement up to scale and
-    rounding, or to a five hundredth of its variance, of which a line through the others leaves a tenth; or
+    rounding, or to a five hundredth of its variance, or in the same order, of which a line through the others leaves a
+    tenth; or
     where it is blank for one of two classes and for no example of the other, as what is filled in when the outcome is
     known; or where words are their own labels, place by place, in a network without a bottleneck of a single vector, or
     the last of at least 20 different ones is what comes next; or where a window of measurements ends with those that
@@ -48,8 +49,12 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     if y is None:
         if len(names) < TABLE or (near := _nearly(table, data.y)) is None:
             return []
-        text = f"{names[near[0]]} is the target but for {1 - near[1]:.2%} of its variance, of which the other columns "
-        text += f"tell {near[2]:.0%} ({len(data.y)} rows)"
+        how = (
+            f"but for {1 - near[1]:.2%} of its variance"
+            if near[1] < 1
+            else "written otherwise, as its order is the same"
+        )
+        text = f"{names[near[0]]} is the target {how}; the other columns tell {near[2]:.0%} ({len(data.y)} rows)"
         return [Finding(cause="leakage_feature", confidence=0.7, certain=True, evidence=text)]
     if (blank := _blank_for_one(table, y)) >= 0:
         text = f"{names[blank]} has one value in all rows of one class and never in the other, of {len(data.y)} rows"
@@ -184,9 +189,9 @@ def _apart(x: np.ndarray, classes: np.ndarray) -> int:
 
 
 def _nearly(x: np.ndarray, targets: np.ndarray) -> tuple[int, float, float] | None:
-    """The only column that tells all but a five hundredth of the variance of real targets, its share, and what all
-    others tell, where that is less than nine tenths: nothing that is measured beforehand says so much by itself, but
-    for the last value of a series."""
+    """The only column that tells all but a five hundredth of the variance of real targets, or their order; the share
+    that it tells, and what all others tell, where that is less than nine tenths: nothing that is measured beforehand
+    says so much by itself, but for the last value of a series."""
     if targets.dtype.kind != "f" or targets.size != len(x) or not 2 <= x.shape[1] <= 256:
         return None
     y, columns = targets.reshape(-1).astype("float64"), x.astype("float64")
@@ -194,12 +199,22 @@ def _nearly(x: np.ndarray, targets: np.ndarray) -> tuple[int, float, float] | No
     if np.std(y) == 0 or not len(varied) or np.corrcoef(y[1:], y[:-1])[0, 1] > 0.9:
         return None
     shares = np.array([np.corrcoef(columns[:, j], y)[0, 1] ** 2 for j in varied])
+    shares[[_in_order(columns[:, j], y) for j in varied]] = 1.0
     if np.sum(shares > 0.9) != 1 or shares.max() < 0.998:
         return None
     best = int(varied[shares.argmax()])
     rest, half = np.delete(columns, best, axis=1), np.random.default_rng(0).permutation(len(x)) % 2 == 0
     told = max(linear(rest[half], y[half], rest[~half], y[~half]), 0.0)
     return (best, float(shares.max()), told) if told < 0.9 else None
+
+
+def _in_order(column: np.ndarray, y: np.ndarray) -> bool:
+    """Whether measurements never fall, or never rise, with a column of at least half as many values as rows: they are
+    that column, written otherwise."""
+    if len(np.unique(column)) < len(column) / 2 or len(np.unique(y)) < len(y) / 2:
+        return False
+    steps = np.diff(y[np.argsort(column, kind="stable")])
+    return bool(np.all(steps >= -1e-6 * np.std(y)) or np.all(steps <= 1e-6 * np.std(y)))
 
 
 def _same_measurement(column: np.ndarray, y: np.ndarray) -> bool:

@@ -1,7 +1,7 @@
 import functools
 import math
 
-from keras_course.diagnostics.observation import Data, Plan
+from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan
 from keras_course.diagnostics.rules import heads
 from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, one, softmax, training
@@ -99,6 +99,29 @@ def test_sigmoid_twice_is_named_and_what_keras_rescues_is_a_note():
     assert only(seen, "probabilities_to_logits_loss").certain
     seen.experiments["rescued"] = 1.0
     assert causes(seen) == (set(), {"probabilities_to_logits_loss"})
+
+
+@pytest.mark.parametrize(("activation", "fires"), [("sigmoid", True), ("linear", False)])
+def test_sigmoid_before_what_resizes_it_and_another_in_the_loss(activation, fires):
+    sigmoid = lambda rows: 1 / (1 + np.exp(-one(rows)))  # noqa: E731 - one expression
+    seen = training(CELLS, BENIGN, loss=BINARY, head="linear", classes=1, logits=True, output=sigmoid)
+    seen.units[-1].activation = activation
+    assert [f.certain for f in heads.probabilities_to_logits_loss(seen)] == [True] * fires
+    seen.probes[0].output = seen.probes[0].output + 1
+    assert heads.probabilities_to_logits_loss(seen) == [], "no probabilities"
+
+
+@pytest.mark.parametrize(
+    ("metric", "whole", "real", "fires"),
+    [(EXACT_ACCURACY, False, False, True), ("accuracy", False, False, False), (EXACT_ACCURACY, True, False, False),
+     (EXACT_ACCURACY, False, True, False)],
+)  # fmt: skip
+def test_accuracy_that_counts_what_is_equal(metric, whole, real, fires):
+    logits = lambda rows: np.round(3 * ten(rows)) if whole else ten(rows)  # noqa: E731 - one expression
+    ten = lambda rows: RNG.normal(size=(len(rows), 10))  # noqa: E731 - one expression
+    y = LABELS + 0.5 if real else LABELS
+    seen = training(DIGITS, y, output=logits, plan=Plan(metrics=(metric,)))
+    assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
 
 
 def test_one_output_cannot_tell_ten_classes():

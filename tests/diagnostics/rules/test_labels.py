@@ -135,7 +135,7 @@ def test_each_of_two_parts_lacks_what_the_other_has():
 
 @pytest.mark.parametrize(
     ("rows", "name", "fires"),
-    [(900, "x_test", True), (900, "unknown", False), (150, "x_test", True), (40, "xv", False)],
+    [(900, "x_test", True), (900, "", True), (900, "unknown", False), (150, "x_test", True), (40, "xv", False)],
 )
 def test_a_class_that_only_what_is_held_out_by_name_has(rows, name, fires):
     """Of fewer than 200 rows of training a class that has a tenth of the others cannot be missing by chance."""
@@ -145,7 +145,17 @@ def test_a_class_that_only_what_is_held_out_by_name_has(rows, name, fires):
     seen.asked = [Feed(x=DIGITS[900:1600], name=name, labels={"y_test": labels})]
     assert ("missing_class" in causes(seen)[0]) == fires
     if fires:
-        assert f"class 9 has {np.sum(labels == 9)} of 700 rows of x_test" in only(seen, "missing_class").evidence
+        asked = name or "what is asked about"
+        assert f"class 9 has {np.sum(labels == 9)} of 700 rows of {asked}" in only(seen, "missing_class").evidence
+
+
+@pytest.mark.parametrize(("rows", "fires"), [(60, True), (12, False)])
+def test_classes_that_few_rows_lack_together(rows, fires):
+    """Of two that have a half together, sixty rows have none by a chance below 1e-6; of each alone they might."""
+    few, half = np.flatnonzero(LABELS[:900] < 2)[:rows], LABELS[900:] < 4
+    seen = training(DIGITS[few], LABELS[few], classes=4)
+    seen.asked = [Feed(x=DIGITS[900:][half], name="x_test", labels={"y_test": LABELS[900:][half]})]
+    assert bool(labels.missing_class(seen)) is fires
 
 
 def test_a_tag_that_only_the_places_of_the_test_have():

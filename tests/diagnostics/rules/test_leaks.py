@@ -199,4 +199,11 @@ def test_a_measurement_that_other_columns_tell_too_or_that_a_series_gives_is_no_
     near = total + 0.05 * rng.normal(size=600)
     assert found(total, rng.normal(size=(600, 4)), near) == [True]
     assert found(total, parts, near) == [], "a sum of the others"
+    bent = np.maximum(np.exp(total) - 0.5, -0.4)  # the order is the same, but where it is cut off
+    assert found(total, rng.normal(size=(600, 4)), np.exp(total)) == [True]
+    assert found(total, rng.normal(size=(600, 4)), -np.exp(total)) == [True], "turned round"
+    assert found(bent, rng.normal(size=(600, 4)), total) == [True]
+    assert found(bent, parts, total) == [True], "the others tell no bend"
+    assert found(total, rng.normal(size=(600, 4)), np.round(total)) == [], "of a grade there is more to say"
+    assert found(total, rng.normal(size=(600, 4)), np.exp(total) + 0.2 * rng.normal(size=600)) == []
     assert found(walk, rng.normal(size=(600, 4)), walk + 0.02 * np.std(walk) * rng.normal(size=600)) == []
