@@ -255,8 +255,8 @@ def frozen(seen: Observation) -> list[Finding]:
 
     Threshold: no gradient at all for any weight (certain) or for one in every kept step (certain where an accuracy
     stays at that of chance, or where a fifth of all weights feed the loss, are those of a fresh start and were to be
-    trained), or the head, or 99 % of all weights, not trainable, or a table of at least 64 numbers that are those that
-    Keras draws.
+    trained), or the head (certain where the script trains nothing else), or 99 % of all weights, not trainable, or a
+    table of at least 64 numbers that are those that Keras draws.
     Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note): its weights are far from
     fresh ones, or an earlier training of the script changed them.
     Source: taxonomy row 26.
@@ -297,6 +297,7 @@ def frozen(seen: Observation) -> list[Finding]:
             Finding(
                 cause="frozen_or_disconnected",
                 confidence=0.85,
+                certain=seen.alone and not kernel.trained_before,  # else it may be another network that judges
                 layer=unit.name,
                 tag=f"weight_norm/{unit.name}",
                 evidence=f"{kernel.name}, the weights of the head, is not trainable",

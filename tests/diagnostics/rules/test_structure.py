@@ -268,6 +268,11 @@ def test_weights_that_the_optimiser_was_not_given():
 
 def test_a_frozen_head_is_named_and_a_frozen_trunk_a_note():
     assert fires("frozen_or_disconnected", net(1, 1, trainable="a")) == {"frozen_or_disconnected"}
+    for alone, before in ((True, False), (False, False), (True, True)):
+        judged = net(1, 1, trainable="a", alone=alone)
+        judged.variables[-1].trained_before = before
+        certain = [f.certain for f in found("frozen_or_disconnected", judged)]
+        assert certain == [alone and not before], "the head may be another network, that judges"
     trunk = net(2, 2, 1, trainable="c")  # weights far from a fresh start: they were trained before
     assert fires("frozen_or_disconnected", trunk) == {"note: frozen_or_disconnected"}
     assert fires("frozen_or_disconnected", net(1, 1, 1, trainable="c")) == {"frozen_or_disconnected"}
