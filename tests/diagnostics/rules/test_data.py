@@ -167,6 +167,18 @@ def test_gaps_that_a_few_rows_of_training_need_not_show():
     assert data.nan_or_inf_in_data(seen) == []
 
 
+@pytest.mark.parametrize("gaps", [0, 3])
+def test_gaps_in_a_loop_and_in_what_it_is_tested_on(gaps):
+    """The looks show none of the few of training, which do no harm: something takes care of them."""
+    given, held = DIGITS[:-50].astype("float32"), DIGITS[-50:].astype("float32")
+    seen = training(given, LABELS[:-50], losses=[2.0] * 5, interface="loop", stored=False)
+    given = given.copy()
+    given[:gaps, 0] = held[:3, 0] = np.nan
+    seen.fed = [Feed(x=given, labels={"y": LABELS[:-50]})]
+    seen.asked = [Feed(x=held, name="x_test", labels={"y_test": LABELS[-50:]})]
+    assert bool(data.nan_or_inf_in_data(seen)) is not bool(gaps)
+
+
 @pytest.mark.parametrize("value", [np.inf, 1.0])
 def test_gaps_in_what_a_script_asks_about(value):
     held = DIGITS[-50:].astype("float32")

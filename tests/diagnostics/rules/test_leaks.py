@@ -205,5 +205,6 @@ def test_a_measurement_that_other_columns_tell_too_or_that_a_series_gives_is_no_
     assert found(bent, rng.normal(size=(600, 4)), total) == [True]
     assert found(bent, parts, total) == [True], "the others tell no bend"
     assert found(total, rng.normal(size=(600, 4)), np.round(total)) == [], "of a grade there is more to say"
+    assert found(np.round(3 * total), rng.normal(size=(600, 4)), total) == [], "a grade that is given by points"
     assert found(total, rng.normal(size=(600, 4)), np.exp(total) + 0.2 * rng.normal(size=600)) == []
     assert found(walk, rng.normal(size=(600, 4)), walk + 0.02 * np.std(walk) * rng.normal(size=600)) == []
