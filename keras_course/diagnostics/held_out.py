@@ -138,14 +138,14 @@ def labels_of(feed: Feed, like: np.ndarray | None) -> np.ndarray | None:
     its classes in another form; None where none has, or where several have and no name decides."""
     if like is None:
         return None
-    beside = {name: _written_as(y, like) for name, y in feed.labels.items() if len(y) == len(feed.x)}
-    alike = {name: y for name, y in beside.items() if _alike(y, like)}
+    written = {name: _written_as(y, like) for name, y in feed.labels.items() if len(y) == len(feed.x)}
+    alike = {name: y for name, y in written.items() if _alike(y, like)}
     if len(alike) > 1 and (wanted := _words(feed.name)):
         alike = {name: y for name, y in alike.items() if _words(name) == wanted} or alike
     if len(alike) > 1 and form_of(like) == "ids":
         alike = {name: y for name, y in alike.items() if np.mean(np.isin(y, like)) > 0.5}
-    first, *others = [*alike.values(), None]
-    return first if all(y is None or np.array_equal(y, first) for y in others) else None
+    left = list(alike.values())
+    return left[0] if left and all(np.array_equal(y, left[0]) for y in left) else None
 
 
 def _written_as(y: np.ndarray, like: np.ndarray) -> np.ndarray:

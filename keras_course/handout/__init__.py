@@ -100,20 +100,20 @@ def layouts(text: str, *, code: bool) -> list[list[str]]:
 
 def refuse_leaks(tree: Path, solutions: list[Blank]) -> None:
     """InputError when two neighbouring lines of a solution, or its only one, stand anywhere in `tree`."""
-    sizes = [min(2, len(blank.solution.splitlines())) for blank in solutions]
-    secrets = [passages(blank.solution, size) for blank, size in zip(solutions, sizes, strict=True)]
-    begins = {secret.split("\n")[0] for found in secrets for secret in found}
+    secrets = []
+    for blank in solutions:
+        size = min(2, len(blank.solution.splitlines()))
+        secrets.append((blank.function, size, passages(blank.solution, size)))
+    begins = {passage.split("\n")[0] for _, _, told in secrets for passage in told}
     for path in sorted(p for p in tree.rglob("*") if p.is_file()):
         for kept in layouts(path.read_text(errors="replace"), code=path.suffix == ".py"):
             if begins.isdisjoint(kept):
                 continue
             found = {lines: _runs(kept, lines) for lines in (1, 2)}
-            for blank, size, secret in zip(solutions, sizes, secrets, strict=True):
-                if size and found[size] & secret:
+            for function, size, told in secrets:
+                if size and found[size] & told:
                     where = path.relative_to(tree)
-                    raise InputError(
-                        f"{where} repeats the solution of {blank.function}: let it call the function instead."
-                    )
+                    raise InputError(f"{where} repeats the solution of {function}: let it call the function instead.")
 
 
 def write_hints(folder: Path, found: list[Blank]) -> None:

@@ -158,9 +158,7 @@ def rate_too_low(seen: Observation) -> list[Finding]:
         return [_too_low(seen, same, ten, hundred)]
     if still := _barely_moved(seen) or _cannot_get_far(seen):
         return still
-    if hundred < 1e-3 * abs(e["probe_start"]) or ten < floor or ten < 5 * max(same, 0.0) or hundred < 1.5 * ten:
-        return []
-    if usual:
+    if usual or hundred < 1e-3 * abs(e["probe_start"]) or ten < max(floor, 5 * same) or hundred < 1.5 * ten:
         return []
     return [_too_low(seen, same, ten, hundred)]
 
