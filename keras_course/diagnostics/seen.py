@@ -11,6 +11,7 @@ SPARSE = ("sparse_categorical_crossentropy",)
 CATEGORICAL = (*SPARSE, "categorical_crossentropy", "categorical_focal_crossentropy")
 BINARY = ("binary_crossentropy", "binary_focal_crossentropy")
 DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber")
+ACCURACY = ("acc", "accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")
 
 
 def outputs_of(seen: Observation) -> list[tuple[int, np.ndarray]]:

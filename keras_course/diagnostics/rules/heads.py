@@ -1,4 +1,4 @@
-"""Rules on how head, loss and labels fit: rows 1 to 7 and 44 of the table of causes.
+"""Rules on how head, loss and labels fit: rows 1 to 6 of the table of causes.
 
 On TensorFlow every cross-entropy of Keras 3 takes the logits behind the last softmax or sigmoid, whichever of the two
 it was, when nothing stands between activation and loss; `experiments["rescued"]` says so. What the pairs then come to,
@@ -25,20 +25,20 @@ measured with Keras 3.15.1 on three blobs, six epochs (accuracy of chance: .68 f
 
 import math
 
-from keras_course.diagnostics.observation import EXACT_ACCURACY, Finding, Observation
+from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import (
+    ACCURACY,
     BINARY,
     CATEGORICAL,
     DIFFERENCES,
     SPARSE,
-    classes_seen,
     flat_rows,
     last_outputs,
     losses_of_outputs,
     outputs_of,
     targets_of,
 )
-from keras_course.diagnostics.statistics import MANY, entropy, form_of, share_interval
+from keras_course.diagnostics.statistics import MANY, form_of, share_interval
 
 import numpy as np
 
@@ -54,7 +54,6 @@ RANGES = {
     "softplus": (0.0, math.inf),
     "softsign": (-1.0, 1.0),
 }
-ACCURACY = ("acc", "accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")
 
 
 def softmax_on_single_unit(seen: Observation) -> list[Finding]:
@@ -377,115 +376,6 @@ def _loss(evidence: str, confidence: float = 0.97, certain: bool = True) -> Find
     )
 
 
-def wrong_metric(seen: Observation) -> list[Finding]:
-    """Row 7: accuracy of measurements, or accuracy that cuts logits at one half.
-
-    Of measurements, of numbers of classes where one-hot labels are expected, of one unit where the largest of several
-    is asked for, and of one-hot labels place by place, it is certain to say nothing of the classes; so it is where it
-    ends below half of what naming the rarer of two classes gives, while the loss has halved, or where outputs that are
-    no whole numbers are compared with targets that are. Of logits a note,
-    since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent: accuracy of
-    classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
-    """
-    y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
-    if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
-        first, logged = next(iter(seen.losses)), {name for row in seen.epochs for name in row}
-        asked = [m for m in asked if f"{first}_{m}" in logged]
-    if EXACT_ACCURACY in seen.plan.metrics and not seen.losses and (exact := _never_equal(seen)):
-        return [exact]
-    if y is None or not asked:
-        return []
-    text, sure = "", False
-    if _measures(seen, y) and len(np.unique(y[:20000])) > MANY:
-        sure, text = True, f"{asked[0]} counts exact hits, and the targets are measurements"
-    elif seen.classes == 1 and seen.loss.name in BINARY and asked[0].endswith("categorical_accuracy"):
-        sure, text = True, f"{asked[0]} takes the largest of several outputs, and there is one: it always says class 0"
-    elif seen.loss.name in SPARSE and "categorical_accuracy" in asked:
-        sure, text = True, "categorical_accuracy takes one-hot labels, and these are the numbers of classes"
-    elif seen.loss.name == "categorical_crossentropy" and (seen.classes or 0) > 2 and "binary_accuracy" in asked:
-        sure, text = True, f"binary_accuracy counts the {seen.classes} outputs one by one, of which all but one are 0"
-    elif seen.loss.name in BINARY and seen.loss.from_logits and seen.classes == 1 and seen.head == "linear":
-        text = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0"
-    elif found := _turned_round(seen):
-        sure, text = True, found
-    monitored = [name for name in seen.plan.monitored if "acc" in name]
-    if not text:
-        return []
-    sure = sure or bool(monitored)
-    text += f"; a callback goes by {monitored[0]}" if monitored else ""
-    kind, confidence = ("named", 0.9 if monitored else 0.6) if sure else ("note", 0.9)
-    return [Finding(cause="wrong_metric", kind=kind, confidence=confidence, certain=sure, evidence=text)]
-
-
-def _never_equal(seen: Observation) -> Finding | None:
-    """Outputs that are no whole numbers, compared with targets that are."""
-    outputs, y = [p.output for p in seen.probes if p.output is not None], targets_of(seen)
-    if not outputs or y is None or np.any(y != np.round(y)) or np.all(outputs[-1] == np.round(outputs[-1])):
-        return None
-    text = "keras.metrics.Accuracy counts outputs that equal the target, and the outputs are no whole numbers"
-    repair = "metrics=['accuracy'], which takes the largest output, or cuts at one half"
-    return Finding(cause="wrong_metric", confidence=0.7, certain=True, evidence=text, repair=repair)
-
-
-def _measures(seen: Observation, y: np.ndarray) -> bool:
-    """Whether targets are measurements: by the loss, or where it is not one of classes by numbers outside of [0, 1]; of
-    one output shares, unless validation has classes, which are then mixed in training alone."""
-    of_classes = seen.loss.name in CATEGORICAL + BINARY
-    outside = not of_classes and bool(y.min() < 0 or y.max() > 1)
-    held = seen.validation.y if seen.validation is not None else None
-    mixed = held is not None and bool(np.all(held == np.round(held)))
-    shares = seen.loss.name in BINARY and seen.classes == 1 and not mixed and np.mean((y > 0) & (y < 1)) > 0.5
-    return form_of(y) == "real" and (seen.loss.name in DIFFERENCES or outside or bool(shares))
-
-
-def _turned_round(seen: Observation) -> str:
-    """In words, an accuracy of two classes that is worse than naming either, of a network that learns; "" without."""
-    labels, rows = classes_seen(seen), [row for row in seen.epochs if "loss" in row]
-    if labels is None or len(labels) < 100 or len(rows) < 2 or not 0 < rows[-1]["loss"] < 0.5 * rows[0]["loss"]:
-        return ""
-    shares = np.unique(labels, return_counts=True)[1] / len(labels)
-    for name in ACCURACY if len(shares) == 2 else ():
-        if (value := rows[-1].get(name, 1.0)) < 0.5 * shares.min():
-            return (
-                f"{name} ends at {value:.2f} while the loss falls, and naming the rarer class gives {shares.min():.2f}"
-            )
-    return ""
-
-
-def loss_metric_inconsistent(seen: Observation) -> list[Finding]:
-    """Row 44: the loss says that the classes are told apart, and the accuracy that they are not.
-
-    Threshold: the last loss below half of the entropy of the labels, while the exact 95 % interval of the accuracy of
-    that epoch holds the share of a single class. It is the sign that Keras 3 gives of a softmax over one unit. Must
-    stay silent: labels of which more than 80 % are of one class, where both can be true. Source: row 44 of the
-    taxonomy.
-    """
-    labels = classes_seen(seen)
-    if labels is None or not seen.epochs or seen.loss.name not in CATEGORICAL + BINARY:
-        return []
-    last = seen.epochs[-1]
-    accuracy = next((last[name] for name in ACCURACY if name in last), None)
-    counts = np.unique(labels, return_counts=True)[1]
-    shares, n = counts / counts.sum(), (seen.train.n if seen.train and seen.train.n else len(labels))
-    loss = last.get("loss", math.inf)
-    if accuracy is None or shares.max() > 0.8 or len(shares) < 2 or not loss < 0.5 * entropy(counts):
-        return []
-    low, high = share_interval(round(accuracy * n), n)
-    room = 2 * math.sqrt(0.25 / len(labels))  # the shares are themselves estimates
-    if not any(low - room <= share <= high + room for share in shares) or accuracy > 0.9:
-        return []
-    return [
-        Finding(
-            cause="loss_metric_inconsistent",
-            confidence=0.7,
-            certain=True,
-            evidence=f"the loss is {loss:.3g} against {entropy(counts):.3g} for guessing, and the accuracy "
-            f"{accuracy:.3g} is that of naming one class",
-            tag="epoch/accuracy",
-        )
-    ]
-
-
 def rescued(seen: Observation) -> bool:
     """Whether Keras computed the loss from the logits behind the activation of the output."""
     return bool(seen.experiments.get("rescued"))
@@ -498,6 +388,4 @@ RULES = {
     "wrong_head_for_labels": wrong_head_for_labels,
     "output_range_cannot_reach_targets": output_range_cannot_reach_targets,
     "wrong_loss_for_task": wrong_loss_for_task,
-    "wrong_metric": wrong_metric,
-    "loss_metric_inconsistent": loss_metric_inconsistent,
 }

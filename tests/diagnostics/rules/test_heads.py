@@ -1,7 +1,7 @@
 import functools
 import math
 
-from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan
+from keras_course.diagnostics.observation import Plan
 from keras_course.diagnostics.rules import heads
 from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, one, softmax, training
@@ -111,19 +111,6 @@ def test_sigmoid_before_what_resizes_it_and_another_in_the_loss(activation, fire
     assert heads.probabilities_to_logits_loss(seen) == [], "no probabilities"
 
 
-@pytest.mark.parametrize(
-    ("metric", "whole", "real", "fires"),
-    [(EXACT_ACCURACY, False, False, True), ("accuracy", False, False, False), (EXACT_ACCURACY, True, False, False),
-     (EXACT_ACCURACY, False, True, False)],
-)  # fmt: skip
-def test_accuracy_that_counts_what_is_equal(metric, whole, real, fires):
-    logits = lambda rows: np.round(3 * ten(rows)) if whole else ten(rows)  # noqa: E731 - one expression
-    ten = lambda rows: RNG.normal(size=(len(rows), 10))  # noqa: E731 - one expression
-    y = LABELS + 0.5 if real else LABELS
-    seen = training(DIGITS, y, output=logits, plan=Plan(metrics=(metric,)))
-    assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
-
-
 def test_one_output_cannot_tell_ten_classes():
     for loss, y in ((SPARSE, LABELS), (CROSS, LABELS[:, None]), (BINARY, LABELS)):
         seen = training(DIGITS, y, loss=loss, classes=1, output=one)
@@ -222,27 +209,6 @@ def test_class_numbers_with_a_squared_error_need_harm_and_are_surer_with_accurac
     assert plain.confidence < 0.5 < asked.confidence
 
 
-def test_accuracy_of_measurements_says_nothing_and_less_when_training_stops_by_it():
-    seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one, plan=Plan(metrics=("accuracy",)))
-    unused = only(seen, "wrong_metric")
-    assert (unused.certain, unused.confidence) == (True, 0.6)
-    seen.plan = Plan(metrics=("accuracy",), monitored=("val_accuracy",))
-    assert only(seen, "wrong_metric").certain
-    seen.plan = Plan(metrics=("mean_absolute_error",), monitored=("val_loss",))
-    assert causes(seen) == (set(), set())
-
-
-def test_a_low_loss_at_the_accuracy_of_one_class_is_inconsistent():
-    sigmoid = lambda rows: 1 / (1 + np.exp(-one(rows)))  # noqa: E731 - one expression
-    seen = training(CELLS, BENIGN, loss=BINARY, head="sigmoid", classes=1, logits=False, output=sigmoid)
-    share = float(np.mean(BENIGN))
-    seen.epochs = [{"loss": 0.1, "accuracy": share}]
-    assert only(seen, "loss_metric_inconsistent").certain
-    for loss, accuracy in ((0.1, 0.97), (0.6, share)):
-        seen.epochs = [{"loss": loss, "accuracy": accuracy}]
-        assert causes(seen) == (set(), set())
-
-
 @pytest.mark.parametrize(("flat", "kind"), [(0, "note"), (0.05, "note"), (0.3, "named")])
 def test_sigmoids_of_which_several_are_one_tell_no_class(flat, kind):
     """Beside a categorical cross-entropy, which Keras takes of the logits: the loss may be small."""
@@ -302,61 +268,6 @@ def test_a_layer_that_is_a_softmax_over_an_axis_of_length_one(kind, config, widt
     assert not fires or "axis" in found[0].repair
 
 
-@pytest.mark.parametrize(("loss", "targets", "fires"), [("own", "angles", True), ("own", "shares", False),
-                                                        (CROSS, "angles", False), ("own", "kinds", False)])  # fmt: skip
-def test_accuracy_of_measurements_under_a_loss_of_the_scripts_own(loss, targets, fires):
-    angle = np.linspace(0, 6, len(DIGITS))
-    y = {"angles": np.stack([np.sin(angle), np.cos(angle)], axis=1), "kinds": np.eye(2)[LABELS % 2] * 2 - 1}
-    y["shares"] = np.stack([np.sin(angle) ** 2, np.cos(angle) ** 2], axis=1)
-    seen = training(DIGITS, y[targets].astype("float32"), loss=loss, classes=2, plan=Plan(metrics=("accuracy",)))
-    assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
-
-
-@pytest.mark.parametrize(("kind", "validated", "fires"), [
-    ("shares", "", True), ("shares", "shares", True), ("shares", "classes", False), ("smooth", "", False),
-    ("few", "", False),
-])  # fmt: skip
-def test_accuracy_of_shares_under_one_sigmoid(kind, validated, fires):
-    """Classes that training alone mixes are told right in validation; those that are smoothed are two numbers."""
-    share = np.linspace(0.01, 0.99, len(DIGITS)).astype("float32")
-    y = {"shares": share, "classes": np.round(share), "smooth": 0.05 + 0.9 * np.round(share)}
-    y["few"] = np.where(np.arange(len(DIGITS)) % 3 > 0, np.round(share), share)  # a third is between
-    seen = training(DIGITS, y[kind], loss=BINARY, head="sigmoid", logits=False, classes=1, output=one)
-    seen.plan = Plan(metrics=("accuracy",))
-    if validated:
-        seen.validation = Data(x=DIGITS[:50], y=y[validated][:50])
-    assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
-
-
-@pytest.mark.parametrize(
-    ("metric", "fires"), [("sparse_categorical_accuracy", True), ("categorical_accuracy", True), ("accuracy", False)]
-)
-def test_the_largest_of_one_output_is_no_metric(metric, fires):
-    y = (LABELS > 4).astype("int64")
-    likely = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - one expression
-    seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=likely)
-    seen.plan = Plan(metrics=(metric,))
-    assert [f.certain for f in heads.wrong_metric(seen)] == ([True] if fires else [])
-
-
-@pytest.mark.parametrize("metric", ["categorical_accuracy", "sparse_categorical_accuracy", "accuracy"])
-def test_numbers_of_classes_are_no_one_hot_labels(metric):
-    numbers = training(DIGITS, LABELS, plan=Plan(metrics=(metric,)))
-    assert [f.certain for f in heads.wrong_metric(numbers)] == [True] * (metric == "categorical_accuracy")
-    hot = training(DIGITS, np.eye(10)[LABELS], loss=CROSS, plan=Plan(metrics=(metric,)))
-    assert heads.wrong_metric(hot) == []
-
-
-@pytest.mark.parametrize(("metric", "classes", "fires"), [("binary_accuracy", 10, True), ("accuracy", 10, False),
-                                                          ("binary_accuracy", 2, False)])  # fmt: skip
-def test_one_hot_labels_counted_place_by_place(metric, classes, fires):
-    hot = np.eye(classes)[LABELS % classes]
-    said = lambda rows: softmax(RNG.normal(size=(len(rows), classes)))  # noqa: E731 - one expression
-    seen = training(DIGITS, hot, loss=CROSS, head="softmax", logits=False, classes=classes, output=said)
-    seen.plan = Plan(metrics=(metric,))
-    assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
-
-
 PERCENT = "mean_absolute_percentage_error"
 
 
@@ -375,27 +286,6 @@ def test_a_cross_entropy_over_a_single_output_needs_no_labels_to_be_wrong():
     for look in seen.probes:
         look.y = None
     assert [f.certain for f in heads.wrong_head_for_labels(seen)] == [True]
-
-
-@pytest.mark.parametrize(("logged", "fires"), [("size_accuracy", True), ("kind_accuracy", False)])
-def test_accuracy_of_another_output_is_no_accuracy_of_measurements(logged, fires):
-    seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one, plan=Plan(metrics=("accuracy",)))
-    seen.losses, seen.epochs = {"size": SQUARED, "kind": BINARY}, [{"loss": 1.0, logged: 0.5}]
-    assert bool(heads.wrong_metric(seen)) == fires
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "end", "kind", "fires"),
-    [(0.01, 0.1, 2, True), (0.3, 0.1, 2, False), (0.01, 0.9, 2, False), (0.01, 0.1, 10, False)],
-)
-def test_an_accuracy_below_that_of_either_class_counts_the_wrong_way(accuracy, end, kind, fires):
-    """Of distances, of which a small one says that two are the same."""
-    rows = [{"loss": 1.0, "accuracy": 0.3}, {"loss": end, "accuracy": accuracy}]
-    seen = training(DIGITS, LABELS % kind, loss="contrastive", classes=1, output=one, epochs=rows)
-    seen.plan = Plan(metrics=("accuracy",))
-    assert [f.certain for f in heads.wrong_metric(seen)] == [True] * fires
-    seen.plan = Plan(metrics=("mae",))
-    assert heads.wrong_metric(seen) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+import functools
+
+from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan
+from keras_course.diagnostics.rules import metrics
+from tests.diagnostics import typed
+from tests.diagnostics.typed import BINARY, CROSS, RNG, SQUARED, one, softmax, training
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+
+only = functools.partial(typed.only, metrics.RULES)
+causes = functools.partial(typed.named, metrics.RULES)
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS = (DIGITS / 16).astype("float32")
+CELLS, BENIGN = load_breast_cancer(return_X_y=True)
+PATIENTS, PROGRESS = load_diabetes(return_X_y=True)
+PROGRESS = PROGRESS + 0.25  # measurements, which need not be whole
+
+
+def ones(rows):
+    return np.ones((len(rows), 1), "float32")
+
+
+def numbers(rows):
+    return RNG.normal(size=(len(rows), 10)).astype("float32")
+
+
+def shares(rows):
+    return softmax(numbers(rows))
+
+
+@pytest.mark.parametrize(
+    ("metric", "whole", "real", "fires"),
+    [(EXACT_ACCURACY, False, False, True), ("accuracy", False, False, False), (EXACT_ACCURACY, True, False, False),
+     (EXACT_ACCURACY, False, True, False)],
+)  # fmt: skip
+def test_accuracy_that_counts_what_is_equal(metric, whole, real, fires):
+    said = lambda rows: np.round(3 * numbers(rows)) if whole else numbers(rows)  # noqa: E731 - one expression
+    y = LABELS + 0.5 if real else LABELS
+    seen = training(DIGITS, y, output=said, plan=Plan(metrics=(metric,)))
+    assert [f.certain for f in metrics.wrong_metric(seen)] == [True] * fires
+
+
+def test_accuracy_of_measurements_says_nothing_and_less_when_training_stops_by_it():
+    seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one, plan=Plan(metrics=("accuracy",)))
+    unused = only(seen, "wrong_metric")
+    assert (unused.certain, unused.confidence) == (True, 0.6)
+    seen.plan = Plan(metrics=("accuracy",), monitored=("val_accuracy",))
+    assert only(seen, "wrong_metric").certain
+    seen.plan = Plan(metrics=("mean_absolute_error",), monitored=("val_loss",))
+    assert causes(seen) == (set(), set())
+
+
+def test_a_low_loss_at_the_accuracy_of_one_class_is_inconsistent():
+    sigmoid = lambda rows: 1 / (1 + np.exp(-one(rows)))  # noqa: E731 - one expression
+    seen = training(CELLS, BENIGN, loss=BINARY, head="sigmoid", classes=1, logits=False, output=sigmoid)
+    share = float(np.mean(BENIGN))
+    seen.epochs = [{"loss": 0.1, "accuracy": share}]
+    assert only(seen, "loss_metric_inconsistent").certain
+    for loss, accuracy in ((0.1, 0.97), (0.6, share)):
+        seen.epochs = [{"loss": loss, "accuracy": accuracy}]
+        assert causes(seen) == (set(), set())
+
+
+@pytest.mark.parametrize(("loss", "targets", "fires"), [("own", "angles", True), ("own", "shares", False),
+                                                        (CROSS, "angles", False), ("own", "kinds", False)])  # fmt: skip
+def test_accuracy_of_measurements_under_a_loss_of_the_scripts_own(loss, targets, fires):
+    angle = np.linspace(0, 6, len(DIGITS))
+    y = {"angles": np.stack([np.sin(angle), np.cos(angle)], axis=1), "kinds": np.eye(2)[LABELS % 2] * 2 - 1}
+    y["shares"] = np.stack([np.sin(angle) ** 2, np.cos(angle) ** 2], axis=1)
+    seen = training(DIGITS, y[targets].astype("float32"), loss=loss, classes=2, plan=Plan(metrics=("accuracy",)))
+    assert [f.certain for f in metrics.wrong_metric(seen)] == [True] * fires
+
+
+@pytest.mark.parametrize(("kind", "validated", "fires"), [
+    ("shares", "", True), ("shares", "shares", True), ("shares", "classes", False), ("smooth", "", False),
+    ("few", "", False),
+])  # fmt: skip
+def test_accuracy_of_shares_under_one_sigmoid(kind, validated, fires):
+    """Classes that training alone mixes are told right in validation; those that are smoothed are two numbers."""
+    share = np.linspace(0.01, 0.99, len(DIGITS)).astype("float32")
+    y = {"shares": share, "classes": np.round(share), "smooth": 0.05 + 0.9 * np.round(share)}
+    y["few"] = np.where(np.arange(len(DIGITS)) % 3 > 0, np.round(share), share)  # a third is between
+    seen = training(DIGITS, y[kind], loss=BINARY, head="sigmoid", logits=False, classes=1, output=one)
+    seen.plan = Plan(metrics=("accuracy",))
+    if validated:
+        seen.validation = Data(x=DIGITS[:50], y=y[validated][:50])
+    assert [f.certain for f in metrics.wrong_metric(seen)] == [True] * fires
+
+
+@pytest.mark.parametrize(
+    ("metric", "fires"), [("sparse_categorical_accuracy", True), ("categorical_accuracy", True), ("accuracy", False)]
+)
+def test_the_largest_of_one_output_is_no_metric(metric, fires):
+    y = (LABELS > 4).astype("int64")
+    likely = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - one expression
+    seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=likely)
+    seen.plan = Plan(metrics=(metric,))
+    assert [f.certain for f in metrics.wrong_metric(seen)] == ([True] if fires else [])
+
+
+@pytest.mark.parametrize("metric", ["categorical_accuracy", "sparse_categorical_accuracy", "accuracy"])
+def test_numbers_of_classes_are_no_one_hot_labels(metric):
+    numbers = training(DIGITS, LABELS, plan=Plan(metrics=(metric,)))
+    assert [f.certain for f in metrics.wrong_metric(numbers)] == [True] * (metric == "categorical_accuracy")
+    hot = training(DIGITS, np.eye(10)[LABELS], loss=CROSS, plan=Plan(metrics=(metric,)))
+    assert metrics.wrong_metric(hot) == []
+
+
+@pytest.mark.parametrize(("metric", "classes", "fires"), [("binary_accuracy", 10, True), ("accuracy", 10, False),
+                                                          ("binary_accuracy", 2, False)])  # fmt: skip
+def test_one_hot_labels_counted_place_by_place(metric, classes, fires):
+    hot = np.eye(classes)[LABELS % classes]
+    said = lambda rows: softmax(RNG.normal(size=(len(rows), classes)))  # noqa: E731 - one expression
+    seen = training(DIGITS, hot, loss=CROSS, head="softmax", logits=False, classes=classes, output=said)
+    seen.plan = Plan(metrics=(metric,))
+    assert [f.certain for f in metrics.wrong_metric(seen)] == [True] * fires
+
+
+@pytest.mark.parametrize(("logged", "fires"), [("size_accuracy", True), ("kind_accuracy", False)])
+def test_accuracy_of_another_output_is_no_accuracy_of_measurements(logged, fires):
+    seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one, plan=Plan(metrics=("accuracy",)))
+    seen.losses, seen.epochs = {"size": SQUARED, "kind": BINARY}, [{"loss": 1.0, logged: 0.5}]
+    assert bool(metrics.wrong_metric(seen)) == fires
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "end", "kind", "fires"),
+    [(0.01, 0.1, 2, True), (0.3, 0.1, 2, False), (0.01, 0.9, 2, False), (0.01, 0.1, 10, False)],
+)
+def test_an_accuracy_below_that_of_either_class_counts_the_wrong_way(accuracy, end, kind, fires):
+    """Of distances, of which a small one says that two are the same."""
+    rows = [{"loss": 1.0, "accuracy": 0.3}, {"loss": end, "accuracy": accuracy}]
+    seen = training(DIGITS, LABELS % kind, loss="contrastive", classes=1, output=one, epochs=rows)
+    seen.plan = Plan(metrics=("accuracy",))
+    assert [f.certain for f in metrics.wrong_metric(seen)] == [True] * fires
+    seen.plan = Plan(metrics=("mae",))
+    assert metrics.wrong_metric(seen) == []
