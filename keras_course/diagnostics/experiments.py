@@ -14,7 +14,7 @@ from keras_course.diagnostics.losses import loss_by_definition, loss_of_constant
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.references import loss_of_models
 from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
-from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, badly_mixed, quantities, several_inputs
+from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, badly_mixed, quantities
 from keras_course.diagnostics.statistics import classes_of
 from keras_course.diagnostics.telling import linear
 from keras_course.diagnostics.trainings import Training
@@ -308,15 +308,15 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     and the loss of what is held out as so many times that of a constant.
 
     Shares of classes, or of the variance of real targets. Nothing without labels, of real ones that stand in other
-    units, with several inputs, or when the weights have been trained on since; and no linear model where what was
-    learned holds, or of fewer than 100 rows.
+    units, of inputs that were not all seen, or when the weights have been trained on since; and no linear model where
+    what was learned holds, or of fewer than 100 rows.
     """
-    if training.model is None or training.until is not None or several_inputs(seen):
+    if training.model is None or training.until is not None:
         return {}
     known = [
         (train, other)
         for train, other, _ in parts(seen)
-        if train.y is not None and other.y is not None and len(train.y) == len(train.x) and len(other.x) >= 100
+        if _askable(seen, train) and _askable(seen, other) and len(other.x) >= 100
     ]
     if not known:
         return {}
@@ -339,7 +339,7 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     most = max(rare, key=lambda one: one.get("rare_rows", 0.0))  # of where there are most of it
     found |= most
     if found["right_train"] > max(0.9, found["right_held"] + 0.2) and train.y.size == len(train.x):
-        rows = quantities(seen, np.concatenate([train.x, other.x]))
+        rows = quantities(seen, train, other)
         if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():
             found["linear_held"] = linear(rows[: len(train.x)], train.y, rows[len(train.x) :], other.y)
     return found
@@ -351,13 +351,27 @@ def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
     data = trained_on(seen) or seen.train  # of which a few rows say enough
     averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
     since = training.later & {id(v.handle) for v in training.variables}
-    if training.model is None or since or several_inputs(seen) or not averages:
+    if training.model is None or since or not averages:
         return {}
-    if data is None or data.y is None or len(data.y) != len(data.x) or data.x.dtype.kind not in "iuf":
+    if data is None or not _askable(seen, data) or data.x.dtype.kind not in "iuf":
         return {}
     said, true = _answered(training.model, data)
     loss = loss_by_definition(seen, true, said)
     return {} if loss is None or not np.isfinite(loss) else {"evaluated": loss}
+
+
+def _askable(seen: Observation, part: Data) -> bool:
+    """Whether these are labelled rows of all that the model is given."""
+    inputs = sum(layer["class"] == "InputLayer" for layer in seen.layers)
+    return part.y is not None and len(part.y) == len(part.x) and (inputs < 2 or len(part.further) == inputs - 1)
+
+
+def _given(part: Data, rows: np.ndarray) -> Any:
+    """Some rows as the script gives them to its model."""
+    if not part.further:
+        return part.x[rows]
+    inputs = [x[rows] for x in (part.x, *part.further)]
+    return dict(zip(part.names, inputs, strict=True)) if part.names else inputs
 
 
 def _answered(model: keras.Model, part: Data) -> tuple[np.ndarray, np.ndarray]:
@@ -365,7 +379,7 @@ def _answered(model: keras.Model, part: Data) -> tuple[np.ndarray, np.ndarray]:
     assert part.y is not None
     chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
     split = np.array_split(chosen, min(4, len(chosen)))
-    said = np.concatenate([np.asarray(model(part.x[rows], training=False)) for rows in split])
+    said = np.concatenate([np.asarray(model(_given(part, rows), training=False)) for rows in split])
     true = np.asarray(part.y)[chosen]
     if said.ndim == 3 and true.shape in (said.shape, said.shape[:2]):
         return said.reshape(-1, said.shape[2]), true.reshape(said.shape[0] * said.shape[1], *true.shape[2:])

@@ -32,11 +32,15 @@ class _Kept:
     def __init__(self, model: keras.Model, *, inside: bool, training: bool | None, name: str) -> None:
         self.model, self.inside, self.training, self.name = model, inside, training, name
         self.parts: list[np.ndarray] = []
+        self.further: list[list[np.ndarray]] = []
+        self.names: tuple[str, ...] = ()
         self.beside: dict[str, list[np.ndarray]] = {}
         self.rows = self.again = self.ticks = 0
         self.last: Any = None
 
-    def add(self, x: np.ndarray, beside: Mapping[str, np.ndarray], room: int) -> int:
+    def add(
+        self, x: np.ndarray, beside: Mapping[str, np.ndarray], room: int, further: Sequence[np.ndarray] = ()
+    ) -> int:
         """Keeps rows, evenly spread, with what stands beside them. Returns the bytes they take, at most `room`."""
         few = min(len(x), Data.ROWS - self.rows, room // max(x[:1].nbytes, 1))
         if few < 1 or (self.parts and x.shape[1:] != self.parts[0].shape[1:]):
@@ -45,8 +49,9 @@ class _Kept:
         for name, labels in beside.items():
             self.beside.setdefault(name, []).append(labels[chosen])
         self.parts.append(x[chosen].copy())
+        self.further.append([other[chosen] for other in further])
         self.rows += len(chosen)
-        return self.parts[-1].nbytes
+        return self.parts[-1].nbytes + sum(other.nbytes for other in self.further[-1])
 
     @property
     def feed(self) -> Feed:
@@ -54,8 +59,16 @@ class _Kept:
         labels = {
             name: np.concatenate(parts) for name, parts in whole.items() if len({p.shape[1:] for p in parts}) == 1
         }
+        forms = [[other.shape[1:] for other in others] for others in self.further]
+        alike = all(form == forms[0] for form in forms)
         return Feed(
-            x=np.concatenate(self.parts), labels=labels, name=self.name, training=self.training, again=self.again
+            x=np.concatenate(self.parts),
+            further=tuple(map(np.concatenate, zip(*self.further, strict=True))) if alike else (),
+            names=self.names if alike else (),
+            labels=labels,
+            name=self.name,
+            training=self.training,
+            again=self.again,
         )
 
 
@@ -95,10 +108,10 @@ class Feeds:
         self, model: keras.Model, given: Any, training: bool | None, *, inside: bool, functions: Sequence[Any]
     ) -> None:
         """The model is called, by the script or while a function is traced."""
-        given = next(iter(given.values())) if isinstance(given, dict) and given else given
-        given = given[0] if isinstance(given, list | tuple) and given else given
+        names = tuple(given) if isinstance(given, dict) else ()
+        given, *further = given.values() if names else given if isinstance(given, list | tuple) and given else [given]
         if isinstance(given, np.ndarray) or hasattr(given, "numpy"):
-            self._record(model, given, training, inside=inside)
+            self._record(model, given, training, inside=inside, further=further, names=names)
         elif functions and tf.is_tensor(given) and id(functions[-1]) not in self.marks:
             place = next((i for i, t in enumerate(given.graph.inputs) if t is given), None)
             if place is not None:  # else the rows are computed inside
@@ -125,7 +138,8 @@ class Feeds:
         kept = self._place(model, None, inside=False, name=_name_of(x, _users_scopes())[0], labelled=True)
         same, kept.last = x is kept.last, x
         if not same and (data := rows_of(x, y) if y is not None else source_rows(x)) is not None:
-            self.room -= kept.add(data.x, {} if data.y is None else {"y": data.y}, self.room)
+            kept.names = data.names
+            self.room -= kept.add(data.x, {} if data.y is None else {"y": data.y}, self.room, data.further)
 
     def _often(self, model: keras.Model, *, inside: bool) -> bool:
         return self.calls[id(model), inside] > (ENOUGH if inside else MANY)
@@ -147,6 +161,8 @@ class Feeds:
         *,
         inside: bool,
         beside: Mapping[str, Any] | None = None,
+        further: Sequence[Any] = (),
+        names: tuple[str, ...] = (),
     ) -> None:
         self.calls[id(model), inside] += 1
         if self._often(model, inside=inside) or not getattr(given, "shape", ()) or not given.shape[0]:
@@ -159,7 +175,10 @@ class Feeds:
             x = np.asarray(given)
             found = dict(_labels_beside(given, scope)) if beside is None else beside
             few = {n: np.asarray(v) for n, v in found.items() if getattr(v, "shape", ()) and len(v) == len(x)}
-            self.room -= kept.add(x, few, self.room)
+            others = [np.asarray(other) for other in further]
+            complete = all(other.ndim and len(other) == len(x) for other in others)
+            kept.names = names if complete else ()
+            self.room -= kept.add(x, few, self.room, others if complete else ())
 
 
 def _users_scopes() -> list[dict[str, Any]]:

@@ -160,7 +160,14 @@ def rows_of(x: Any, y: Any, weight: Any = None) -> Data | None:
         return pick(array) if getattr(array, "shape", None) and array.shape[0] == n else None
 
     further = [a for a in (_several(x) or [])[1:] if a.shape[0] == n]
-    return Data(x=pick(first), y=beside(target), n=n, further=tuple(map(pick, further)), weight=beside(weight))
+    return Data(
+        x=pick(first),
+        y=beside(target),
+        n=n,
+        further=tuple(map(pick, further)),
+        names=tuple(x) if isinstance(x, dict) and len(x) == len(further) + 1 else (),
+        weight=beside(weight),
+    )
 
 
 def data_of(x: Any, y: Any, split: float, weight: Any = None) -> tuple[Data | None, Data | None]:
@@ -171,12 +178,19 @@ def data_of(x: Any, y: Any, split: float, weight: Any = None) -> tuple[Data | No
         return None, None
     if not split:
         return rows_of(x, y, weight), None
-    inputs, target = _several(x) or [x], _first(y) if y is not None else None
-    cut = int(len(inputs[0]) * (1 - split))
+    target = _first(y) if y is not None else None
+    cut = int(len(_first(x)) * (1 - split))
     late = None if target is None else target[cut:]
     early = None if target is None else target[:cut]
     counts = weight[:cut] if hasattr(weight, "shape") else None
-    return rows_of([a[:cut] for a in inputs], early, counts), rows_of([a[cut:] for a in inputs], late)
+    return rows_of(_sliced(x, slice(cut)), early, counts), rows_of(_sliced(x, slice(cut, None)), late)
+
+
+def _sliced(x: Any, rows: slice) -> Any:
+    """Some rows of each input."""
+    if isinstance(x, dict):
+        return {name: a[rows] for name, a in x.items() if getattr(a, "shape", None)}
+    return [a[rows] for a in _several(x) or [x]]
 
 
 def validation_of(given: Any, x: Any = None) -> Data | None:

@@ -61,6 +61,7 @@ ACTIVATIONS = {
 FEW = 20  # rows from which on an array in the graph is data
 GATES = ("Sigmoid", "Tanh")
 RESHAPING = {"Identity", "Reshape", "Squeeze", "ExpandDims", "Cast", "StopGradient", "Transpose", "StridedSlice"}
+FORMS = {"Cast", "ExpandDims", "Squeeze", "Reshape", "Identity"}  # of the same numbers
 SHAPES = {"Shape", "ShapeN", "Size", "Rank", "Const", "ZerosLike", "OnesLike"}
 JOINS = {"BatchMatMulV2", "BatchMatMulV3", "MatMul", "Einsum"}  # of two mixed values: attention, where a chain ends
 ADDS = ("BiasAdd", "AddV2", "Add")
@@ -110,6 +111,15 @@ class Forward:
     sampled: bool = False  # what the network gives is the deviation of Gaussian draws
     moving: bool = False  # batch normalisation takes its moving averages, as in evaluation
     turned: bool = False  # logarithms of a softmax are minimised, whose negatives are what has a lower end
+
+    def place(self, tensor: Any) -> int | None:
+        """Where a tensor stands in the boundary, as it is or behind what changes its form or type alone."""
+        for place, entering in enumerate(self.boundary if tensor is not None else ()):
+            while entering.name != tensor.name and entering.op.type in FORMS and len(entering.op.inputs):
+                entering = entering.op.inputs[0]
+            if entering.name == tensor.name:
+                return place
+        return None
 
 
 def external(tensor: Any) -> Any:

@@ -31,16 +31,24 @@ def held_out(seen: Observation) -> list[HeldOut]:
     train = trained_on(seen)
     if train is None:
         return []
-    known, found = keys(train.x), []
+    found = []
     for feed in seen.asked:
         named = bool(NAMES.search(feed.name)) and not WHOLE.search(feed.name)
         if feed.x.shape[1:] != train.x.shape[1:] or feed.x.dtype.kind not in "iuf":
             continue
         asked = _once(feed, train.y)
-        again = float(np.mean(np.isin(keys(asked.x.astype(train.x.dtype)), known)))
+        again = float(np.mean(np.isin(*_keys_of(asked, train))))
         if len(asked.x) >= FEW and again < (0.95 if named else 0.5):
             found.append(HeldOut(feed.name, named, train, asked))
     return found
+
+
+def _keys_of(first: Data, second: Data) -> tuple[np.ndarray, np.ndarray]:
+    """A number for each row of two parts, by all inputs that both have: equal for equal rows."""
+    both = list(zip((first.x, *first.further), (second.x, *second.further), strict=False))
+    both = [(a.astype(b.dtype), b) for a, b in both if a.shape[1:] == b.shape[1:]]
+    a, b = (np.stack([keys(x) for x in inputs], axis=1) for inputs in zip(*both, strict=True))
+    return (keys(a), keys(b)) if len(both) > 1 else (a[:, 0], b[:, 0])
 
 
 def validated(seen: Observation) -> tuple[Data, Data] | None:
@@ -104,14 +112,28 @@ def trained_on(seen: Observation) -> Data | None:
     if seen.interface != "loop":
         data = seen.train if seen.train is not None or _prepares(seen) else _looked_at(seen)
     else:
-        like = joined([p.y for p in seen.probes])
-        parts = [_once(feed, like) for feed in seen.fed]
-        x, y = joined([p.x for p in parts]), joined([p.y for p in parts if p.y is not None])
-        data = None if x is None else Data(x=x, y=y if y is not None and len(y) == len(x) else None)
+        data = _of_steps(seen)
         if data is not None and data.y is None and (looked := different_rows(seen)) is not None:
             same = looked.x.shape[1:] == data.x.shape[1:] and looked.x.dtype == data.x.dtype
             data = looked if same and np.mean(np.isin(keys(looked.x), keys(data.x))) > 0.5 else data
     return data if data is not None and data.x.dtype.kind in "iuf" and len(data.x) >= FEW else None
+
+
+def _of_steps(seen: Observation) -> Data | None:
+    """What a model is given in the steps of a loop, with labels and further inputs where every row has them."""
+    like = joined([p.y for p in seen.probes])
+    parts = [_once(feed, like) for feed in seen.fed]
+    if (x := joined([p.x for p in parts])) is None:
+        return None
+    y = joined([p.y for p in parts if p.y is not None])
+    further = [joined(inputs) for inputs in zip(*(p.further for p in parts), strict=False)]
+    complete = [other for other in further if other is not None and len(other) == len(x)]
+    return Data(
+        x=x,
+        y=y if y is not None and len(y) == len(x) else None,
+        further=tuple(complete) if len(complete) == len(further) else (),
+        names=parts[0].names,
+    )
 
 
 def _looked_at(seen: Observation) -> Data | None:
@@ -128,9 +150,15 @@ def _prepares(seen: Observation) -> bool:
 
 def _once(feed: Feed, like: np.ndarray | None) -> Data:
     """Each row of a feed once, with its labels where they are known."""
-    first = np.sort(np.unique(keys(feed.x), return_index=True)[1])
+    rows = Data(x=feed.x, further=feed.further)
+    first = np.sort(np.unique(_keys_of(rows, rows)[0], return_index=True)[1])
     labels = labels_of(feed, like)
-    return Data(x=feed.x[first], y=None if labels is None else labels[first])
+    return Data(
+        x=feed.x[first],
+        y=None if labels is None else labels[first],
+        further=tuple(x[first] for x in feed.further),
+        names=feed.names,
+    )
 
 
 def labels_of(feed: Feed, like: np.ndarray | None) -> np.ndarray | None:

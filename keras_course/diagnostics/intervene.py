@@ -145,22 +145,28 @@ def bent(case: Case) -> list[Repair]:
     return [Repair(rewrite=rewrite), Repair(rewrite=rewrite, rate=10.0, alike=True)] if flat else []
 
 
-def _changed(case: Case, place: int | None, change: Callable[[np.ndarray], np.ndarray]) -> list[Batch]:
-    """The batches with one of their arrays changed."""
-    return [[change(a) if i == place else a for i, a in enumerate(batch)] for batch in case.replay.batches]
+def _changed(batches: Sequence[Batch], place: int, change: Callable[[np.ndarray], np.ndarray]) -> list[Batch]:
+    """Batches with one of their arrays changed."""
+    return [[change(a) if i == place else a for i, a in enumerate(batch)] for batch in batches]
 
 
 def standard_inputs(case: Case) -> list[Repair]:
-    place = case.replay.place(case.replay.forward.found[0].entering if case.replay.forward.found else None)
-    if place is None or case.replay.batches[0][place].dtype.kind != "f":
+    """The columns of every input with the mean and spread of the first batches taken out."""
+    forward, batches = case.replay.forward, case.replay.batches
+    known = {forward.place(f.entering) for f in forward.found if f.unit.kind != "embedding"}
+    places = [place for place in known if place is not None and batches[0][place].dtype.kind == "f"]
+    if not places or forward.place(forward.targets) in places:  # of an autoencoder, whose targets would change too
         return []
-    if place == case.replay.place(case.replay.forward.targets):  # of an autoencoder, whose targets would change too
-        return []
-    rows = np.concatenate([b[place].reshape(-1, b[place].shape[-1]) for b in case.replay.batches]).astype("float64")
+    for place in places:
+        batches = _standardised(batches, place)
+    return [Repair(batches=batches, better=SCALED), Repair(batches=batches, rate=10.0, alike=True, better=SCALED)]
+
+
+def _standardised(batches: Sequence[Batch], place: int) -> list[Batch]:
+    rows = np.concatenate([b[place].reshape(-1, b[place].shape[-1]) for b in batches]).astype("float64")
     mean, spread = rows.mean(0), rows.std(0)
     spread = np.where(spread > 1e-6 * spread.max(), spread, spread.max() + 1e-12)
-    scaled = _changed(case, place, lambda a: ((a - mean) / spread).astype(a.dtype))
-    return [Repair(batches=scaled, better=SCALED), Repair(batches=scaled, rate=10.0, alike=True, better=SCALED)]
+    return _changed(batches, place, lambda a: ((a - mean) / spread).astype(a.dtype))
 
 
 def without_gaps(case: Case) -> list[Repair]:
@@ -173,13 +179,13 @@ def without_gaps(case: Case) -> list[Repair]:
 
 
 def standard_targets(case: Case) -> list[Repair]:
-    place = case.replay.place(case.replay.forward.targets)
+    place = case.replay.forward.place(case.replay.forward.targets)
     if place is None or case.replay.batches[0][place].dtype.kind != "f":
         return []
     rows = np.concatenate([b[place].reshape(-1) for b in case.replay.batches]).astype("float64")
     mean, spread = rows.mean(), max(float(rows.std()), 1e-12)
     power = 1.0 if case.seen.loss.name == "mean_absolute_error" else 2.0
-    changed = _changed(case, place, lambda a: ((a - mean) / spread).astype(a.dtype))
+    changed = _changed(case.replay.batches, place, lambda a: ((a - mean) / spread).astype(a.dtype))
     return [Repair(batches=changed, units=(spread**power, 1.0))]
 
 
@@ -204,7 +210,7 @@ def _labels(replay: Replay) -> Any:
 def logits_loss(case: Case) -> list[Repair]:
     """The cross-entropy of the prediction taken as logits, or of what entered its softmax or sigmoid."""
     name, targets = case.seen.loss.name, case.replay.forward.targets
-    if case.replay.place(targets) is None or case.replay.forward.prediction is None:
+    if case.replay.forward.place(targets) is None or case.replay.forward.prediction is None:
         return []
 
     def loss(replay: Replay) -> Any:
@@ -243,7 +249,7 @@ def one_sigmoid(case: Case) -> list[Repair]:
 
 def linear_output(case: Case) -> list[Repair]:
     """The squared error of what enters the output's activation, with a rate that its size asks for."""
-    if case.replay.place(case.replay.forward.targets) is None or case.replay.forward.prediction is None:
+    if case.replay.forward.place(case.replay.forward.targets) is None or case.replay.forward.prediction is None:
         return []
 
     def loss(replay: Replay) -> Any:

@@ -87,6 +87,7 @@ class Data:
     y: np.ndarray | None = None
     n: int | None = None
     further: tuple[np.ndarray, ...] = ()  # the same rows of further inputs
+    names: tuple[str, ...] = ()  # of all inputs, where the script gives them by name
     weight: np.ndarray | None = None  # how much each row counts, or each place of it
     ROWS = 2048
 
@@ -95,12 +96,15 @@ class Data:
 class Feed:
     """Rows that the script gave the model, at most `Data.ROWS` of them.
 
-    labels: what it holds beside them and may be their labels, by its names. name: of the rows; "" without.
+    further, names: as of `Data`. labels: what it holds beside them and may be their labels, by its names. name: of the
+    rows; "" without.
     training: what the model was told of the mode. again: how often it was given what it had been given
     before, with no step between.
     """
 
     x: np.ndarray  # (rows, ...)
+    further: tuple[np.ndarray, ...] = ()
+    names: tuple[str, ...] = ()
     labels: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     name: str = ""
     training: bool | None = None
@@ -151,6 +155,7 @@ class Observation:
     stream: the labels of successive batches as training saw them, from the first batch on.
     losses: of each output, where there are several: its name -> that of its loss.
     fed: what a model is given in the steps of a loop. asked: what it is given outside of steps, for a prediction.
+    entering: what further inputs bring to the units behind them, by the names of these.
     epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
     experiments: what was tried on copies when there was suspicion: name -> number.
     """
@@ -176,6 +181,7 @@ class Observation:
     validation: Data | None = None
     fed: list[Feed] = dataclasses.field(default_factory=list)
     asked: list[Feed] = dataclasses.field(default_factory=list)
+    entering: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     stream: list[np.ndarray] = dataclasses.field(default_factory=list)
     steps: Steps | None = None
     probes: list[Probe] = dataclasses.field(default_factory=list)

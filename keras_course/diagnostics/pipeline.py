@@ -196,9 +196,10 @@ def source_rows(dataset: Any, limit: int = Data.ROWS, *, times: int = 1, like: n
     packed = tf.nest.pack_sequence_as(rows.spec, rows.arrays)
     parts = packed if isinstance(packed, tuple) else (packed,)
     first = [tf.nest.flatten(part)[0] for part in parts]
-    further = tf.nest.flatten(parts[0])[1:]
+    further, names = tf.nest.flatten(parts[0])[1:], tuple(sorted(parts[0])) if isinstance(parts[0], dict) else ()
     if len(first) < 3 or like is None:
-        return Data(x=first[0], y=first[1] if len(first) > 1 else None, n=rows.n, further=tuple(further))
+        y = first[1] if len(first) > 1 else None
+        return Data(x=first[0], y=y, n=rows.n, further=tuple(further), names=names)
     place = _most_like(first, like)
     others = [part for i, part in enumerate(first) if i not in (0, place)]
     return Data(x=first[0], y=first[place], n=rows.n, further=(*further, *others))

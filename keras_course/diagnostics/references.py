@@ -16,7 +16,8 @@ COLUMNS = 4096
 
 
 def reference_of(seen: Observation) -> float | None:
-    """The cross-validated loss of the better of a linear model and ten nearest neighbours; None without data."""
+    """The cross-validated loss of the better of a linear model and ten nearest neighbours, by all inputs or the best of
+    several; None without data."""
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
@@ -48,7 +49,14 @@ def _judged_by(
 ) -> float | None:
     if data is None or data.y is None or len(data.y) < 40 or len(data.x) != len(data.y):
         return None
-    weighed = quantities(seen, data.x)
+    alone = [Data(x=x, y=data.y) for x in (data.x, *data.further)] if data.further else []
+    found = [_of_rows(quantities(seen, part), data, seen.loss.name, classifiers, regressors) for part in (data, *alone)]
+    return min((loss for loss in found if loss is not None), default=None)
+
+
+def _of_rows(
+    weighed: np.ndarray, data: Data, loss: str, classifiers: Sequence[Any], regressors: Sequence[Any]
+) -> float | None:
     if weighed.dtype.kind not in "iufb":
         return None
     x = weighed.reshape(len(weighed), -1)
@@ -57,7 +65,7 @@ def _judged_by(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _reference(x.astype("float64"), data, seen.loss.name, classifiers, regressors)
+            return _reference(x.astype("float64"), data, loss, classifiers, regressors)
         except ValueError:
             return None
 

@@ -116,18 +116,9 @@ class Replay:
                 self.owners[name] = id(handle)
         return variables, handles
 
-    def place(self, tensor: Any) -> int | None:
-        """Where a tensor stands in the batches, as it is or behind what changes its form or type alone."""
-        for place, t in enumerate(self.forward.boundary):
-            while tensor is not None and t.name != tensor.name and t.op.type in FORMS and len(t.op.inputs):
-                t = t.op.inputs[0]
-            if tensor is not None and t.name == tensor.name:
-                return place
-        return None
-
     def feed_of(self, tensor: Any) -> Any:
         """Where a tensor of the boundary is fed."""
-        place = self.place(tensor)
+        place = self.forward.place(tensor)
         assert place is not None
         return self.feeds[place]
 
@@ -212,7 +203,6 @@ class Curve:
         return float(np.mean(self.losses[-max(len(self.losses) // 4, 1) :]))
 
 
-FORMS = {"Cast", "ExpandDims", "Squeeze", "Reshape", "Identity"}  # of the same numbers
 LEAST = 1e-30  # of a rate: 0 is none
 
 

@@ -95,7 +95,7 @@ def losses_of_outputs(seen: Observation) -> dict[str, tuple[str, np.ndarray]]:
 
 
 def several_inputs(seen: Observation) -> bool:
-    """Whether a label belongs to several inputs together, of which the data here hold the first."""
+    """Whether a label belongs to several inputs together."""
     return sum(layer["class"] == "InputLayer" for layer in seen.layers) > 1
 
 
@@ -123,12 +123,26 @@ def looked_up(seen: Observation, x: np.ndarray) -> bool:
     return x.dtype.kind in "OSU" or bool(seen.units and seen.units[0].kind == "embedding")
 
 
-def quantities(seen: Observation, x: np.ndarray) -> np.ndarray:
-    """Rows that a simple model can weigh: of texts, as words or as their numbers, which words each holds."""
+def quantities(seen: Observation, *parts: Data) -> np.ndarray:
+    """The rows of these parts, one behind the other, as a simple model can weigh them.
+
+    Of texts, as words or as their numbers, which words each holds; of several inputs (rows, columns) of all of them.
+    """
+    inputs = [(part.x, *part.further) for part in parts]
+    first, *further = [np.concatenate(arrays) for arrays in zip(*inputs, strict=False)]
+    rows = _words_of(first) if looked_up(seen, first) else first
+    if not further:
+        return rows
+    names = any(unit.kind == "embedding" for unit in seen.units)
+    weighed = [_words_of(x) if x.dtype.kind in "OSU" or (names and x.dtype.kind in "iu") else x
+               for x in (first, *further)]  # fmt: skip
+    return np.concatenate([x.reshape(len(x), -1) for x in weighed if x.dtype.kind in "iufb"], axis=1)
+
+
+def _words_of(x: np.ndarray) -> np.ndarray:
+    """(rows, words): which of the most frequent words, or of their numbers, each row holds."""
     from sklearn.feature_extraction.text import CountVectorizer
 
-    if not looked_up(seen, x):
-        return x
     if x.dtype.kind in "OSU":
         words = [[word for text in np.ravel(row) for word in _text(text).lower().split()] for row in x]
     else:

@@ -252,6 +252,7 @@ class Training:
             validation=facts.get("validation"),
             fed=fed,
             asked=asked,
+            entering=self._entering(),
             stream=[p.y for p in looks if p.step < 32 and p.y is not None],
             steps=steps,
             probes=list(looks),
@@ -273,6 +274,22 @@ class Training:
         ]
         alike = len(found) == 1 and len({batch.shape[1:] for batch in found[0]}) == 1
         return Data(x=np.concatenate(found[0])[: Data.ROWS]) if alike else None
+
+    def _entering(self) -> dict[str, np.ndarray]:
+        """What enters the units behind further inputs in the first batches, as the graph is given it."""
+        forward, batches = self.forward, self.recorder.batches if self.recorder else []
+        if forward is None or not batches:
+            return {}
+        known = {forward.place(f.entering) for f in forward.found[:1]} | {forward.place(forward.targets)}
+        found: dict[str, np.ndarray] = {}
+        for unit, tensor in ((f.unit, f.entering) for f in forward.found[1:]):
+            place = forward.place(tensor)
+            if place is None or place in known or unit.kind not in ("dense", "conv") or not tensor.dtype.is_floating:
+                continue
+            known.add(place)
+            if (rows := joined([batch[place] for batch in batches])) is not None:
+                found[unit.name] = rows[: Data.ROWS]
+        return found
 
     def _structure(self) -> dict[str, float]:
         """What the graph says for certain, as numbers."""

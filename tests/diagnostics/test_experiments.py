@@ -203,6 +203,7 @@ def test_what_the_first_batches_cost_in_the_end():
 WIDE = np.random.default_rng(3).normal(size=(400, 24)).astype("float32")
 WIDE[:, 0] *= 3  # the direction that says most, and in which a linear model errs least
 KINDS = (WIDE[:, 0] + np.random.default_rng(4).normal(size=400) > 0).astype("int64")
+SPLIT = (("train", slice(300)), ("validation", slice(300, None)))
 
 
 class Table(keras.Model):
@@ -320,6 +321,21 @@ def test_nothing_is_asked_of_weights_that_have_changed_or_of_what_is_not_known(c
         if change == "few rows":
             rows, labels = WIDE[320:380], {"y": KINDS[320:380]}
         seen.asked = [Feed(x=rows, name="grid" if change == "another name" else "x_test", labels=labels)]
+    assert experiments.by_heart(training, seen) == {}
+
+
+@pytest.mark.parametrize("names", [(), ("rows", "kinds")])
+def test_a_model_of_several_inputs_is_asked_with_all_of_them(names):
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))
+    seen.layers = [{"class": "InputLayer"}] * 2 + [{"class": "BatchNormalization"}]
+    parts = {name: Data(x=WIDE[some], further=(KINDS[some],), names=names, y=KINDS[some]) for name, some in SPLIT}
+    seen.train, seen.validation = parts["train"], parts["validation"]
+    training = Training([], facts=None, site=("", 0))
+    training.model = lambda given, training: np.eye(2)[given["kinds"] if names else given[1]]  # says the second
+    found = experiments.by_heart(training, seen)
+    assert (found["right_train"], found["right_held"]) == (1.0, 1.0)
+    assert experiments.in_evaluation(training, seen)["evaluated"] < 1e-3
+    seen.validation.further = ()
     assert experiments.by_heart(training, seen) == {}
 
 

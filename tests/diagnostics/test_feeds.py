@@ -209,7 +209,7 @@ def test_rows_of_another_length_and_labels_that_are_missing_once():
     assert (named.x.shape, named.labels) == ((9, 5, 2), {})
 
 
-def test_several_inputs_are_judged_by_the_first():
+def test_all_inputs_are_kept_by_their_names():
     inputs = {name: keras.Input((width,), name=name) for name, width in (("a", 5), ("b", 2))}
     model = keras.Model(inputs, keras.layers.Concatenate()(list(inputs.values())))
     rows = {"a": LATER, "b": LATER[:, :2]}
@@ -219,9 +219,23 @@ def test_several_inputs_are_judged_by_the_first():
     listed = keras.Model(list(inputs.values()), keras.layers.Concatenate()(list(inputs.values())))
     with watching() as other:
         listed([LATER, LATER[:, :2]])
-    for feed in (*monitor.feeds.of(model)[1], *other.feeds.of(listed)[1]):
+        listed.compile(loss="mse")
+        listed.evaluate([LATER, LATER[:, :2]], np.zeros((len(LATER), 7)), verbose=0)
+    (named,), (given, evaluated) = monitor.feeds.of(model)[1], other.feeds.of(listed)[1]
+    for feed in (named, given, evaluated):
         np.testing.assert_array_equal(feed.x, LATER)
-    assert len(monitor.feeds.of(model)[1]) == len(other.feeds.of(listed)[1]) == 1
+        np.testing.assert_array_equal(feed.further[0], LATER[:, :2])
+    assert (named.names, given.names, len(named.x)) == (("a", "b"), (), len(LATER))
+
+
+def test_inputs_that_are_not_there_for_every_row_are_left_out():
+    inputs = [keras.Input((5,)), keras.Input((2,))]
+    listed = keras.Model(inputs, keras.layers.Dense(1)(inputs[0]))
+    with watching() as monitor:
+        for few in (LATER[:, :2], LATER[:3, :2]):
+            listed([LATER.copy(), few])
+    (feed,) = monitor.feeds.of(listed)[1]
+    assert (len(feed.x), feed.further) == (2 * len(LATER), ())
 
 
 def test_what_is_asked_belongs_to_the_training_before_it():

@@ -101,8 +101,13 @@ def test_all_inputs_and_the_loss_of_each_output():
     np.testing.assert_array_equal(found["train"].further[0], 2 * X)
     np.testing.assert_array_equal(found["validation"].x, X[:5])
     np.testing.assert_array_equal(found["validation"].further[0], 3 * X[:5])
+    assert found["train"].names == found["validation"].names == ("a", "b")
+    named = facts(model, x=x, y=[Y, Y], validation_split=0.25)
+    assert named["train"].names == named["validation"].names == ("a", "b")
+    np.testing.assert_array_equal(named["validation"].further[0], 2 * X[45:])
     split = facts(model, x=[X, 2 * X], y=[Y, Y], validation_split=0.25)
     np.testing.assert_array_equal(split["validation"].further[0], 2 * X[45:])
+    assert split["train"].names == ()
     assert facts(x=X, y=Y)["losses"] == {}
     alone = keras.Model(inputs[0], keras.layers.Dense(1)(inputs[0]))
     alone.compile("sgd", ["mse"])

@@ -28,6 +28,33 @@ def test_what_is_held_out_by_its_name(name, named):
     np.testing.assert_array_equal(found.train.x, X[:200])
 
 
+def test_rows_of_several_inputs_are_the_same_where_all_inputs_are():
+    """The same pictures beside other tables."""
+    seen = training(X[:200], Y[:200], classes=3)
+    seen.train.further = (np.arange(200.0)[:, None],)
+    seen.asked = [Feed(x=X[:200], further=(np.arange(200.0, 400.0)[:, None],), name="x_test")]
+    (found,) = held_out(seen)
+    np.testing.assert_array_equal(found.asked.further[0].ravel(), np.arange(200.0, 400.0))
+    assert asked(Feed(x=X[:200], name="x_test")) == [], "by the one input that both are known to have"
+    again = (np.repeat(X[200:250], 2, axis=0), np.tile([0.0, 1.0], 50)[:, None])
+    seen.asked = [Feed(x=again[0], further=(again[1],), names=("a", "b"), name="x_test")]
+    (found,) = held_out(seen)
+    assert (len(found.asked.x), found.asked.names) == (100, ("a", "b")), "each pair is a row"
+
+
+def test_the_steps_of_a_loop_give_all_inputs():
+    seen = training(X[:200], Y[:200], classes=3, interface="loop")
+    first, second = slice(100), slice(100, 200)
+    both = [Feed(x=X[r], further=(2 * X[r],), names=("a", "b"), labels={"y": Y[r]}) for r in (first, second)]
+    seen.fed, seen.asked = both, [Feed(x=X[200:], further=(2 * X[200:],), name="x_test")]
+    (found,) = held_out(seen)
+    assert len(found.train.x) == len(found.train.y) == 200
+    np.testing.assert_array_equal(found.train.further[0], 2 * found.train.x)
+    assert found.train.names == ("a", "b")
+    seen.fed[1] = Feed(x=X[second], labels={"y": Y[second]})
+    assert held_out(seen)[0].train.further == (), "not of every row"
+
+
 def test_what_the_training_has_is_not_held_out():
     assert asked(Feed(x=X[:200], name="x_test")) == []
     assert asked(Feed(x=X[50:250])) == []  # three quarters of the whole data

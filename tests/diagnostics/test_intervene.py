@@ -54,6 +54,18 @@ def test_a_right_repair_is_confirmed(cause, parts, more):
     assert found.confidence > 0.7
 
 
+def test_every_input_is_standardised():
+    keras.utils.set_random_seed(0)
+    inputs = [keras.Input((2,)), keras.Input((3,))]
+    both = layers.Concatenate()([layers.Dense(8, "relu")(each) for each in inputs])
+    model = keras.Model(inputs, layers.Dense(3)(both))
+    model.compile(keras.optimizers.SGD(0.05), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x = [WIDE[0][:, :2], 400 * WIDE[0][:, 2:] + 900]
+    (training,) = watched(lambda: model.fit(x, WIDE[1], batch_size=20, epochs=4, verbose=0))
+    found = intervene.confirmed(training, training.close(), Finding(cause="inputs_not_scaled", confidence=0.7))
+    assert found.confirmed is True, found.evidence
+
+
 def test_nothing_is_thawed_where_nothing_is_frozen():
     """An optimiser that is not given all weights makes steps that a trial with all of them does not repeat."""
     assert tried("frozen_or_disconnected", hidden()).confirmed is None
@@ -130,9 +142,9 @@ def test_targets_are_found_behind_what_changes_their_form():
     (training,) = watched(lambda: model.fit(X, y, batch_size=10, epochs=2, verbose=0))
     replay = intervene.replay_of(training)
     assert training.forward.targets.name not in {t.name for t in training.forward.boundary}
-    place = replay.place(training.forward.targets)
+    place = replay.forward.place(training.forward.targets)
     assert replay.batches[0][place].size == 10
-    assert replay.place(training.forward.prediction) is None
+    assert replay.forward.place(training.forward.prediction) is None
     found = intervene.confirmed(training, training.close(), Finding(cause="loss_broadcast", confidence=0.7))
     assert found.confirmed is not None
 

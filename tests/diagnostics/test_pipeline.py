@@ -201,6 +201,15 @@ def test_looking_runs_none_of_the_scripts_python_and_changes_no_later_draw():
     np.testing.assert_array_equal(epochs(look=True), epochs(look=False))
 
 
+def test_inputs_with_names_keep_them():
+    parts = Dataset.from_tensor_slices(({"b": X, "a": X[:, :1]}, Y)).batch(4)
+    rows = source_rows(parts)
+    assert rows.names == ("a", "b")
+    np.testing.assert_array_equal(rows.x, X[:, :1])
+    np.testing.assert_array_equal(rows.further[0], X)
+    assert source_rows(pairs()).names == ()
+
+
 def test_of_three_parts_the_targets_are_those_that_the_loss_saw():
     """(user, thing, rating): the second part are no targets."""
     rng = np.random.default_rng(0)

@@ -1,7 +1,7 @@
-from keras_course.diagnostics.observation import Observation, Probe
+from keras_course.diagnostics.observation import Observation, Probe, Unit
 from keras_course.diagnostics.references import loss_of_models, reference_of
 from keras_course.diagnostics.seen import different_rows
-from tests.diagnostics.typed import BINARY, with_targets
+from tests.diagnostics.typed import BINARY, SQUARED, with_targets
 
 import numpy as np
 import pytest
@@ -31,6 +31,31 @@ def test_texts_have_a_reference_by_their_words():
     assert reference_of(with_targets(BINARY, y, x=words)) < 0.1
     mixed = RNG.permutation(y)
     assert reference_of(with_targets(BINARY, mixed, x=words)) > 0.6
+
+
+def test_several_inputs_are_weighed_together_and_each_by_itself():
+    """Half of it stands in each of two inputs; or all of it in the narrow one, which a wide one drowns."""
+    first, second = RNG.normal(size=(2, 400, 3))
+    seen = with_targets(SQUARED, first[:, 0] + second[:, 1], x=first)
+    half = reference_of(seen)
+    seen.references, seen.train.further = {}, (second,)
+    assert reference_of(seen) < 0.01 < 0.8 < half
+    told = with_targets(SQUARED, second[:, 1], x=RNG.normal(size=(400, 600)))
+    told.train.further = (second,)
+    assert reference_of(told) < 0.01
+
+
+def test_inputs_that_are_looked_up_are_names_beside_others():
+    """As the numbers of shops beside what they sell."""
+    shop, rows = RNG.integers(0, 9, 400), RNG.normal(size=(400, 2))
+    seen = with_targets(SQUARED, np.sin(40.0 * shop) + rows[:, 0], x=rows)
+    seen.train.further = (shop[:, None],)
+    numbers = reference_of(seen)
+    seen.references, seen.units = {}, [Unit(name="code", kind="dense"), Unit(name="shops", kind="embedding")]
+    assert reference_of(seen) < 0.02 < 0.2 < numbers
+    words = np.array([f"shop {number} here" for number in shop])
+    seen.references, seen.units, seen.train.further = {}, [], (words,)
+    assert reference_of(seen) < 0.02
 
 
 def test_rows_of_a_loop_count_once():

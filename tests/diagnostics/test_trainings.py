@@ -126,6 +126,21 @@ def test_a_rate_that_a_loop_assigns_is_its_schedule(graph):
     np.testing.assert_allclose(found[128:], wanted[[127, 127, *[130] * 10, *[140] * 10]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("prepared", [False, True])
+def test_what_enters_behind_further_inputs_is_that_of_the_first_batches(prepared):
+    inputs = [keras.Input((2,)), keras.Input((3,)), keras.Input((3,))]
+    third = layers.Rescaling(0.5)(inputs[2]) if prepared else inputs[2]
+    codes = [layers.Dense(4, name=name)(x) for name, x in zip("abc", (*inputs[:2], third), strict=True)]
+    model = keras.Model(inputs, layers.Dense(1)(layers.Concatenate()(codes)))
+    model.compile("sgd", "mse")
+    x = [X[:, :2], X[:, 2:], 7 * X[:, 2:]]
+    (training,) = watched(lambda: model.fit(x, Y, batch_size=20, shuffle=False, verbose=0))
+    found = training.close().entering
+    assert set(found) == {"b", "c"}, "what enters the first unit is looked at anyway"
+    np.testing.assert_array_equal(found["b"], X[: len(found["b"]), 2:])
+    np.testing.assert_allclose(found["c"], (3.5 if prepared else 7) * X[: len(found["c"]), 2:], rtol=1e-6)
+
+
 def test_sequences_of_a_generator_are_those_of_the_first_batches():
     x = np.random.default_rng(0).normal(size=(60, 9, 2)).astype("float32")
 

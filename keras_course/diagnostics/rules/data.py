@@ -58,37 +58,51 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
     constant features. Source: UMLAUT and TheDeepChecker ask for [-1, 1] or a spread of exactly 1, and alarm on half of
     the healthy runs of the base; hence the wide band.
     """
-    x = first_inputs(seen)
-    if x is None or scales(x).sparse:
+    first = first_inputs(seen)
+    given = [] if first is None or inputs_scaled_twice(seen) else [("", first)]
+    given += [(name, x) for name, x in seen.entering.items() if x.ndim >= 2 and len(x) >= 32 and np.isfinite(x).all()]
+    said = [(name, *_far_from_one(x, alone=not name)) for name, x in given]
+    name, text, widest = next((one for one in said if one[1]), ("", "", 0.0))
+    if not text:
         return []
+    sure = 0.6 + 0.1 * (widest > 100) + 0.1 * (seen.optimizer.name == "SGD")
+    flat = not name and widest > LARGE and baseline_of(seen) is None and _flat_behind(seen)
+    if flat:
+        text += f", and nearly all units of {seen.units[0].name} are flat"
+    harm = harm_of(seen)
+    wild = widest > WILD and (harm.baseline is None or harm.degree > 0.15)
+    return [
+        Finding(
+            cause="inputs_not_scaled",
+            confidence=0.96 if wild and harm.degree > 0.5 else sure,  # before what the outputs say that they lead to
+            certain=bool(flat or wild),
+            evidence=f"of what enters {name} {text}" if name else text,
+            layer=name,
+            tag="inputs/spread",
+        )
+    ]
+
+
+def _far_from_one(x: np.ndarray, *, alone: bool) -> tuple[str, float]:
+    """In words, how far inputs are from a scale of 1, or ""; and the widest spread. alone: no other input makes up for
+    examples that lie close together."""
     found = scales(x)
     varies = found.spread > 1e-12
-    if not varies.any():
-        return []
+    if found.sparse or not varies.any():
+        return "", 0.0
     spread, center = found.spread[varies], np.abs(found.center[varies])
     large = float(np.mean(spread > LARGE))
     far = float(np.mean((center > FAR * spread) & (center > FAR)))
-    apart = float(spread.max() / spread.min())
     text = ""
     if large > 0.2:
         text = f"{large:.0%} of the inputs spread by more than {LARGE:g}, the widest by {spread.max():.3g}"
     elif far > 0.2:
         text = f"{far:.0%} of the inputs lie further than {FAR:g} spreads from 0, the furthest at {center.max():.3g}"
-    elif apart > APART and spread.max() > LARGE:
+    elif spread.max() > LARGE and spread.max() > APART * spread.min():
         text = f"the spreads of the inputs reach from {spread.min():.2g} to {spread.max():.3g}"
-    elif found.row < 0.2:
+    elif found.row < 0.2 and alone:
         text = f"inputs differ from their mean by {found.row:.2g} in the median"
-    if not text or (found.row < 0.2 and inputs_scaled_twice(seen)):
-        return []
-    sure = 0.6 + 0.1 * (spread.max() > 100) + 0.1 * (seen.optimizer.name == "SGD")
-    flat = large > 0.2 and baseline_of(seen) is None and _flat_behind(seen)
-    if flat:
-        text += f", and nearly all units of {seen.units[0].name} are flat"
-    harm = harm_of(seen)
-    wild = spread.max() > WILD and (harm.baseline is None or harm.degree > 0.15)
-    certain = bool(flat or wild)
-    sure = 0.96 if wild and harm.degree > 0.5 else sure  # before what the outputs say that they lead to
-    return [Finding(cause="inputs_not_scaled", confidence=sure, certain=certain, evidence=text, tag="inputs/spread")]
+    return text, float(spread.max())
 
 
 def _flat_behind(seen: Observation) -> bool:

@@ -290,7 +290,7 @@ def _clean_elsewhere(seen: Observation) -> Finding | None:
     weights = [("the last weights", e["right_train"], e["right_held"])] if "right_held" in e else []
     for train, other, name, a, b in classed(seen) if seen.loss.name in CATEGORICAL + BINARY else ():
         told, weights = weights, []  # these were asked about the first part alone
-        rows, drift = quantities(seen, np.concatenate([train.x, other.x])), label_drift(a, b).distance
+        rows, drift = quantities(seen, train, other), label_drift(a, b).distance
         if rows[0].size <= COLUMNS:
             found = transfer(rows[: len(a)], a, rows[len(a) :], b)
             told = [*told, ("a linear model of these rows", found.inside, found.across)]

@@ -33,12 +33,12 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     zeros and ones, of which parity may be asked; targets that are sequences of words; inputs that entered alike, which
     is row 30. Source: row 15; 1,024 digits agree .97 (p .004), in 40 shuffles apart .10 (p .012 to 1).
     """
-    if several_inputs(seen):
+    if _compares(seen):
         return []
     parts = [np.ravel(batch) for batch in seen.stream if np.ndim(batch) == 1 or np.shape(batch)[1:] == (1,)]
     if takes_turns(parts):
         return []  # at the end of adversarial training nothing tells one kind from the other
-    repeats, conflicts, chance, different = _repeats(seen)
+    repeats, conflicts, chance, different = (0, 0, 0.0, 0) if several_inputs(seen) else _repeats(seen)
     if collapsed(seen):
         return []
     if (
@@ -54,7 +54,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     names = looked_up(seen, data.x)
     if (names and data.x[0].size < 3 and data.x.dtype.kind in "iuf") or data.y.dtype.kind not in "iufb":
         return []
-    x, y = quantities(seen, data.x), _judged_targets(data.y)
+    x, y = quantities(seen, data), _judged_targets(data.y)
     if x.dtype.kind not in "iuf" or not np.isfinite(x).all() or y is None or not np.isfinite(y).all():
         return []
     if np.all(y == y[:1]) or (not names and x[0].size <= FEW_CODES and scales(x).sparse):
@@ -64,6 +64,13 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
         return []
     text = f"neighbours agree on the target by {found.agreement:.2f}, by chance {found.chance:.2f} (p = {found.p:.2f})"
     return [_apart(text, 0.95 if badly_mixed(seen) else 0.5 if names else 0.6)]
+
+
+def _compares(seen: Observation) -> bool:
+    """Whether several inputs may be asked how they compare, which no simple model of them says: those of one form, or
+    that were not all seen."""
+    forms = [x.shape[1:] for x in (seen.train.x, *seen.train.further)] if seen.train is not None else []
+    return several_inputs(seen) and (len(forms) < 2 or len(set(forms)) < len(forms))
 
 
 def _judged_targets(y: np.ndarray) -> np.ndarray | None:

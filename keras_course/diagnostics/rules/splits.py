@@ -89,17 +89,24 @@ def _far_off(seen: Observation) -> list[Finding]:
 
 
 def _prepared_otherwise(seen: Observation, both: tuple[Data, Data]) -> list[Finding]:
-    for number, (x, other) in enumerate(zip(both[0].further, both[1].further, strict=False), 2):
-        if x.dtype.kind == "f" == other.dtype.kind and x.shape[1:] == other.shape[1:] and x[0].size <= 20000:
-            found = shift(x, other)
-            if found.share > 0.2 and not _drifts(x, found):
-                return [_mismatch(found, f" of input {number}")]
+    if further := _further_otherwise(*both, "validation"):
+        return further
     if (seen.units and seen.units[0].kind == "embedding") or both[0].x[0].size > 20000:
         return []
     found = shift(both[0].x, both[1].x)
     if found.share <= 0.2:
         return _other_meaning(seen, *both)
     return [] if _drifts(both[0].x, found) or drowned(both[0].x, both[1].x) else [_mismatch(found)]
+
+
+def _further_otherwise(train: Data, other: Data, name: str) -> list[Finding]:
+    """Further inputs that are prepared otherwise."""
+    for number, (x, asked) in enumerate(zip(train.further, other.further, strict=False), 2):
+        if x.dtype.kind == "f" == asked.dtype.kind and x.shape[1:] == asked.shape[1:] and x[0].size <= 20000:
+            found = shift(x, asked)
+            if found.share > 0.2 and not _drifts(x, found):
+                return [_mismatch(found, f" of input {number}", name)]
+    return []
 
 
 def _asked_otherwise(seen: Observation) -> list[Finding]:
@@ -125,6 +132,8 @@ def _pixels_of_one(held: HeldOut) -> str:
 
 def _asked(seen: Observation, held: HeldOut) -> list[Finding]:
     x, other = held.train.x, held.asked.x
+    if further := _further_otherwise(held.train, held.asked, held.name or "what is predicted"):
+        return further
     if looked_up(seen, x) or x[0].size > 20000:
         return _untold(seen, held.train, held.asked, held.name) if held.named else []
     moved = shift(x, other)
@@ -167,7 +176,7 @@ def _untold(seen: Observation, train: Data, other: Data, name: str) -> list[Find
             return []
         if len(np.unique(a)) < 2 or np.mean(np.isin(b, a)) < 0.8 or train.x[0].size > 4096:
             return []  # nothing can be learned of a single class, or of classes that are not there
-        rows = quantities(seen, np.concatenate([train.x, other.x]))  # with one vocabulary
+        rows = quantities(seen, train, other)  # with one vocabulary
         found, model, least = transfer(rows[: len(a)], a, rows[len(a) :], b), "a linear model of the training rows", 0.5
     gained = found.inside - found.chance
     if gained < least * (1 - found.chance) or found.across - found.chance > 0.25 * gained:
@@ -198,11 +207,18 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     against the steps of a loop, of which repeats cannot be counted, only where rows are measurements. Source:
     deepchecks' duplicates of train and test, with a bound.
     """
-    pairs = [(train.x, other.x, name) for train, other, name in parts(seen) if train.x[0].size > 1]
+    pairs = [(_whole(train), _whole(other), name) for train, other, name in parts(seen)]
+    pairs = [pair for pair in pairs if pair[0][0].size > 1]
     if seen.interface == "loop":  # whose rows are known once each, so that nobody knows how many repeat by chance
         pairs = [pair for pair in pairs if _measured(pair[0])]
     judge = _copied_texts if seen.units and seen.units[0].kind == "embedding" else repeats
     return next((found for pair in pairs if (found := judge(*pair))), [])
+
+
+def _whole(data: Data) -> np.ndarray:
+    """Rows of all inputs that are numbers."""
+    inputs = [x.reshape(len(x), -1) for x in (data.x, *data.further) if x.dtype.kind in "iufb"]
+    return np.concatenate(inputs, axis=1) if len(inputs) > 1 else data.x
 
 
 def _measured(x: np.ndarray) -> bool:

@@ -61,6 +61,18 @@ def test_inputs_of_a_bearable_scale(x):
     assert data.inputs_not_scaled(training(x.astype("float32"), y)) == []
 
 
+def test_another_input_of_another_scale():
+    """A picture beside a table of miles and years, as it is."""
+    table = (RNG.normal(size=(200, 2)) * [30000, 5]).astype("float32")
+    seen = training(DIGITS, LABELS)
+    seen.entering = {"table_code": table}
+    finding = only(seen, "inputs_not_scaled")
+    assert (finding.layer, "table_code" in finding.evidence) == ("table_code", True)
+    for fine in (table / [30000, 5], 0.5 + 1e-3 * table / 30000, table[:30], table * np.nan):
+        seen.entering = {"table_code": fine.astype("float32")}
+        assert "inputs_not_scaled" not in causes(seen)
+
+
 def test_integers_that_are_looked_up_have_no_scale():
     x = RNG.integers(0, 9000, (1000, 12))
     assert causes(training(x, RNG.integers(0, 2, 1000), classes=2, kind="embedding", stored=False))[0] == set()

@@ -97,6 +97,22 @@ def test_pairs_of_inputs_are_not_judged_by_the_first_of_them():
     seen.layers = [{"class": "InputLayer", "name": name, "config": {}} for name in "ab"]
     assert pairs.labels_shuffled_apart(seen) == []
     assert label_noise(seen) == []
+    seen.train.further = (RNG.permutation(DIGITS),)
+    assert pairs.labels_shuffled_apart(seen) == [], "whether two are alike, no simple model says"
+
+
+def test_inputs_of_different_form_are_judged_together():
+    """A picture and a table, of which the table says it."""
+    table = RNG.normal(size=(len(DIGITS), 3))
+    y = (table[:, 0] > 0).astype(int)
+    for labels, fires in ((y, False), (RNG.permutation(y), True)):
+        seen = training(DIGITS, labels, classes=2, losses=(0.7, 0.7, 0.7))
+        seen.layers = [{"class": "InputLayer", "name": name, "config": {}} for name in "ab"]
+        seen.train.further = (table,)
+        assert bool(pairs.labels_shuffled_apart(seen)) == fires
+    for probe in seen.probes:
+        probe.x, probe.y = DIGITS[:32], RNG.integers(0, 2, 32)
+    assert "came again" not in pairs.labels_shuffled_apart(seen)[0].evidence, "the other input may be another"
 
 
 def test_bags_of_words_shuffled_apart():

@@ -139,6 +139,21 @@ def test_further_inputs_are_prepared_alike_or_not():
         seen.train.further, seen.validation.further = (CELLS[train],), (factor * CELLS[validation],)
         assert ["of input 2" in f.evidence for f in splits.train_val_preprocessing_mismatch(seen)] == [True] * found
 
+    seen.validation.further = ()
+    seen.train.further = (CELLS[train],)
+    seen.asked = [Feed(x=DIGITS[:569][validation], further=(50 * CELLS[validation],), name="x_test")]
+    (finding,) = splits.train_val_preprocessing_mismatch(seen)
+    assert "of input 2 differ between training and x_test" in finding.evidence
+
+
+def test_a_row_of_several_inputs_is_copied_when_all_of_it_is():
+    train, validation = np.tile(np.arange(250), 2), np.arange(250)
+    seen = divided(DIGITS[:569], BENIGN, train, validation)
+    seen.train.further, seen.validation.further = (RNG.normal(size=(500, 3)),), (RNG.normal(size=(250, 3)),)
+    assert splits.leakage_duplicates(seen) == [], "the same pictures beside other tables"
+    seen.validation.further = (seen.train.further[0][:250],)
+    assert only(seen, "leakage_duplicates").certain
+
 
 def test_texts_copied_before_the_split():
     texts = RNG.integers(1, 900, (569, 12))
