@@ -90,6 +90,10 @@ def test_a_rate_that_kills_units_is_too_high(first, last, tenth, fires_):
     assert bool(fires(HIGH, seen)) == fires_
     seen.experiments["rate"] = 1.0  # beyond use: any gain is enough
     assert bool(fires(HIGH, seen)) == (fires_ or tenth == 0.96)
+    late = tried(end_same=1.0, end_tenth=1.1, probe_tenth=0.7 * tried().experiments["probe_same"])
+    late.units, late.probes = seen.units, seen.probes
+    alive, dead = first[1] < 0.5, last[1] >= 0.9
+    assert bool(fires(HIGH, late)) == (alive and dead), "of a fixed batch less is left by shorter steps"
 
 
 @pytest.mark.parametrize(
