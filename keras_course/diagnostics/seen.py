@@ -100,8 +100,12 @@ def several_inputs(seen: Observation) -> bool:
 
 
 def worst_unit(seen: Observation, name: str) -> tuple[int, float] | None:
-    """The unit with the largest share in the last three closer looks, and that share: the least of the three."""
-    rows = [getattr(p, name) for p in seen.probes[-3:]]
+    """The unit with the largest share in the last three closer looks, and that share: the least of the three.
+
+    Looks at a network that gives no numbers any more say nothing of its units.
+    """
+    looks = [p for p in seen.probes if p.mean is None or np.isfinite(p.mean).all()]
+    rows = [getattr(p, name) for p in looks[-3:]]
     if len(rows) < 3 or any(r is None or not len(r) for r in rows):
         return None
     with np.errstate(invalid="ignore"):

@@ -12,7 +12,9 @@ def exploding(seen: Observation) -> list[Finding]:
 
     Threshold: a norm that is not finite, or above 100 times the running median in at least 3 of 10 kept steps. Through
     time: by more than 1.5 from each place of a sequence to the one before it, and above 1e4 in all, at the first
-    weights. Must not trigger: a single spike. Source: taxonomy row 34; Pascanu et al. (2013), section 2.
+    weights. Or a first loss of more than a million times that of a constant, which weights drawn anew do not mend.
+    Must not trigger: a single spike; a loss that was never a number. Source: taxonomy row 34; Pascanu et al. (2013),
+    section 2.
     """
     if (factor := seen.experiments.get("time_factor", 1.0)) > 1.5 and seen.experiments["time_ratio"] > 1e4:
         unit = next(u for u in seen.units if u.kind == "recurrent")
@@ -28,8 +30,12 @@ def exploding(seen: Observation) -> list[Finding]:
     losses = np.flatnonzero(~np.isfinite(steps.all_losses))
     finite = norms[np.isfinite(norms)]
     spikes = [i for i in range(5, len(finite)) if finite[i] > 100 * max(np.median(finite[:i]), 1e-12)]
+    if found := _beyond_all_measure(seen):
+        return [found]
     if not len(bad) and not len(losses) and len(spikes) < 3:
         return []
+    if len(losses) and not losses[0] and not np.any(finite):
+        return []  # the loss was never a number, and nothing has grown
     where = int(steps.index[bad[0]]) if len(bad) else int(losses[0]) if len(losses) else int(steps.index[spikes[0]])
     largest = float(np.max(finite)) if len(finite) else np.inf
     column = int(np.nanargmax(np.nan_to_num(steps.gradient[min(len(steps.index) - 1, 2)], posinf=1e38)))
@@ -48,6 +54,18 @@ def exploding(seen: Observation) -> list[Finding]:
             else f"the gradient's norm is above 100 times its running median in {len(spikes)} measured steps",
         )
     ]
+
+
+def _beyond_all_measure(seen: Observation) -> Finding | None:
+    """What a network gives at the first step, whatever its weights, as when each of many steps multiplies it."""
+    e, constant = seen.experiments, baseline_of(seen)
+    first = e.get("first_loss", 0.0)
+    if not constant or not 1e6 * constant < first < np.inf or e.get("end_fresh", 0.0) < 1e3 * constant:
+        return None
+    text = (
+        f"the first loss is {first:.3g}, where a constant costs {constant:.3g}, and weights drawn anew do not mend it"
+    )
+    return Finding(cause="exploding_gradient", confidence=0.5, step=0, tag="loss", evidence=text)
 
 
 def vanishing(seen: Observation) -> list[Finding]:

@@ -21,11 +21,11 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     """Row 7: accuracy of measurements, or accuracy that cuts logits at one half.
 
     Of measurements, of numbers of classes where one-hot labels are expected, of one unit where the largest of several
-    is asked for, and of one-hot labels place by place, it is certain to say nothing of the classes; so it is where it
-    ends below half of what naming the rarer of two classes gives, while the loss has halved, or where outputs that are
-    no whole numbers are compared with targets that are. Of logits a note,
-    since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent: accuracy of
-    classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
+    is asked for, and of one-hot labels place by place, it is certain to say nothing of the classes; so it is of another
+    output whose loss takes labels of another form, where it ends below half of what naming the rarer of two classes
+    gives, while the loss has halved, or where outputs that are no whole numbers are compared with targets that are. Of
+    logits a note, since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent:
+    accuracy of classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
     if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
@@ -33,6 +33,8 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         asked = [m for m in asked if f"{first}_{m}" in logged]
     if EXACT_ACCURACY in seen.plan.metrics and not seen.losses and (exact := _never_equal(seen)):
         return [exact]
+    if text := _of_another_output(seen):
+        return [Finding(cause="wrong_metric", confidence=0.6, certain=True, evidence=text)]
     if y is None or not asked:
         return []
     text, sure = "", False
@@ -55,6 +57,17 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     text += f"; a callback goes by {monitored[0]}" if monitored else ""
     kind, confidence = ("named", 0.9 if monitored else 0.6) if sure else ("note", 0.9)
     return [Finding(cause="wrong_metric", kind=kind, confidence=confidence, certain=sure, evidence=text)]
+
+
+def _of_another_output(seen: Observation) -> str:
+    """In words, that one of several outputs is measured by what takes labels of another form; "" without."""
+    logged = {name for row in seen.epochs for name in row}
+    for output, loss in seen.losses.items():
+        for metric in ("sparse_categorical_accuracy", "categorical_accuracy"):
+            unfit = loss in (BINARY if metric.startswith("sparse") else SPARSE)
+            if unfit and f"{output}_{metric}" in logged:
+                return f"{metric} of the output {output} does not take the labels of its {loss}"
+    return ""
 
 
 def _never_equal(seen: Observation) -> Finding | None:

@@ -91,8 +91,10 @@ def _far_off(seen: Observation) -> list[Finding]:
 def _prepared_otherwise(seen: Observation, both: tuple[Data, Data]) -> list[Finding]:
     if further := _further_otherwise(*both, "validation"):
         return further
-    if (seen.units and seen.units[0].kind == "embedding") or both[0].x[0].size > 20000:
+    if both[0].x[0].size > 20000:
         return []
+    if looked_up(seen, both[0].x):
+        return _other_meaning(seen, *both)
     found = shift(both[0].x, both[1].x)
     if found.share <= 0.2:
         return _other_meaning(seen, *both)

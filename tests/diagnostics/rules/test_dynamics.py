@@ -1,6 +1,6 @@
 from keras_course.diagnostics.observation import Observation, Probe, Unit, Variable
 from keras_course.diagnostics.rules.dynamics import RULES
-from tests.diagnostics.typed import steps
+from tests.diagnostics.typed import SQUARED, steps, with_targets
 
 import numpy as np
 import pytest
@@ -34,6 +34,26 @@ def test_gradients_that_explode():
     losses = calm.copy()
     losses[17] = np.nan
     assert RULES["exploding_gradient"](with_gradients(calm, losses))[0].step == 17
+
+
+def test_a_loss_that_was_never_a_number_has_not_grown():
+    lost = np.full(40, np.nan)
+    assert fires("exploding_gradient", with_gradients(lost, lost)) == []
+    assert fires("exploding_gradient", with_gradients(np.ones(40), lost)), "there was a gradient"
+    lost[0] = 1.0
+    assert fires("exploding_gradient", with_gradients(np.full(40, np.nan), lost))
+
+
+@pytest.mark.parametrize(
+    ("first", "fresh", "fires_"),
+    [(2e6, np.inf, True), (2e6, 2e3, True), (2e6, 500, False), (9e5, np.inf, False), (np.inf, np.inf, False)],
+)
+def test_a_first_loss_beyond_all_measure_whatever_the_weights(first, fresh, fires_):
+    y = np.tile([-1.0, 1.0], 50)  # a constant costs 1
+    seen = with_targets(SQUARED, y, losses=np.linspace(3.0, 1.0, 40))
+    seen.experiments = {"first_loss": first, "end_fresh": fresh}
+    seen.steps.gradient[:] = 1.0
+    assert bool(fires("exploding_gradient", seen)) == fires_
 
 
 def deep(gradient, normalised=False, activation="sigmoid", **more):
@@ -85,6 +105,9 @@ def test_dead_units():
     assert fires("dead_units", shares("dead", *3 * [[0.3, 0.1, np.nan]])) == [("dead_units", "note")]
     assert fires("dead_units", shares("dead", *3 * [[0.1, 0.15, np.nan]])) == []
     assert fires("dead_units", shares("dead", *2 * [[0.9, 0.9, np.nan]])) == [], "two looks are too few"
+    lost = shares("dead", *3 * [[0.1, 0.9, np.nan]])
+    lost.probes[1].mean = np.array([0.0, np.nan, 1.0])
+    assert fires("dead_units", lost) == [], "units of a network that gives no numbers are not silent"
     waking = shares("dead", [0.9, 0, 0], [0.9, 0, 0], [0.1, 0, 0])
     assert fires("dead_units", waking) == [], "the least of the three counts"
     assert fires("dead_units", shares("dead", *3 * [3 * [np.nan]])) == []

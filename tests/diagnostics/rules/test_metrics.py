@@ -3,7 +3,7 @@ import functools
 from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan
 from keras_course.diagnostics.rules import metrics
 from tests.diagnostics import typed
-from tests.diagnostics.typed import BINARY, CROSS, RNG, SQUARED, one, softmax, training
+from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, one, softmax, training
 
 import numpy as np
 import pytest
@@ -124,6 +124,24 @@ def test_accuracy_of_another_output_is_no_accuracy_of_measurements(logged, fires
     seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one, plan=Plan(metrics=("accuracy",)))
     seen.losses, seen.epochs = {"size": SQUARED, "kind": BINARY}, [{"loss": 1.0, logged: 0.5}]
     assert bool(metrics.wrong_metric(seen)) == fires
+
+
+@pytest.mark.parametrize(
+    ("loss", "metric", "fires"),
+    [
+        (BINARY, "sparse_categorical_accuracy", True),
+        (SPARSE, "categorical_accuracy", True),
+        (SPARSE, "sparse_categorical_accuracy", False),
+        (BINARY, "categorical_accuracy", False),  # of one-hot labels
+        (CROSS, "categorical_accuracy", False),
+    ],
+)
+def test_another_output_is_measured_by_what_takes_its_labels(loss, metric, fires):
+    seen = training(PATIENTS, PROGRESS, loss=SQUARED, classes=1, output=one)
+    seen.losses, seen.epochs = {"size": SQUARED, "kind": loss}, [{"loss": 1.0, f"kind_{metric}": 0.5}]
+    assert ["output kind" in f.evidence for f in metrics.wrong_metric(seen)] == [True] * fires
+    seen.epochs = [{"loss": 1.0}]
+    assert metrics.wrong_metric(seen) == []
 
 
 @pytest.mark.parametrize(

@@ -260,6 +260,17 @@ def test_words_have_the_same_numbers_in_what_a_script_asks_about(labels, vocabul
     assert named(splits.RULES, seen)[0] == set()
 
 
+@pytest.mark.parametrize("vocabulary", ["same", "other"])
+def test_words_have_the_same_numbers_in_validation(vocabulary):
+    seen = divided(WORDS, TOPIC, np.arange(300), np.arange(300, 400), epochs=[{"loss": 0.1, "val_loss": 0.9}])
+    seen.units = [Unit(name="words", kind="embedding")]
+    seen.validation.x = seen.validation.x if vocabulary == "same" else OTHER[seen.validation.x]
+    found = splits.train_val_preprocessing_mismatch(seen)
+    assert ["of validation" in f.evidence for f in found] == [True] * (vocabulary == "other")
+    seen.epochs[-1]["val_loss"] = 0.3
+    assert splits.train_val_preprocessing_mismatch(seen) == [], "what was learned holds"
+
+
 @pytest.mark.parametrize(("name", "fires"), [("x_test", True), ("x", False)])
 def test_other_classes_and_copied_rows_in_what_is_held_out_by_name(name, fires):
     low, high = np.flatnonzero(LABELS < 5), np.flatnonzero(LABELS > 4)
