@@ -181,7 +181,7 @@ CAUSES: dict[str, Cause] = {
         26,
         "weights get no gradient or are not trainable",
         "trainable=True, and no stop_gradient, argmax or NumPy between weights and loss",
-        (*UNTAUGHT, "input_ignored", "optimiser_not_applied", *RATE),
+        (*UNTAUGHT, "input_ignored", "optimiser_not_applied", *RATE, "dead_units"),
     ),
     "optimiser_not_applied": Cause(
         27,

@@ -256,7 +256,7 @@ def frozen(seen: Observation) -> list[Finding]:
     Threshold: no gradient at all for any weight (certain) or for one in every kept step (certain where an accuracy
     stays at that of chance, or where a fifth of all weights feed the loss, are those of a fresh start and were to be
     trained), or the head (certain where the script trains nothing else), or 99 % of all weights, not trainable, or a
-    table of at least 64 numbers that are those that Keras draws.
+    table of at least 64 numbers that are those that Keras draws; surer where the other fixed weights are so too.
     Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note): its weights are far from
     fresh ones, or an earlier training of the script changed them.
     Source: taxonomy row 26.
@@ -308,13 +308,15 @@ def frozen(seen: Observation) -> list[Finding]:
     elif fixed:
         share = sum(np.prod(k.shape) for _, k in fixed) / sum(np.prod(k.shape) for _, k in pairs)
         fresh = all((k.initial is None or gain_of(u, k) < 1.5) and not k.trained_before for u, k in fixed)
+        drawn = fresh and all(_as_drawn(k) for _, k in fixed)
         found.append(
             Finding(
                 cause="frozen_or_disconnected",
                 kind="named" if fresh and share > 0.5 else "note",
-                confidence=0.6 if share > 0.5 else 0.3,
+                confidence=0.3 if share <= 0.5 else 0.8 if drawn else 0.6,
                 layer=fixed[0][0].name,
-                evidence=f"{share:.0%} of the weights are not trainable, {fixed[0][0].name} first",
+                evidence=f"{share:.0%} of the weights are not trainable, {fixed[0][0].name} first"
+                + ", and are what Keras draws" * drawn,
                 file=fixed[0][0].file,
                 line=fixed[0][0].line,
             )
@@ -324,6 +326,14 @@ def frozen(seen: Observation) -> list[Finding]:
         finding = Finding(cause="frozen_or_disconnected", confidence=0.6, layer=table.layer, evidence=text)
         found.append(finding)
     return found
+
+
+def _as_drawn(kernel: Variable) -> bool:
+    """Whether at least 64 weights are spread evenly up to the limit of Glorot's, which those of a training leave."""
+    if kernel.initial is None or kernel.initial.size < 64:
+        return False
+    limit, values = float(np.sqrt(6 / sum(fans(kernel)))), kernel.initial.astype("float64")
+    return 0.93 * limit < float(np.abs(values).max()) < 1.001 * limit and float(np.std(values)) < 0.65 * limit
 
 
 def _drawn_table(seen: Observation, table: Variable) -> bool:

@@ -266,6 +266,19 @@ def test_weights_that_the_optimiser_was_not_given():
         assert found("frozen_or_disconnected", net(1, 1, steps=walked(update=[0.1, 0.0], gradient=[1, none]))) == []
 
 
+@pytest.mark.parametrize(("factor", "fires_"), [(1.0, True), (0.5, False), (1.3, False)])
+@pytest.mark.parametrize("spread", ["even", "normal"])
+def test_a_frozen_body_that_is_as_keras_draws_it_is_surer(factor, fires_, spread):
+    """Of three layers two are fixed; those of a training leave the limit, others keep away from it."""
+    seen, limit = net(1, 1, 1, trainable="c"), np.sqrt(6 / 80)
+    for variable in seen.variables[:2]:
+        even = RNG.uniform(-limit, limit, (40, 40))
+        variable.initial = factor * (even if spread == "even" else RNG.normal(0, limit / 1.73, (40, 40)))
+        variable.shape = (40, 40)
+    (finding,) = found("frozen_or_disconnected", seen)
+    assert (finding.confidence == 0.8) == ("what Keras draws" in finding.evidence) == (fires_ and spread == "even")
+
+
 def test_a_frozen_head_is_named_and_a_frozen_trunk_a_note():
     assert fires("frozen_or_disconnected", net(1, 1, trainable="a")) == {"frozen_or_disconnected"}
     for alone, before in ((True, False), (False, False), (True, True)):
