@@ -114,7 +114,15 @@ CAUSES: dict[str, Cause] = {
         14,
         "the data hold NaN or infinite values",
         "remove or impute them: np.isfinite(x).all() must hold",
-        (*DYNAMICS, *UNTAUGHT, *RATE, "input_ignored", "inputs_not_scaled", "targets_not_scaled"),
+        (
+            *DYNAMICS,
+            *UNTAUGHT,
+            *RATE,
+            "input_ignored",
+            "inputs_not_scaled",
+            "targets_not_scaled",
+            "train_val_preprocessing_mismatch",
+        ),
     ),
     "labels_shuffled_apart": Cause(
         15,

@@ -110,6 +110,16 @@ def test_rows_that_come_again_with_each_epoch_count_once():
     np.testing.assert_array_equal(found.asked.y, Y[200:])
 
 
+def test_rows_with_gaps_are_all_of_them_rows():
+    """Of a test set that is nothing but gaps, each row is like the others."""
+    (found,) = asked(Feed(x=np.full((30, 3), np.nan, "float32"), name="x_test"))
+    assert len(found.asked.x) == 30
+    rows = np.repeat(X[200:240], 3, axis=0)
+    rows[:60, 1] = np.inf
+    (found,) = asked(Feed(x=rows, name="x_test"))
+    assert len(found.asked.x) == 60 + 20
+
+
 def test_the_rows_of_a_loop_are_those_of_its_steps():
     seen = training(X[:200] * 2, Y[:200], classes=3, interface="loop")
     seen.asked = [Feed(x=X[200:], name="xv")]
