@@ -7,6 +7,7 @@ from keras_course.diagnostics.losses import (
     CROSS,
     SQUARED,
     baseline_of,
+    class_weights,
     least_of,
     own_and_minimised,
     scale_of,
@@ -72,14 +73,14 @@ def harm_of(seen: Observation) -> Harm:
     if best is not None and scale * best - least > 1e-3 and not odd:
         best *= scale
         # of examples that all count alike, and whose targets are not made by the program
-        reference = None if seen.plan.class_weight or made else reference_of(seen)
+        reference = None if class_weights(seen) or made else reference_of(seen)
         reference = None if reference is None else scale * reference
         low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))
         low = least if seen.loss.name == "poisson" else low  # which has no reference, and may be below 0
         key = f"val_{next(iter(seen.losses))}_loss" if len(seen.losses) > 1 else "val_loss"
         values = [row[key] for row in seen.epochs if np.isfinite(row.get(key, np.nan))]
         # dropout makes the training loss the larger one; so do weights of classes, which validation does not have
-        drawn = seen.experiments.get("draws") and not seen.plan.class_weight
+        drawn = seen.experiments.get("draws") and not class_weights(seen)
         known = scale * np.array(own_and_minimised(seen)).reshape(-1, 2)[-5:, 0]  # without what is added
         own = [float(np.mean(known))] if len(known) and (scale != 1 or len(seen.losses) > 1) else []
         if own and len(seen.losses) > 1:

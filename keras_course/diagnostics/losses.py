@@ -6,7 +6,7 @@ from collections.abc import Callable
 from keras_course.diagnostics.observation import Observation
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 CROSS = ("sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy")
 SQUARED, ABSOLUTE, HUBER = "mean_squared_error", "mean_absolute_error", "huber"
@@ -33,8 +33,8 @@ def targets_of_training(seen: Observation) -> np.ndarray | None:
 def baseline_of(seen: Observation) -> float | None:
     """The loss of the best constant prediction; None when the loss or the targets are not known."""
     y, name = targets_of_training(seen), seen.loss.name
-    if y is not None and y.size and seen.plan.class_weight and np.all(np.isfinite(y.astype("float64"))):
-        return _weighted(y, name, seen.plan.class_weight)
+    if y is not None and y.size and (weights := class_weights(seen)) and np.all(np.isfinite(y.astype("float64"))):
+        return _weighted(y, name, weights)
     return loss_of_constant(y, name)
 
 
@@ -91,29 +91,72 @@ def least_of(seen: Observation) -> float:
 
 def loss_by_definition(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) -> float | None:
     """The loss of a batch by its definition, for the forms in which nothing is ambiguous."""
+    losses = _losses(seen, y, output)
+    return None if losses is None else float(np.mean(losses))
+
+
+def _losses(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) -> np.ndarray | None:
+    """The loss of each row, or of each place of it where these are predictions of their own."""
     name, logits = seen.loss.name, seen.loss.from_logits
     if y is None or output is None or len(y) != len(output) or not np.all(np.isfinite(output)):
         return None
     o, t = output.astype("float64"), y.astype("float64")
     if name in COSTS and o.size == t.size:
-        return float(np.mean(COSTS[name](o.reshape(-1) - t.reshape(-1))))
+        return COSTS[name](o.reshape(-1) - t.reshape(-1))
     if name == "binary_crossentropy" and o.size == t.size and not logits and o.min() >= 0 and o.max() <= 1:
         p = np.clip(o.reshape(-1), 1e-7, 1 - 1e-7)
-        return float(np.mean(-t.reshape(-1) * np.log(p) - (1 - t.reshape(-1)) * np.log(1 - p)))
+        return -t.reshape(-1) * np.log(p) - (1 - t.reshape(-1)) * np.log(1 - p)
     if name == "binary_crossentropy" and o.size == t.size and logits:
         z, hit = o.reshape(-1), t.reshape(-1)
-        return float(np.mean(np.maximum(z, 0) - z * hit + np.log1p(np.exp(-np.abs(z)))))
+        return np.maximum(z, 0) - z * hit + np.log1p(np.exp(-np.abs(z)))
     if name == "categorical_crossentropy" and o.ndim == 2 and t.shape == o.shape and not logits and o.min() >= 0:
-        return float(np.mean(-np.sum(t * np.log(np.clip(o / np.maximum(o.sum(1), 1e-7)[:, None], 1e-7, 1)), axis=1)))
+        return -np.sum(t * np.log(np.clip(o / np.maximum(o.sum(1), 1e-7)[:, None], 1e-7, 1)), axis=1)
     if name == "sparse_categorical_crossentropy" and o.ndim == 2 and t.size == len(o):
         rows, labels = np.arange(len(o)), t.reshape(-1).astype(int)
         if labels.min() < 0 or labels.max() >= o.shape[1]:
             return None
         if logits:
             top = o.max(1)
-            return float(np.mean(top + np.log(np.exp(o - top[:, None]).sum(1)) - o[rows, labels]))
-        return float(np.mean(-np.log(np.clip(o[rows, labels] / o.sum(1), 1e-7, 1)))) if o.min() >= 0 else None
+            return top + np.log(np.exp(o - top[:, None]).sum(1)) - o[rows, labels]
+        return -np.log(np.clip(o[rows, labels] / o.sum(1), 1e-7, 1)) if o.min() >= 0 else None
     return None
+
+
+def class_weights(seen: Observation) -> dict[int, float] | None:
+    """What the examples of each class count: as `fit` is told; or as a loss of the script's own has it.
+
+    What is minimised is then within a hundredth the sum of the losses of each class, each so many times, in nine looks
+    of ten of those that hold every class, at least four times as many as there are classes; by factors of which the
+    largest is 1.2 times the least. Nothing of what is minimised that does not move.
+    """
+    if seen.plan.class_weight or seen.loss.name not in CROSS or seen.steps is None:
+        return seen.plan.class_weight
+    found, first = [], seen.steps.count - len(seen.steps.all_losses)
+    for probe in seen.probes:
+        losses, labels = _losses(seen, probe.y, probe.output), _class_numbers(seen, probe.y)
+        if losses is not None and labels is not None and 0 <= probe.step - first < len(seen.steps.all_losses):
+            found.append((losses, labels, float(seen.steps.all_losses[probe.step - first])))
+    names = np.unique(np.concatenate([labels for _, labels, _ in found])) if found else np.zeros(0, int)
+    found = [look for look in found if len(np.unique(look[1])) == len(names)]
+    if not 2 <= len(names) <= 20 or len(found) < 4 * len(names):
+        return None
+    parts = np.array([[np.sum(losses[labels == name]) / len(losses) for name in names] for losses, labels, _ in found])
+    totals = np.array([total for *_, total in found])
+    if not np.std(totals) > 0.02 * np.abs(np.mean(totals)) or np.linalg.matrix_rank(parts) < len(names):
+        return None
+    weights = optimize.nnls(parts, totals)[0]
+    rest = np.quantile(np.abs(parts @ weights - totals) / np.maximum(np.abs(totals), 1e-12), 0.9)
+    if rest > 0.01 or weights.min() <= 0 or weights.max() < 1.2 * weights.min():
+        return None
+    return {int(name): float(weight) for name, weight in zip(names, weights, strict=True)}
+
+
+def _class_numbers(seen: Observation, y: np.ndarray | None) -> np.ndarray | None:
+    """The class of each row or place of targets; None where they are shares."""
+    if y is None or y.dtype.kind not in "iufb":
+        return None
+    labels = y.argmax(-1) if seen.loss.name == "categorical_crossentropy" and y.ndim > 1 else y.reshape(-1)
+    return labels.astype(int) if np.all(labels == np.round(labels)) else None
 
 
 def penalty_shares(seen: Observation) -> list[float]:
@@ -123,7 +166,7 @@ def penalty_shares(seen: Observation) -> list[float]:
     name, what is left must move slowly against the loss of the batch, by the second half of the looks.
     """
     scale, losses = scale_of(seen), np.array(own_and_minimised(seen)).reshape(-1, 2)
-    if seen.plan.class_weight or (seen.head == "softmax" and seen.classes == 1):  # whose loss is of the logits
+    if class_weights(seen) or (seen.head == "softmax" and seen.classes == 1):  # whose loss is of the logits
         return []
     if len(seen.losses) > 1 and not seen.loss.regularised:
         return []  # what is left is the loss of the other outputs
@@ -142,6 +185,8 @@ def scale_of(seen: Observation) -> float:
     Beside penalties by name, which may move too, only above 20, as of a sum over the pixels of a picture, and by the
     second half of the looks.
     """
+    if class_weights(seen):
+        return 1.0  # which hold it
     losses = np.array(own_and_minimised(seen))
     losses = losses[len(losses) // 2 :] if seen.loss.regularised else losses
     if len(losses) < 8:
@@ -160,7 +205,7 @@ def weighed_by_example(seen: Observation) -> bool:
     at least four looks; a penalty is never negative.
     """
     losses = np.array(own_and_minimised(seen)).reshape(-1, 2)
-    if len(losses) < 4 or seen.plan.class_weight:  # whose constant is known
+    if len(losses) < 4 or class_weights(seen):  # whose constant is known
         return False
     rest = (losses[:, 1] - scale_of(seen) * losses[:, 0]) / max(scale_of(seen) * float(np.median(losses[:, 0])), 1e-12)
     low, high = np.quantile(rest, (0.2, 0.8))

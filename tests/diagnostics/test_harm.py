@@ -1,6 +1,6 @@
 from keras_course.diagnostics import harm
 from keras_course.diagnostics.harm import STALLED, harm_of
-from keras_course.diagnostics.losses import penalty_shares, weighed_by_example
+from keras_course.diagnostics.losses import baseline_of, penalty_shares, weighed_by_example
 from keras_course.diagnostics.observation import Loss, Observation, Plan, Probe
 from tests.diagnostics.typed import BINARY, SPARSE, SQUARED, steps, with_targets
 
@@ -286,14 +286,17 @@ def test_a_loss_that_falls_without_end_has_diverged():
     assert not harm_of(with_targets("", REAL, np.geomspace(1e6, 1, 40))).diverged
 
 
-@pytest.mark.parametrize(("weights", "known"), [("none", True), ("by class", False), ("a penalty", True)])
+@pytest.mark.parametrize(
+    ("weights", "known"), [("none", True), ("by class", True), ("each", False), ("a penalty", True)]
+)
 def test_examples_that_weigh_by_hand_have_no_constant(weights, known):
     """What is minimised is now above the loss by its definition and now below it; a penalty is always above."""
     rng = np.random.default_rng(0)
     y = (rng.random((12, 40)) < 0.1).astype("int64")
     said = np.clip(rng.uniform(0.05, 0.9, (12, 1)) + 0.02 * rng.normal(size=y.shape), 0.02, 0.95)
     costs = -(y * np.log(said) + (1 - y) * np.log(1 - said))
-    factor = np.where(y == 1, 5.0, 0.6) if weights == "by class" else 1.0
+    each = {"by class": np.where(y == 1, 5.0, 0.6), "each": rng.gamma(1.0, 1.0, y.shape)}
+    factor = each.get(weights, 1.0)
     total = (factor * costs).mean(1) + 0.2 * (weights == "a penalty")
     seen = with_targets(BINARY, y.reshape(-1), total)
     seen.probes = [Probe(step=i, y=y[i], output=said[i][:, None]) for i in range(12)]
@@ -301,6 +304,9 @@ def test_examples_that_weigh_by_hand_have_no_constant(weights, known):
     assert (harm_of(seen).baseline is not None) is known
     seen.plan = Plan(class_weight={0: 0.6, 1: 5.0})
     assert not weighed_by_example(seen), "there the constant is known"
+    if weights == "by class":
+        told, seen.plan = baseline_of(seen), Plan()
+        assert baseline_of(seen) == pytest.approx(told)
 
 
 def test_of_several_outputs_the_first_is_compared_with_its_constant():

@@ -1,4 +1,12 @@
-from keras_course.diagnostics.losses import COSTS, baseline_of, least_of, penalty_shares, scale_of
+from keras_course.diagnostics.losses import (
+    COSTS,
+    baseline_of,
+    class_weights,
+    least_of,
+    penalty_shares,
+    scale_of,
+    weighed_by_example,
+)
 from keras_course.diagnostics.observation import Loss, Observation, Plan, Probe
 from tests.diagnostics.typed import BINARY, CROSS, SPARSE, SQUARED, with_targets
 
@@ -118,6 +126,38 @@ def test_examples_that_count_by_their_class_have_another_constant(loss, y):
     total = np.array([3, 6, 6.0])  # three of weight 1, two of 3, one of 6
     assert baseline_of(seen) == pytest.approx(-np.sum(total / 15 * np.log(total / 15)) * 15 / 6)
     assert penalty_shares(seen) == []
+
+
+WEIGHTS = {"two": np.array([0.5, 4.0]), "three": np.array([1.0, 2.0, 0.3]), "alike": np.array([3.0, 3.3, 3.0])}
+
+
+@pytest.mark.parametrize("weights", list(WEIGHTS))
+@pytest.mark.parametrize("change", ["", "a penalty", "noise", "few looks", "shares"])
+def test_weights_of_classes_in_a_loss_of_the_scripts_own(weights, change):
+    rng, factors = np.random.default_rng(3), WEIGHTS[weights]
+    kinds, looks, totals = len(factors), [], []
+    for step in range(3 if change == "few looks" else 40):
+        y = rng.integers(0, kinds, 20)
+        p = rng.dirichlet(np.ones(kinds), 20)
+        own = -np.log(p[np.arange(20), y])
+        totals.append(np.mean(factors[y] * own) + (change == "a penalty") * (2 + 0.1 * rng.normal()))
+        totals[-1] *= 1 + 0.1 * rng.normal() * (change == "noise")
+        rows = (y, p[:, 1]) if kinds == 2 else (np.eye(kinds)[y], p)
+        looks.append(Probe(step=step, y=rows[0] * (0.9 if change == "shares" else 1), output=rows[1]))
+    name = BINARY if kinds == 2 else CROSS
+    seen = with_targets(name, np.concatenate([look.y for look in looks]), losses=totals, probes=looks)
+    seen.loss.from_logits = False
+    found = class_weights(seen)
+    if change in ("", "shares" if kinds == 3 else "") and weights != "alike":
+        assert list(found) == list(range(kinds))
+        np.testing.assert_allclose(list(found.values()), factors / (1 if not change else 0.9), rtol=1e-4)
+    else:
+        assert found is None
+    if not change and found:
+        told = with_targets(name, seen.train.y, plan=Plan(class_weight=found))
+        assert baseline_of(seen) == pytest.approx(baseline_of(told))
+        assert scale_of(seen) == 1, "the weights hold it"
+        assert (penalty_shares(seen), weighed_by_example(seen)) == ([], False)
 
 
 def test_a_second_loss_is_no_penalty():

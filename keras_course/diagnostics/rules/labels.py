@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from keras_course.diagnostics.comparisons import label_drift
 from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import beside, classed
+from keras_course.diagnostics.losses import class_weights
 from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation, Probe
 from keras_course.diagnostics.references import COLUMNS
 from keras_course.diagnostics.seen import (
@@ -228,8 +229,8 @@ def _missed(seen: Observation, share: float) -> list[Finding]:
 
 
 def _weights_reversed(seen: Observation, names: np.ndarray, counts: np.ndarray) -> list[Finding]:
-    """Weights of `fit` that make a rare class rarer. names, counts: of the classes."""
-    given = seen.plan.class_weight or {}
+    """Weights that make a rare class rarer. names, counts: of the classes."""
+    given = class_weights(seen) or {}
     rare, common = int(names[counts.argmin()]), int(names[counts.argmax()])
     share, weights = counts.min() / counts.sum(), [float(given.get(name, 1.0)) for name in (rare, common)]
     if not given or share >= 0.2 or weights[0] >= weights[1] / 3:
@@ -339,7 +340,7 @@ def _contradicted(seen: Observation) -> Finding | None:
 def _left_over(seen: Observation) -> list[Finding]:
     """What is left to say of a network that can learn, and whose labels are hardly told by its inputs."""
     e, text = seen.experiments, ""
-    if seen.loss.name not in CATEGORICAL + BINARY or seen.plan.class_weight or not seen.alone:
+    if seen.loss.name not in CATEGORICAL + BINARY or class_weights(seen) or not seen.alone:
         return []
     if e.get("few_end", np.inf) < 0.3 * e.get("few_start", 0.0):
         text = f"it learns {e['few']:.0f} examples by heart, from {e['few_start']:.3g} to {e['few_end']:.3g}"
