@@ -26,8 +26,8 @@ ELSEWHERE = {
     "class_imbalance",
 }
 # Causes that show in the loss of training, or elsewhere alone: batches in order are easy, each by itself; dropout that
-# is on in evaluation spoils validation more than training.
-BOTH = {"data_sorted", "shuffle_buffer_too_small", "pipeline_order", "dropout_mode"}
+# is on in evaluation spoils validation more than training, and so does what a penalty leaves of the weights.
+BOTH = {"data_sorted", "shuffle_buffer_too_small", "pipeline_order", "dropout_mode", "regularisation_overwhelms"}
 NAMED = 0.3  # of harm, from which on a mechanism is named
 NEEDED = {  # by those that a training with less harm may show
     "too_few_steps": 0.6,
@@ -36,6 +36,7 @@ NEEDED = {  # by those that a training with less harm may show
     "overfitting": 9.0,
     "oscillation": 0.5,
     "dead_units": 0.5,
+    "init_scale": 0.2,  # of such first weights too some of it is learned
     "targets_not_scaled": 0.2,  # the output creeps there, and the rest waits for it
     "frozen_or_disconnected": 0.2,  # what lies around the fixed part makes up for some of it
 }
@@ -155,7 +156,7 @@ def _explains(cause: Finding, symptom: Finding, *, first: bool) -> bool:
     """Whether `symptom` follows from `cause`; of two that explain each other, from the one that comes first."""
     if symptom.confidence <= LEFT_OVER:
         return cause.confidence > LEFT_OVER
-    if symptom.cause not in CAUSES[cause.cause].explains:
+    if symptom.cause not in CAUSES[cause.cause].explains or cause.confidence <= LEFT_OVER:
         return False
     mutual = cause.cause in CAUSES[symptom.cause].explains
     return not mutual or first

@@ -355,16 +355,19 @@ def _gated(op: Any, followers: dict, kinds: dict[str, int]) -> tuple[str, Any]:
 def _loss(result: Forward, operations: Sequence[Any], kinds: dict[str, int], noted: Sequence[Noted]) -> None:
     """Fills in what the loss is computed from."""
     mine = {t.name for op in operations for t in op.outputs}
-    for each in noted:
-        targets, prediction = each.targets, each.prediction
-        if not hasattr(prediction, "op") or prediction.graph is not result.loss.graph:
-            continue
+
+    def part_of_it(each: Noted) -> bool:
+        if not hasattr(each.prediction, "op") or each.prediction.graph is not result.loss.graph:
+            return False
         # Keras takes the logits behind a softmax or sigmoid, so that the prediction itself may be no part of the loss.
-        result.rescued = prediction.name not in mine
-        if not result.rescued or (hasattr(targets, "op") and targets.name in mine):
-            result.name, result.from_logits = each.name, each.from_logits
-            result.targets, result.prediction = targets if hasattr(targets, "op") else None, prediction
-            break
+        return each.prediction.name in mine or (hasattr(each.targets, "op") and each.targets.name in mine)
+
+    parts = [each for each in noted if part_of_it(each)]
+    if parts:  # a function of the script may call one of Keras, which says more
+        each = next((each for each in parts if hasattr(keras.losses, each.name)), parts[0])
+        result.rescued = each.prediction.name not in mine
+        result.name, result.from_logits = each.name, each.from_logits
+        result.targets, result.prediction = each.targets if hasattr(each.targets, "op") else None, each.prediction
     for op in operations:
         _loss_by_operation(op, result, kinds)
     if result.prediction is not None:

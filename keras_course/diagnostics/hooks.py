@@ -388,7 +388,10 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
     yield polymorphic_function.Function, "__call__", call_function
     yield keras.Layer, "__call__", call_layer
     yield keras.losses.Loss, "__call__", call_loss
-    yield from ((keras.losses, name, functools.partial(function_loss, name)) for name in FUNCTIONAL)
+    names = {getattr(keras.losses, name): name for name in FUNCTIONAL}
+    for losses in (keras.losses, tf.keras.losses):  # two modules of the same functions, one with further names for them
+        known = {own: names[f] for own, f in list(vars(losses).items()) if inspect.isfunction(f) and f in names}
+        yield from ((losses, own, functools.partial(function_loss, name)) for own, name in known.items())
     yield from ((tf.nn, own, functools.partial(nn_loss, name)) for own, name in NN.items())
     yield keras.optimizers.Optimizer.__mro__[_owner(keras.optimizers.Optimizer, "apply")], "apply", apply
     yield tf.data.Dataset, "__iter__", iterate

@@ -289,7 +289,19 @@ class Training:
             known.add(place)
             if (rows := joined([batch[place] for batch in batches])) is not None:
                 found[unit.name] = rows[: Data.ROWS]
+        for place, tensor in enumerate(forward.boundary):  # joined to what is computed before it enters a unit
+            numbers = tensor.dtype.is_floating and tensor.shape.rank == 2 and (tensor.shape[-1] or 0) > 1
+            rows = joined([batch[place] for batch in batches]) if numbers and place not in known else None
+            if rows is not None:
+                found[f"input {place + 1}"] = rows[: Data.ROWS]
         return found
+
+    def _gaps(self) -> float:
+        """The share of rows with values that are not finite, of what enters in the first batches; the most there is."""
+        batches = self.recorder.batches if self.recorder else []
+        floats = [[a for a in batch if a.dtype.kind == "f" and a.ndim] for batch in batches]
+        shares = [~np.isfinite(a.reshape(len(a), -1)).all(1) for batch in floats for a in batch if a.size]
+        return max((float(np.mean(share)) for share in shares), default=0.0)
 
     def _structure(self) -> dict[str, float]:
         """What the graph says for certain, as numbers."""
@@ -305,6 +317,7 @@ class Training:
                 "rescued": float(forward.rescued and forward.inner not in ("softmax", "sigmoid")),
                 "evaluating": float(self.evaluating),
             }
+            found["gaps"] = self._gaps()
         found["idle"] = float(self.idle)
         found["disconnected"] = float(self.disconnected)
         found["penalty_start"] = self._penalty()

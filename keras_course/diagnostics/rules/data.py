@@ -252,6 +252,11 @@ def nan_or_inf_in_data(seen: Observation) -> list[Finding]:
                     tag="inputs/max",
                 )
             ]
+    if (share := seen.experiments.get("gaps", 0.0)) > 0 and np.isfinite(losses[:1]).all():
+        text = (
+            f"{share:.2g} of the rows of a batch hold values that are not finite, in what enters beside the first unit"
+        )
+        return [Finding(cause="nan_or_inf_in_data", confidence=0.93, evidence=text, tag="inputs/max")]
     return _gaps_elsewhere(seen)
 
 

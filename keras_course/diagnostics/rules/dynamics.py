@@ -60,7 +60,7 @@ def _beyond_all_measure(seen: Observation) -> Finding | None:
     """What a network gives at the first step, whatever its weights, as when each of many steps multiplies it."""
     e, constant = seen.experiments, baseline_of(seen)
     first = e.get("first_loss", 0.0)
-    if not constant or not 1e6 * constant < first < np.inf or e.get("end_fresh", 0.0) < 1e3 * constant:
+    if constant is None or not 0 < 1e6 * constant < first < np.inf or e.get("end_fresh", 0.0) < 1e3 * constant:
         return None
     text = (
         f"the first loss is {first:.3g}, where a constant costs {constant:.3g}, and weights drawn anew do not mend it"
@@ -105,12 +105,13 @@ def vanishing(seen: Observation) -> list[Finding]:
     dead = [p.dead for p in seen.probes[:3] if p.dead is not None]
     if dead and np.nanmax(np.nan_to_num(np.stack(dead))) > 0.5:
         return []
-    use = np.isfinite(rms)
+    # units that enter one product have one gradient, and are one stage
+    use = np.isfinite(rms) & np.concatenate([[True], ~np.isclose(rms[1:], rms[:-1], rtol=1e-3, atol=0)])
     depth = np.flatnonzero(use)
     if len(depth) < 4 or rms[depth[-1]] <= 0:
         return []
     logs = np.log10(np.maximum(rms[depth], 1e-38))
-    fit = stats.linregress(depth, logs)
+    fit = stats.linregress(np.arange(len(depth)), logs)
     ratio = rms[depth[0]] / rms[depth[-1]]
     if fit.slope < 0.3 or fit.pvalue > 0.01 or ratio > (2e-2 if fit.slope > 0.4 else 1e-2):
         return []

@@ -205,12 +205,13 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
     if y is None or width is None or not (squared or name in CATEGORICAL + BINARY):
         return []
     form, last = form_of(y), y.shape[-1] if y.ndim > 1 else 1
+    kinds = len(np.unique(y)) if form == "ids" else 0  # more than a few are counts
     several = float(np.mean(y.sum(-1) > 1)) if form == "multi_hot" else 0.0
     text, found = f"{several:.0%} of the labels hold several ones, and softmax shares 1 among all outputs", []
     if width > 1 and name not in SPARSE and form == "ids" and last == 1 and y.max(initial=0) > 1:
         found.append(_head(seen, f"class numbers up to {y.max():g} are compared with each of {width} outputs"))
-    elif width == 1 and name in BINARY and form == "ids" and y.ndim <= 2 and last == 1 and len(np.unique(y)) > 2:
-        found.append(_head(seen, f"labels of {len(np.unique(y))} classes, {y.min():g} to {y.max():g}, for one output"))
+    elif width == 1 and name in BINARY and form == "ids" and y.ndim <= 2 and last == 1 and 2 < kinds <= MANY:
+        found.append(_head(seen, f"labels of {kinds} classes, {y.min():g} to {y.max():g}, for one output"))
     elif several > 0.05 and name in CATEGORICAL and name not in SPARSE:
         found.append(_head(seen, text, certain=False, confidence=0.9))
     elif several > 0.05 and (squared or (name in BINARY and seen.head == "softmax")):
@@ -335,12 +336,13 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     """Row 6: measurements with a cross-entropy, or class numbers with a squared error.
 
     Certain: more than 20 different targets that are no whole numbers with a loss over class numbers; more than 5 % of
-    such targets outside [0, 1] with a binary cross-entropy, which then has no minimum; one output of several whose
-    cross-entropy falls below 0, which shows the same; more than 5 % zeros under an error in per cent. Named when there
-    is harm: 3 to 20 whole numbers 0 to K - 1 with a squared or absolute error on one linear output, the surer when
-    accuracy is asked for: counts and grades are regressions of the same form. Must stay silent: intensities in [0, 1]
-    with a binary cross-entropy (autoencoders), one action weighted by its advantage in each row (policy gradients),
-    soft labels. Source: taxonomy of faults, Humbatova et al. (2020).
+    such targets outside [0, 1] with a binary cross-entropy, which then has no minimum, or that many whole numbers with
+    it on one output, which are counts; one output of several whose cross-entropy falls below 0, which shows the same;
+    more than 5 % zeros under an error in per cent. Named when there is harm: 3 to 20 whole numbers 0 to K - 1 with a
+    squared or absolute error on one linear output, the surer when accuracy is asked for: counts and grades are
+    regressions of the same form. Must stay silent: intensities in [0, 1] with a binary cross-entropy (autoencoders),
+    one action weighted by its advantage in each row (policy gradients), soft labels. Source: taxonomy of faults,
+    Humbatova et al. (2020).
     """
     for output, (name, losses) in losses_of_outputs(seen).items():
         if name in CATEGORICAL + BINARY and losses.min() < -1e-3:
@@ -356,6 +358,8 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
         return [_loss(f"{none:.0%} of the targets are 0, by which {name} divides: all else is drowned by them")]
     if name in SPARSE and form == "real" and distinct > MANY:
         return [_loss(f"{name} takes class numbers, and the targets are {distinct} different numbers, none whole")]
+    if name in BINARY and form == "ids" and seen.classes == 1 and distinct > MANY:
+        return [_loss(f"{name} knows two classes, and the targets are {distinct} whole numbers up to {values.max():g}")]
     if name in BINARY and form == "real" and distinct > MANY and outside > 0.05:
         return [_loss(f"{outside:.0%} of the targets lie outside [0, 1], where binary cross-entropy has no minimum")]
     if name in CATEGORICAL and name not in SPARSE and form == "real" and y.ndim > 1 and y.shape[-1] > 1:

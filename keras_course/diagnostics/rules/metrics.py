@@ -40,11 +40,13 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     text, sure = "", False
     if _measures(seen, y) and len(np.unique(y[:20000])) > MANY:
         sure, text = True, f"{asked[0]} counts exact hits, and the targets are measurements"
+    elif seen.classes == 1 and seen.loss.name in (*DIFFERENCES, "poisson") and form_of(y) == "ids" and y.max() > 1:
+        sure, text = True, f"{asked[0]} of one output asks whether it is above one half, and targets reach {y.max():g}"
     elif seen.classes == 1 and seen.loss.name in BINARY and asked[0].endswith("categorical_accuracy"):
         sure, text = True, f"{asked[0]} takes the largest of several outputs, and there is one: it always says class 0"
     elif seen.loss.name in SPARSE and "categorical_accuracy" in asked:
         sure, text = True, "categorical_accuracy takes one-hot labels, and these are the numbers of classes"
-    elif seen.loss.name == "categorical_crossentropy" and (seen.classes or 0) > 2 and "binary_accuracy" in asked:
+    elif "binary_accuracy" in asked and (seen.classes or 0) > 2 and _one_of_many(seen, y):
         sure, text = True, f"binary_accuracy counts the {seen.classes} outputs one by one, of which all but one are 0"
     elif seen.loss.name in BINARY and seen.loss.from_logits and seen.classes == 1 and seen.head == "linear":
         text = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0"
@@ -68,6 +70,12 @@ def _of_another_output(seen: Observation) -> str:
             if unfit and f"{output}_{metric}" in logged:
                 return f"{metric} of the output {output} does not take the labels of its {loss}"
     return ""
+
+
+def _one_of_many(seen: Observation, y: np.ndarray) -> bool:
+    """Whether each label is one of several classes, by the loss, or by a softmax over one-hot labels."""
+    crossed = seen.loss.name in BINARY and seen.head == "softmax" and form_of(y) == "one_hot"
+    return crossed or seen.loss.name == "categorical_crossentropy"
 
 
 def _never_equal(seen: Observation) -> Finding | None:

@@ -26,8 +26,8 @@ def rate_too_high(seen: Observation) -> list[Finding]:
         word: e[f"end_{word}"] for word in ("tenth", "hundredth", "thousandth", "millionth") if f"end_{word}" in e
     }
     word, lower = min(slower.items(), key=lambda item: item[1])
-    better = lower < 0.9 * same or (np.isinf(same) and np.isfinite(lower))
-    if not (worst > 1.3 * start and better):
+    better = lower < same - 0.1 * abs(same) or (np.isinf(same) and np.isfinite(lower))
+    if not (worst > start + 0.3 * abs(start) and better):
         return _thrown_away(seen) or _killed(seen) or _driven_apart(seen)
     return [
         Finding(
@@ -98,24 +98,33 @@ def _killed(seen: Observation) -> list[Finding]:
     use, at all lower, or leave a fifth less of the loss of a fixed batch: the steps have pushed them there."""
     driven, e = _driven(seen, "dead", 0.5), seen.experiments
     beyond = e["rate"] >= (0.05 if seen.optimizer.name in BY_ITS_SIGN else 1)
-    kinds = [("end", 1 if beyond else 0.95), ("probe", 0.8)]
-    lower = [kind for kind, share in kinds if e.get(f"{kind}_tenth", np.inf) < share * e[f"{kind}_same"]]
-    if driven is None or not lower:
+    if driven is None or not (text := _better_at_a_tenth(e, 1 if beyond else 0.95)):
         return []
-    text = (
-        f"at a rate of {e['rate']:.3g} the {driven[1]}; at a tenth of it twenty steps end at "
-        f"{e[f'{lower[0]}_tenth']:.3g} against {e[f'{lower[0]}_same']:.3g}"
-    )
+    text = f"at a rate of {e['rate']:.3g} the {driven[1]}; {text}"
     return [Finding(cause="learning_rate_too_high", confidence=0.92, step=0, tag="loss", evidence=text)]
 
 
+def _better_at_a_tenth(e: dict[str, float], share: float) -> str:
+    """In words, that twenty steps at a tenth of the rate end below a share of the loss, or four fifths of that of a
+    fixed batch; "" without."""
+    for kind, part in (("end", share), ("probe", 0.8)):
+        tenth, same = e.get(f"{kind}_tenth", np.inf), e[f"{kind}_same"]
+        if tenth < part * same:
+            return f"at a tenth of it twenty steps end at {tenth:.3g} against {same:.3g}"
+    return ""
+
+
 def _driven_apart(seen: Observation) -> list[Finding]:
-    """The loss ends far above that of a constant, and nine tenths of a hidden layer's units are flat that were not at
-    first: the steps have driven them there, as with a momentum that adds up a hundred of them."""
+    """Nine tenths of a hidden layer's units are flat that were not at first, and the loss ends far above that of a
+    constant, or a tenth of the rate does better: the steps have driven them there, as with a momentum that adds up a
+    hundred of them."""
     driven, harm = _driven(seen, "saturated", 0.2), harm_of(seen)
-    if driven is None or driven[0] == seen.units[-1].name or not harm.diverged:
+    if driven is None or driven[0] == seen.units[-1].name:
         return []
-    text = f"at a rate of {seen.experiments['rate']:.3g} the {driven[1]}, and {harm.sentence}"
+    words = harm.sentence if harm.diverged else _better_at_a_tenth(seen.experiments, 0.95)
+    if not words:
+        return []
+    text = f"at a rate of {seen.experiments['rate']:.3g} the {driven[1]}, and {words}"
     return [Finding(cause="learning_rate_too_high", confidence=0.85, step=0, tag="loss", evidence=text)]
 
 
@@ -273,6 +282,7 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
 
     Threshold: below 1 % of its peak before half of the planned steps (certain before a quarter), or its peak at the
     very last one; or it only rises, and reaches five times as much behind the last step: arithmetic.
+    Of a rate that nobody can see, by what steps make of their gradients: see `_shrinking`.
     Must not trigger: a decay that is low in the last part; a loop that still runs, of which nobody knows how long.
     Source: taxonomy row 33.
     """
@@ -282,7 +292,7 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     if rates is None:
         rates = np.array(logged) if len(logged) >= 4 else None
     if rates is None or len(rates) < 4 or np.max(rates) <= 0:
-        return []
+        return _shrinking(seen)
     half = int(np.argmax(rates < 0.01 * np.max(rates))) if np.any(rates < 0.01 * np.max(rates)) else len(rates)
     if half < len(rates) / 2 and int(np.argmax(rates)) < half:
         text = f"the learning rate is below 1 % of its peak from {half / len(rates):.0%} of the steps on"
@@ -301,6 +311,29 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     recorded = seen.steps is not None and seen.steps.rate is not None and np.isfinite(seen.steps.rate).any()
     tag = "learning_rate" if recorded else "epoch/learning_rate" if logged else "update_ratio"
     return [Finding(cause="lr_schedule_wrong", confidence=0.95, certain=early, tag=tag, evidence=text)]
+
+
+def _shrinking(seen: Observation) -> list[Finding]:
+    """Steps by hand that are a thousandth of what they were, against their gradients, before three quarters of the
+    training, while the gradients are no smaller."""
+    steps = seen.steps
+    if steps is None or len(steps.index) < 40 or seen.optimizer.rate is not None:
+        return []
+    size, gradient = (
+        np.sqrt(np.nansum(np.square(part.astype("float64")), axis=1)) for part in (steps.update, steps.gradient)
+    )
+    fit = np.isfinite(size) & np.isfinite(gradient) & (gradient > 0)
+    ratio, gradient, index = size[fit][:-1] / gradient[fit][:-1], gradient[fit], steps.index[fit]
+    if len(ratio) < 40:
+        return []
+    first, late = float(np.median(ratio[:10])), index[:-1] >= 0.75 * steps.count
+    if not late.any() or np.median(gradient[:-1][late]) < 0.3 * np.median(gradient[:10]):
+        return []
+    share = float(np.max(ratio[late])) / max(first, 1e-30)
+    if share > 1e-3:
+        return []
+    text = f"in the last quarter steps are at most {share:.1g} times as long against their gradients as the first ones"
+    return [Finding(cause="lr_schedule_wrong", confidence=0.95, tag="update_ratio", evidence=text)]
 
 
 RULES = {

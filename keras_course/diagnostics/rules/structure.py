@@ -1,7 +1,7 @@
 """Rules on how the network is put together: rows 23 to 26 and 30 of the taxonomy."""
 
 from keras_course.diagnostics.harm import accuracy_of_chance, harm_of, spread_over_inputs
-from keras_course.diagnostics.observation import Finding, Observation, Unit, Variable
+from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation, Unit, Variable
 from keras_course.diagnostics.seen import ALIKE, collapsed, looked_up, rows_of, targets_of, worst_unit
 
 import numpy as np
@@ -163,7 +163,9 @@ def init_scale(seen: Observation) -> list[Finding]:
         f"the first weights of {layers} layers multiply the signal by {total:.3g} in all (within 1/{bound} and {bound} "
         f"is sound), most {unit.name} with {gain:.3g} times the spread that keeps its size"
     )
-    return [_first_weights(unit, kernel, 0.93 if repaired or not 1e-4 < total < 1e4 else 0.5, text)]
+    tried = np.isfinite(seen.experiments.get("end_fresh", np.nan))  # and weights drawn anew do no better
+    sure = 0.93 if repaired or not 1e-4 < total < 1e4 else LEFT_OVER if tried else 0.5
+    return [_first_weights(unit, kernel, sure, text)]
 
 
 def _better_fresh(seen: Observation) -> bool:
@@ -288,7 +290,7 @@ def frozen(seen: Observation) -> list[Finding]:
                     f"it to the loss" + f"; {chance}" * bool(chance),
                 )
             )
-    found += _stuck(seen)
+    found += _stuck(seen) + _left_out(seen)
     pairs = kernels(seen)
     fixed = [(u, k) for u, k in pairs if not k.trainable]
     if fixed and pairs[-1] in fixed:
@@ -350,6 +352,26 @@ def _cut_off(seen: Observation, without: list[Variable]) -> float:
     own = [(u, k) for u, k in pairs if any(k is v for v in without)]
     trunk = any(u.normalised or k.initial is None or gain_of(u, k) >= 1.5 or k.trained_before for u, k in own)
     return 0.0 if trunk else float(sum(np.prod(k.shape) for _, k in own) / sum(np.prod(k.shape) for _, k in pairs))
+
+
+def _left_out(seen: Observation) -> list[Finding]:
+    """Layers of plain variables that the script never trains, before others that it does."""
+    linear = [unit for unit in seen.units if unit.kind in ("dense", "conv")]
+    fixed = [unit for unit in linear if not unit.variables]
+    if seen.layers or not seen.alone or len(fixed) < 0.5 * len(linear) or linear[-1:] == fixed[-1:]:
+        return []
+    text = f"the variables of {len(fixed)} of {len(linear)} layers are given to no gradient, {fixed[0].name} first"
+    first = fixed[0]
+    return [
+        Finding(
+            cause="frozen_or_disconnected",
+            confidence=0.9,
+            layer=first.name,
+            evidence=text,
+            file=first.file,
+            line=first.line,
+        )
+    ]
 
 
 def _stuck(seen: Observation) -> list[Finding]:
