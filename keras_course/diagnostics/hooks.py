@@ -7,6 +7,7 @@ functions, the optimizers and the models say what a graph cannot: data, plan, na
 import contextlib
 import functools
 import inspect
+import re
 import sys
 import threading
 import weakref
@@ -212,6 +213,21 @@ class Monitor:
         for context in self.contexts:
             context.noted.append(Noted(name, from_logits, targets, prediction))
 
+    @contextmanager
+    def asked(self, name: str, targets: Any, prediction: Any) -> Iterator[None]:
+        """While a loss works: what it does not take is told, as the script fails by it."""
+        try:
+            yield
+        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+            shapes = [each.shape for each in (targets, prediction) if hasattr(each, "shape")]
+            if len(shapes) == 2 and re.search("shape|rank|ndim", str(error)):
+                facts = self.fits[-1] if self.fits else None
+                training = Training([], facts=facts, site=facts["site"] if facts else users_frame())
+                training.refused = f"{name} does not take labels of shape {tuple(shapes[0])} for outputs of shape "
+                training.refused += f"{tuple(shapes[1])}"
+                self._add(training)
+            raise
+
     def optimizer(self, optimizer: Any, variables: Any) -> None:
         key = frozenset(id(variable_of(v)) for v in variables)
         for training in self.trainings:
@@ -304,14 +320,16 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
             name = getattr(function, "__name__", "")
             if name and not isinstance(y_true, list | tuple | dict):
                 monitor.note(name, own.get("from_logits", False), y_true, y_pred)
-            return original(loss, y_true, y_pred, *args, **kwargs)
+            with monitor.asked(name, y_true, y_pred):
+                return original(loss, y_true, y_pred, *args, **kwargs)
 
         return quiet(called)
 
     def function_loss(name: str, original: Callable) -> Callable:
         def loss(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
             monitor.note(name, kwargs.get("from_logits", False), y_true, y_pred)
-            return original(y_true, y_pred, *args, **kwargs)
+            with monitor.asked(name, y_true, y_pred):
+                return original(y_true, y_pred, *args, **kwargs)
 
         loss.__name__, loss.__doc__ = original.__name__, original.__doc__
         return quiet(loss)
@@ -322,7 +340,8 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         def loss(*args: Any, **kwargs: Any) -> Any:
             given = signature.bind(*args, **kwargs).arguments
             monitor.note(name, True, given.get("labels"), given.get("logits"))
-            return original(*args, **kwargs)
+            with monitor.asked(name, given.get("labels"), given.get("logits")):
+                return original(*args, **kwargs)
 
         return quiet(loss)
 

@@ -69,6 +69,7 @@ class Optimizer:
     later: float = 0.0  # the highest rate that the schedule has behind them
     momentum: float = 0.0
     clipped: bool = False
+    decay: float = 0.0  # of the weights, by the optimizer itself, as AdamW has it
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -158,6 +159,7 @@ class Observation:
     entering: what further inputs bring to the units behind them, by the names of these.
     epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
     experiments: what was tried on copies when there was suspicion: name -> number.
+    refused: in words, what a loss did not take, so that the script has failed; "" without.
     """
 
     name: str
@@ -188,6 +190,7 @@ class Observation:
     epochs: list[dict[str, float]] = dataclasses.field(default_factory=list)
     experiments: dict[str, float] = dataclasses.field(default_factory=dict)
     references: dict[str, float | None] = dataclasses.field(default_factory=dict)  # losses of simple models, once found
+    refused: str = ""
     unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why
 
 

@@ -39,6 +39,7 @@ class Training:
         self.model: keras.Model | None = facts["model"] if facts else None
         self.entering: tf.TensorSpec | None = None  # what the model was called with
         self.disconnected = False  # no weight has a gradient
+        self.refused = ""  # what a loss did not take
         self.earlier: set[int] = set()  # ids of the handles of what earlier trainings changed
         self.later: set[int] = set()  # and of what trainings change that began after this one
         self.feeds: Feeds | None = None  # what models are given
@@ -258,6 +259,7 @@ class Training:
             probes=list(looks),
             epochs=list(facts.get("epochs", [])),
             experiments=self._structure(),
+            refused=self.refused,
             unseen=[*facts.get("unseen", []), *self.unseen],
         )
 
@@ -382,6 +384,7 @@ class Training:
             later=later,
             momentum=float(getattr(optimizer, "momentum", 0.0) or 0.0),
             clipped=bool(clipped),
+            decay=float(getattr(optimizer, "weight_decay", 0.0) or 0.0),
         )
 
 

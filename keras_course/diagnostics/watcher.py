@@ -41,7 +41,7 @@ class Watch:
     @property
     def trainings(self) -> list[Training]:
         """Those of which something is to be said."""
-        return [training for training in self.monitor.trainings if training.recorder is not None or training.idle]
+        return [t for t in self.monitor.trainings if t.recorder is not None or t.idle or t.refused]
 
     def judge(self) -> list[Report]:
         """The verdict on every training, with experiments where there is harm. The last thing that is done."""

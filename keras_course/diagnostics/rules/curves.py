@@ -21,6 +21,7 @@ def overfitting(seen: Observation) -> list[Finding]:
     Or, certain: the last weights are right on more than nine tenths of the rows of the training and on those held out
     by 0.15 less often than a linear model of the same rows, by which there is more to be known of them; or by 0.2 less
     often, with a loss above half of that of a constant, which knows nothing.
+    Of three to seven epochs, certain: see `_worse_than_nothing`.
     Must not trigger: a validation loss that wiggles about its floor; a callback that keeps the weights of the best
     epoch. Source: taxonomy row 40; Prechelt (1998).
     """
@@ -39,9 +40,11 @@ def overfitting(seen: Observation) -> list[Finding]:
         )
         return [Finding(cause="overfitting", confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
     rows = [(r["loss"], r["val_loss"]) for r in seen.epochs if "loss" in r and "val_loss" in r]
-    if len(rows) < 8 or not np.all(np.isfinite(rows)):
+    if len(rows) < 3 or not np.all(np.isfinite(rows)):
         return []
     train, val = np.array(rows).T
+    if len(rows) < 8:
+        return _worse_than_nothing(seen, train, val)
     best, end = int(np.argmin(val)), float(np.mean(val[-3:]))
     changes = np.diff(val[: best + 1]) if best > 3 else np.diff(val)
     robust = 1.4826 * float(np.median(np.abs(changes - np.median(changes)))) + 1e-12
@@ -64,6 +67,20 @@ def overfitting(seen: Observation) -> list[Finding]:
             f"training loss falls to {train[-1]:.3g}",
         )
     ]
+
+
+def _worse_than_nothing(seen: Observation, train: np.ndarray, val: np.ndarray) -> list[Finding]:
+    """Few epochs, behind which validation costs more than a constant, and a quarter more than at its best, where next
+    to nothing is left of the loss of training."""
+    constant = baseline_of(seen)
+    n = (seen.validation.n if seen.validation is not None else None) or 100
+    if not constant or n < 100 or seen.plan.keeps_best:
+        return []
+    if val[-1] < max(constant, 1.25 * float(val.min())) or train[-1] > 0.1 * constant:
+        return []
+    text = f"the validation loss rises from {val.min():.3g} to {val[-1]:.3g}, where a constant costs {constant:.3g}, "
+    text += f"while that of training falls to {train[-1]:.3g}"
+    return [Finding(cause="overfitting", confidence=0.65, tag="epoch/val_loss", certain=True, evidence=text)]
 
 
 def _would_gain(seen: Observation) -> bool:

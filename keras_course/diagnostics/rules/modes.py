@@ -206,6 +206,9 @@ def _asked_in_training(seen: Observation, kind: str) -> list[Finding]:
     return [Finding(cause=cause, confidence=0.9, certain=True, layer=layers[0]["name"], evidence=text)]
 
 
+DECAY = 0.5  # of the weights, as AdamW has it
+
+
 def overwhelming_penalty(seen: Observation) -> list[Finding]:
     """The penalty on the weights outweighs the loss on the data.
 
@@ -214,7 +217,7 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     table where there is nothing else, has shrunk below a tenth of its first norm, or dropout takes four fifths of a
     layer or more, or the divergence from a prior that the epochs report ends below 0.05 and a thousandth of the largest
     other loss: the latent variables say nothing of the input; or those that say where to draw from give the prior for
-    all of it. Each is named only where the training is harmed. Must not trigger: the weight decay that keeps a trained
+    all of it; or the optimizer decays the weights by 0.5 and more. Each is named only where the training is harmed. Must not trigger: the weight decay that keeps a trained
     net small (a few per cent of the loss).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules; Bowman et al. (2016), section 3.1.
     """
@@ -246,6 +249,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         text = f"{penalised} has a penalty on its activity, and more than half of its units are silent"
     elif rate >= 0.8:
         text = f"dropout takes away {rate:.0%} of a layer's outputs (80 % and more)"
+    elif seen.optimizer.decay >= DECAY:
+        text = f"the optimizer takes {seen.optimizer.decay:g} times the rate off every weight in each step (usual: .01)"
     elif prior := _collapsed(seen) or _latent_without_a_word(seen):
         text = prior
     else:
