@@ -220,7 +220,7 @@ class Monitor:
             yield
         except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
             shapes = [each.shape for each in (targets, prediction) if hasattr(each, "shape")]
-            if len(shapes) == 2 and re.search("shape|rank|ndim", str(error)):
+            if len(shapes) == 2 and re.search("shape|rank|ndim|size|broadcast", str(error)):
                 facts = self.fits[-1] if self.fits else None
                 training = Training([], facts=facts, site=facts["site"] if facts else users_frame())
                 training.refused = f"{name} does not take labels of shape {tuple(shapes[0])} for outputs of shape "

@@ -31,6 +31,32 @@ def test_units_are_linear_operations_with_what_follows(graph):
     assert (found.name, found.from_logits, found.head) == ("sparse_categorical_crossentropy", True, "linear")
 
 
+@pytest.mark.parametrize("losses", [keras.losses, tf.keras.losses], ids=["keras", "tf.keras"])
+@BOTH
+def test_a_loss_of_the_script_that_calls_one_of_keras_is_that_one(losses, graph):
+    """Of which it says whether it takes logits, whatever operations it is made of."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
+
+    def own(y, z):
+        return tf.reduce_sum(losses.sparse_categorical_crossentropy(y, z))
+
+    model.compile("sgd", loss=own, run_eagerly=not graph)
+    (training,) = watched(lambda: model.fit(X, Y, batch_size=20, verbose=0))
+    assert (training.forward.name, training.forward.from_logits) == ("sparse_categorical_crossentropy", False)
+    variables = [v.value for v in model.trainable_variables]
+    (tape,) = watched(lambda: loop(lambda a, b: own(b, model(a)), variables, graph=graph, steps=1))
+    assert (tape.forward.name, tape.forward.from_logits) == ("sparse_categorical_crossentropy", False)
+
+
+@pytest.mark.parametrize("name", ["mse", "MSE", "mae"])
+def test_names_of_losses_that_tf_keras_alone_has(name):
+    function, real = getattr(tf.keras.losses, name), {"a": "mean_absolute_error"}.get(name[1], "mean_squared_error")
+    found = forward_of([layers.Dense(1)], loss=lambda m, x, y: tf.reduce_mean(function(y, m(x))), y=REALS)
+    assert found.name == real
+    assert getattr(tf.keras.losses, name) is function, "the patch is gone"
+
+
 @pytest.mark.parametrize(
     ("activation", "read_as"),
     [

@@ -145,6 +145,39 @@ def test_a_script_that_dies_in_its_first_step_is_not_healthy(write, capsys):
     assert json.loads(script.as_json(broken))["healthy"] is None
 
 
+REFUSED = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "softmax")])
+x, y = np.ones((40, 3)), np.arange(40) % 4
+"""
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "model.compile('sgd', 'categorical_crossentropy'); model.fit(x, y, verbose=0)",
+        "model.compile('sgd', 'sparse_categorical_crossentropy'); model.fit(x, np.eye(4)[y], verbose=0)",
+        "tape = tf.GradientTape()\nwith tape:\n    keras.losses.categorical_crossentropy(y, model(x))",
+        "tf.nn.softmax_cross_entropy_with_logits(np.eye(3)[y % 3], tf.cast(model(x), 'float64'))",
+    ],
+)
+def test_a_script_that_fails_by_labels_that_its_loss_does_not_take(write, last):
+    outcome = script.diagnose(write(REFUSED + last + "\n"), verify=False)
+    (finding,) = outcome.reports[-1].named
+    assert (outcome.status, finding.cause, finding.certain) == (1, "wrong_head_for_labels", True)
+    assert "does not take labels of shape" in finding.evidence
+
+
+def test_a_loss_that_fails_for_another_reason_says_nothing_of_labels(write):
+    outcome = script.diagnose(
+        write(REFUSED + "keras.losses.MeanSquaredError()(tf.constant(['a']), tf.constant([1.0]))")
+    )
+    assert (outcome.status, outcome.reports) == (1, [])
+
+
 def test_a_generator_and_two_fits(write):
     text = """
 import keras

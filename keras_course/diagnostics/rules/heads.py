@@ -186,15 +186,15 @@ def probabilities_to_logits_loss(seen: Observation) -> list[Finding]:
 def wrong_head_for_labels(seen: Observation) -> list[Finding]:
     """Row 4: form of the labels, width of the output and loss contradict each other.
 
-    Certain: labels that a loss did not take, so that the script has failed; a cross-entropy over classes on one unit (its loss is 0); class numbers that are compared with each of
-    several outputs as if they were the target of all; more than two classes as whole numbers with a binary
-    cross-entropy on one unit; a softmax with a binary cross-entropy or a squared error and several ones in more than a
-    twentieth of the rows: of the first Keras takes the loss of the logits, which may be small, and the predictions
-    cannot be right. Named when there
-    is harm: a ReLU before logits, of which one output is 0 on all rows of the last look; several ones in more than a
-    twentieth of the rows of labels with a loss over classes. A note: sigmoids with a loss over classes.
-    Must stay silent: softmax with binary cross-entropy or squared error on one-hot labels, which train well; masks of
-    pixels; rows of advantages, as policy gradients have them. Source: the table above; UMLAUT.
+    Certain: labels that a loss did not take, so that the script has failed; a cross-entropy over classes on one unit
+    (its loss is 0); class numbers that are compared with each of several outputs as if they were the target of all;
+    three to 20 different whole numbers with a binary cross-entropy on one unit; a softmax with a binary cross-
+    entropy or a squared error and several ones in more than a twentieth of the rows: of the first Keras takes the loss
+    of the logits, which may be small, and the predictions cannot be right. Named when there is harm: a ReLU before
+    logits, of which one output is 0 on all rows of the last look; several ones in more than a twentieth of the rows of
+    labels with a loss over classes. A note: sigmoids with a loss over classes. Must stay silent: softmax with binary
+    cross-entropy or squared error on one-hot labels, which train well; masks of pixels; rows of advantages, as policy
+    gradients have them. Source: the table above; UMLAUT.
     """
     if seen.refused:
         return [_head(seen, seen.refused)]

@@ -217,8 +217,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     table where there is nothing else, has shrunk below a tenth of its first norm, or dropout takes four fifths of a
     layer or more, or the divergence from a prior that the epochs report ends below 0.05 and a thousandth of the largest
     other loss: the latent variables say nothing of the input; or those that say where to draw from give the prior for
-    all of it; or the optimizer decays the weights by 0.5 and more. Each is named only where the training is harmed. Must not trigger: the weight decay that keeps a trained
-    net small (a few per cent of the loss).
+    all of it; or the optimizer decays the weights by 0.5 and more. Each is named only where the training is harmed.
+    Must not trigger: the weight decay that keeps a trained net small (a few per cent of the loss).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules; Bowman et al. (2016), section 3.1.
     """
     first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan

@@ -3,7 +3,7 @@ import dataclasses
 from keras_course.diagnostics.doctor import SURE
 from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules.curves import RULES
-from tests.diagnostics.typed import SQUARED, steps
+from tests.diagnostics.typed import BINARY, SQUARED, steps, with_targets
 
 import numpy as np
 import pytest
@@ -24,6 +24,23 @@ def test_validation_that_turns_and_climbs_while_training_falls():
     assert (finding.step, finding.certain) == (6, True)
     (slight,) = RULES["overfitting"](curves(0.8**E, 1 - 0.1 * np.minimum(E, 6) + 0.02 * np.maximum(E - 6, 0)))
     assert not slight.certain
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "n", "fires"),
+    [
+        ([0.3, 0.05, 0.02], [0.6, 0.9, 1.5], 300, True),
+        ([0.3, 0.2, 0.15], [0.6, 0.9, 1.5], 300, False),  # the training is not learned by heart
+        ([0.3, 0.05, 0.02], [0.5, 0.6, 0.65], 300, False),  # better than a constant, .69
+        ([0.3, 0.05, 0.02], [1.4, 1.45, 1.5], 300, False),  # never better: it may be other data
+        ([0.3, 0.05, 0.02], [0.6, 0.9, 1.5], 30, False),  # few rows move the mean
+        ([0.3, 0.02], [0.6, 1.5], 300, False),
+    ],
+)
+def test_few_epochs_behind_which_validation_is_worse_than_nothing(train, val, n, fires):
+    seen = with_targets(BINARY, np.arange(100) % 2, epochs=curves(train, val).epochs)
+    seen.validation = Data(x=np.zeros((n, 2)), y=np.arange(n) % 2, n=n)
+    assert [f.certain for f in RULES["overfitting"](seen)] == [True] * fires
 
 
 def test_what_is_no_overfitting():

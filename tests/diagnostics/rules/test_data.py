@@ -146,6 +146,13 @@ def test_values_that_are_not_finite_are_certain_when_the_loss_is_lost(value, whe
     assert not data.nan_or_inf_in_data(seen)[0].certain
 
 
+@pytest.mark.parametrize(("gaps", "first", "fires"), [(0.1, 0.7, True), (0.0, 0.7, False), (0.1, np.nan, False)])
+def test_gaps_in_what_is_joined_to_the_first_input(gaps, first, fires):
+    """A fused ReLU makes 0 of NaN, so that nothing behind it shows them."""
+    seen = training(DIGITS, LABELS, losses=[first, 0.7, 0.7], experiments={"gaps": gaps})
+    assert [f.certain for f in data.nan_or_inf_in_data(seen)] == [False] * fires
+
+
 def test_inputs_behind_weights_that_are_lost_are_not_to_blame():
     seen = training(DIGITS, LABELS, losses=[2.0] + [np.nan] * 23, stored=False)
     seen.steps = steps([2.0] + [np.nan] * 23)

@@ -75,6 +75,8 @@ def test_gradients_that_fade_from_layer_to_layer():
     assert fires("vanishing_gradient", deep(4.0 ** np.arange(-7, 1), normalised=True)) == []
     assert fires("vanishing_gradient", deep(2.9 ** np.arange(-4.0, 1))), ".014 in all, by a factor of 2.9"
     assert fires("vanishing_gradient", deep(2.4 ** np.arange(-5.0, 1))) == [], ".013 in all, by a factor of 2.4"
+    pairs = np.repeat(3e-3 * 3.6 ** np.arange(-7.0, 1), 2)
+    assert fires("vanishing_gradient", deep(pairs)), "two units of each gate have one gradient, and are one stage"
     behind = deep(4.0 ** np.arange(-7, 1))
     behind.units[-1].normalised = True
     assert fires("vanishing_gradient", behind), "what is normalised at the end has faded before"

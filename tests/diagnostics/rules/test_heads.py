@@ -1,7 +1,7 @@
 import functools
 import math
 
-from keras_course.diagnostics.observation import Plan
+from keras_course.diagnostics.observation import Observation, Plan
 from keras_course.diagnostics.rules import heads
 from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, one, softmax, training
@@ -197,6 +197,19 @@ def test_a_cross_entropy_below_0_of_one_output_of_several(losses, found):
     assert [f.certain for f in heads.wrong_loss_for_task(seen)] == [True] * found
     seen.losses["life"] = "likelihood"
     assert heads.wrong_loss_for_task(seen) == [], "a loss of the script's own may be anything"
+
+
+@pytest.mark.parametrize(("most", "cause"), [(160, "wrong_loss_for_task"), (12, "wrong_head_for_labels")])
+def test_counts_are_no_classes_for_one_output(most, cause):
+    y = np.arange(len(DIGITS)) % (most + 1)
+    seen = training(DIGITS, y, loss=BINARY, classes=1, output=one)
+    found = [f.cause for rule in ("wrong_loss_for_task", "wrong_head_for_labels") for f in heads.RULES[rule](seen)]
+    assert found == [cause]
+
+
+def test_what_a_loss_did_not_take_is_certain():
+    (finding,) = heads.wrong_head_for_labels(Observation(name="m", refused="a loss does not take labels"))
+    assert (finding.certain, finding.evidence) == (True, "a loss does not take labels")
 
 
 def test_class_numbers_with_a_squared_error_need_harm_and_are_surer_with_accuracy():

@@ -127,6 +127,26 @@ def test_accuracy_of_another_output_is_no_accuracy_of_measurements(logged, fires
 
 
 @pytest.mark.parametrize(
+    ("loss", "most", "fires"), [("poisson", 160, True), (SQUARED, 160, True), (SQUARED, 1, False), (BINARY, 1, False)]
+)
+def test_accuracy_of_counts_asks_whether_they_are_above_one_half(loss, most, fires):
+    y = np.minimum(np.arange(len(PATIENTS)) % 161, most)
+    seen = training(PATIENTS, y, loss=loss, classes=1, output=one, plan=Plan(metrics=("accuracy",)))
+    assert any("above one half" in f.evidence for f in metrics.wrong_metric(seen)) == fires
+
+
+@pytest.mark.parametrize(
+    ("head", "form", "fires"), [("softmax", "one", True), ("sigmoid", "one", False), ("softmax", "several", False)]
+)
+def test_places_of_one_hot_labels_under_a_binary_cross_entropy(head, form, fires):
+    y = np.eye(10)[LABELS]
+    y = np.maximum(y, np.roll(y, 1, axis=0)) if form == "several" else y
+    seen = training(DIGITS, y, loss=BINARY, head=head, output=lambda rows: softmax(RNG.normal(size=(len(rows), 10))))
+    seen.plan = Plan(metrics=("binary_accuracy",))
+    assert ["one by one" in f.evidence for f in metrics.wrong_metric(seen)] == [True] * fires
+
+
+@pytest.mark.parametrize(
     ("loss", "metric", "fires"),
     [
         (BINARY, "sparse_categorical_accuracy", True),

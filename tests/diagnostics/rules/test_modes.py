@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Plan, Probe, Unit, Variable
+from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Optimizer, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules.modes import RULES
 from tests.diagnostics.typed import SQUARED, named, net, walked
 
@@ -232,6 +232,14 @@ def test_beside_kernels_a_table_does_not_count():
     table = np.random.default_rng(0).normal(size=(30, 4))
     seen.variables.append(Variable(name="users/embeddings", shape=table.shape, initial=table, final=table))
     assert found("regularisation_overwhelms", seen)
+
+
+@pytest.mark.parametrize(("decay", "fires"), [(10.0, True), (0.5, True), (0.1, False), (0.0, False)])
+def test_an_optimizer_that_decays_the_weights_away(decay, fires):
+    seen = net(1, 1)
+    seen.optimizer = Optimizer(name="AdamW", rate=0.001, decay=decay)
+    evidence = [f.evidence for f in found("regularisation_overwhelms", seen)]
+    assert ["every weight in each step" in text for text in evidence] == [True] * fires
 
 
 def test_dropout_that_leaves_next_to_nothing():

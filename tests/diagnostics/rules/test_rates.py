@@ -96,6 +96,41 @@ def test_a_rate_that_kills_units_is_too_high(first, last, tenth, fires_):
     assert bool(fires(HIGH, late)) == (alive and dead), "of a fixed batch less is left by shorter steps"
 
 
+def test_a_loss_below_zero_goes_up_too():
+    """As of counts, of which a constant has -77: 1.3 times of that is far below it."""
+    negative = {"probe_start": -74.0, "probe_worst": -74.1, "end_same": -82.0, "end_tenth": -76.0}
+    assert fires(HIGH, tried(**negative)) == []
+    assert fires(HIGH, tried(**negative | {"probe_worst": -30.0, "end_same": -40.0})), "the tenth ends far below it"
+
+
+@pytest.mark.parametrize(("tenth", "probe", "fires_"), [(0.9, 1.0, True), (1.0, 0.7, True), (1.0, 0.9, False)])
+def test_units_that_a_rate_drives_flat_where_a_tenth_of_it_does_better(tenth, probe, fires_):
+    seen = tried(end_same=1.0, end_tenth=tenth, probe_same=1.0, probe_tenth=probe)
+    seen.units = [Unit(name=name, kind="dense", activation="tanh") for name in "abc"]
+    seen.probes = [Probe(step=i, saturated=np.array([0.0, 1.0 * (i > 4), 0.0])) for i in range(9)]
+    assert bool(fires(HIGH, seen)) == fires_
+
+
+@pytest.mark.parametrize(
+    ("change", "fires_"),
+    [
+        ("", True),
+        ("slower", False),  # a tenth of the first steps at the end
+        ("faded", False),  # it is the gradients that are small
+        ("optimizer", False),  # whose rate is known
+        ("few", False),
+    ],
+)
+def test_a_rate_by_hand_that_shrinks_within_an_epoch(change, fires_):
+    count = 30 if change == "few" else 120
+    seen = Observation(name="m", steps=steps(np.linspace(2.3, 2.2, count)), finished=True)
+    size = np.geomspace(1, 0.1 if change == "slower" else 1e-9, count)[:, None]
+    gradient = np.geomspace(1, 1e-3, count)[:, None] if change == "faded" else np.ones((count, 1))
+    seen.steps.gradient, seen.steps.update = gradient, 0.05 * gradient * size
+    seen.optimizer = Optimizer(name="SGD", rate=0.05) if change == "optimizer" else Optimizer()
+    assert [f.confidence for f in RULES["lr_schedule_wrong"](seen)] == [0.95] * fires_
+
+
 @pytest.mark.parametrize(
     ("first", "last", "loss", "fires_"),
     [

@@ -1,6 +1,6 @@
 import functools
 
-from keras_course.diagnostics.observation import Data, Observation, Probe, Unit, Variable
+from keras_course.diagnostics.observation import LEFT_OVER, Data, Observation, Probe, Unit, Variable
 from keras_course.diagnostics.rules.structure import RULES, kernels
 from tests.diagnostics import typed
 from tests.diagnostics.typed import RNG, net, walked
@@ -118,7 +118,7 @@ def test_scale_is_surer_when_a_fresh_start_repairs():
     seen.experiments = {"end_fresh": 0.5, "end_same": 2.0}
     assert found("init_scale", seen)[0].confidence > 0.9
     seen.experiments = {"end_fresh": 1.9, "end_same": 2.0}
-    assert found("init_scale", seen)[0].confidence == 0.5
+    assert found("init_scale", seen)[0].confidence == LEFT_OVER
 
 
 FRESH = {"attained_from": 10.0, "attained_last": 8.0, "attained_own": 6.0, "attained_fresh": 1.0}
@@ -264,6 +264,29 @@ def test_weights_that_the_optimiser_was_not_given():
     assert found("frozen_or_disconnected", net(1, 1, steps=tiny)) == []
     for none in (0, 1e-8):  # what has faded moves nothing either
         assert found("frozen_or_disconnected", net(1, 1, steps=walked(update=[0.1, 0.0], gradient=[1, none]))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fires_"),
+    [("", True), ("a model", False), ("others are trained", False), ("few", False), ("the last", False)],
+)
+def test_layers_of_plain_variables_that_no_gradient_is_taken_by(change, fires_):
+    seen = net(1, 1, 1, 1)
+    for unit in seen.units[2:] if change == "the last" else seen.units[:1] if change == "few" else seen.units[:3]:
+        unit.variables = ()
+    seen.layers = [{"class": "Dense", "name": "a", "config": {}}] if change == "a model" else []
+    seen.alone = change != "others are trained"
+    seen.steps = walked()
+    text = [f.evidence for f in found("frozen_or_disconnected", seen) if "given to no gradient" in f.evidence]
+    assert [" 3 of 4 " in t for t in text] == [True] * fires_
+
+
+def test_first_weights_that_drawn_anew_do_no_better_are_named_last():
+    seen = net(0.2, 0.2, 1)
+    (untried,) = found("init_scale", seen)
+    seen.experiments = {"end_fresh": 1.0, "end_same": 1.0}
+    (tried,) = found("init_scale", seen)
+    assert untried.confidence > LEFT_OVER == tried.confidence
 
 
 @pytest.mark.parametrize(("factor", "fires_"), [(1.0, True), (0.5, False), (1.3, False)])
