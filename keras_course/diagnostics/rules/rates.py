@@ -329,7 +329,7 @@ def _shrinking(seen: Observation) -> list[Finding]:
     first, late = float(np.median(ratio[:10])), index[:-1] >= 0.75 * steps.count
     if not late.any() or np.median(gradient[:-1][late]) < 0.3 * np.median(gradient[:10]):
         return []
-    share = float(np.max(ratio[late])) / max(first, 1e-30)
+    share = float(np.max(ratio[late])) / first if first > 0 else 1.0  # steps that never were are another cause
     if share > 1e-3:
         return []
     text = f"in the last quarter steps are at most {share:.1g} times as long against their gradients as the first ones"

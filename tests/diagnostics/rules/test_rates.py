@@ -119,6 +119,7 @@ def test_units_that_a_rate_drives_flat_where_a_tenth_of_it_does_better(tenth, pr
         ("faded", False),  # it is the gradients that are small
         ("optimizer", False),  # whose rate is known
         ("few", False),
+        ("none", False),  # no step at all
     ],
 )
 def test_a_rate_by_hand_that_shrinks_within_an_epoch(change, fires_):
@@ -127,6 +128,7 @@ def test_a_rate_by_hand_that_shrinks_within_an_epoch(change, fires_):
     size = np.geomspace(1, 0.1 if change == "slower" else 1e-9, count)[:, None]
     gradient = np.geomspace(1, 1e-3, count)[:, None] if change == "faded" else np.ones((count, 1))
     seen.steps.gradient, seen.steps.update = gradient, 0.05 * gradient * size
+    seen.steps.update = seen.steps.update * (change != "none")
     seen.optimizer = Optimizer(name="SGD", rate=0.05) if change == "optimizer" else Optimizer()
     assert [f.confidence for f in RULES["lr_schedule_wrong"](seen)] == [0.95] * fires_
 
