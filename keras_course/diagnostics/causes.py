@@ -68,13 +68,13 @@ CAUSES: dict[str, Cause] = {
         8,
         "labels are not what the loss takes for labels",
         "integers 0 to classes-1, each class from 0 on",
-        (*DYNAMICS, *CONSTANT, *RATE, "nan_or_inf_in_data", "gradient_sign_flipped"),
+        (*DYNAMICS, *CONSTANT, *RATE, "nan_or_inf_in_data", "gradient_sign_flipped", "validation_split_sorted"),
     ),
     "constant_labels": Cause(
         9,
         "all labels are the same",
         "look at what the labels are read from",
-        (*CONSTANT, "missing_class", "validation_split_sorted"),
+        (*CONSTANT, "missing_class", "validation_split_sorted", "train_val_preprocessing_mismatch"),
     ),
     "missing_class": Cause(
         9, "a class of the output never occurs", "check the labels, or a narrower output", ("overfitting",)

@@ -377,6 +377,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         return quiet(evaluate)
 
     def fit(original: Callable) -> Callable:
+        from keras_course.diagnostics import drawn
         from keras_course.diagnostics.fits import facts_of
 
         signature = inspect.signature(original)
@@ -385,7 +386,8 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
             given = signature.bind(model, *args, **kwargs)
             facts = facts_of(model, given.arguments, users_frame())
             given.arguments["callbacks"] = facts["callbacks"]
-            with monitor.fit(facts):
+            sources = given.arguments.get("x"), given.arguments.get("validation_data")
+            with monitor.fit(facts), drawn.watching(facts, *sources):
                 return original(*given.args, **given.kwargs)
 
         fit.__doc__ = original.__doc__

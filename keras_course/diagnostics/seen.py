@@ -124,7 +124,8 @@ WORDS = 1000  # the most frequent ones
 
 def looked_up(seen: Observation, x: np.ndarray) -> bool:
     """Whether inputs are names of something, as words or their numbers are, and no quantities."""
-    return x.dtype.kind in "OSU" or bool(seen.units and seen.units[0].kind == "embedding")
+    numbered = bool(seen.units and seen.units[0].kind == "embedding")
+    return x.dtype.kind in "OSU" or (numbered and not np.any(x != np.round(x)))
 
 
 def quantities(seen: Observation, *parts: Data) -> np.ndarray:
