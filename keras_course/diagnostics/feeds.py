@@ -14,7 +14,8 @@ from typing import Any
 from keras_course.diagnostics.fits import rows_of
 from keras_course.diagnostics.forward import is_users
 from keras_course.diagnostics.observation import Data, Feed
-from keras_course.diagnostics.pipeline import source_rows
+from keras_course.diagnostics.pipeline import source_rows, stages
+from keras_course.diagnostics.seen import flat
 
 import keras
 import numpy as np
@@ -36,6 +37,7 @@ class _Kept:
         self.names: tuple[str, ...] = ()
         self.beside: dict[str, list[np.ndarray]] = {}
         self.rows = self.again = self.ticks = 0
+        self.reordered = False
         self.last: Any = None
 
     def add(
@@ -69,6 +71,7 @@ class _Kept:
             name=self.name,
             training=self.training,
             again=self.again,
+            reordered=self.reordered,
         )
 
 
@@ -130,7 +133,7 @@ class Feeds:
             self.ticks -= not mark.inside  # its own call is none between
             self._record(mark.model, tensors[mark.place], mark.training, inside=mark.inside, beside=rest)
 
-    def evaluated(self, model: keras.Model, x: Any, y: Any = None) -> None:
+    def evaluated(self, model: keras.Model, x: Any, y: Any = None, *, predicts: bool = False) -> None:
         """`predict` or `evaluate` is about to be called."""
         if not isinstance(x, tf.data.Dataset) and y is None:
             self.call(model, x, None, inside=False, functions=())
@@ -139,6 +142,7 @@ class Feeds:
         same, kept.last = x is kept.last, x
         if not same and (data := rows_of(x, y) if y is not None else source_rows(x)) is not None:
             kept.names = data.names
+            kept.reordered = predicts and data.y is not None and _reshuffles(x)
             self.room -= kept.add(data.x, {} if data.y is None else {"y": data.y}, self.room, data.further)
 
     def _often(self, model: keras.Model, *, inside: bool) -> bool:
@@ -179,6 +183,11 @@ class Feeds:
             complete = all(other.ndim and len(other) == len(x) for other in others)
             kept.names = names if complete else ()
             self.room -= kept.add(x, few, self.room, others if complete else ())
+
+
+def _reshuffles(dataset: tf.data.Dataset) -> bool:
+    """Whether a shuffle of all examples is drawn anew with each pass."""
+    return any(s.kind == "shuffle" and s.detail["reshuffle"] and s.detail["buffer"] > 1 for s in flat(stages(dataset)))
 
 
 def _users_scopes() -> list[dict[str, Any]]:

@@ -369,7 +369,8 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
             if kwargs.get("_use_cached_eval_dataset"):  # `fit` asks, which says what it validates on
                 return original(model, *args, **kwargs)
             given = signature.bind(model, *args, **kwargs).arguments
-            monitor.fed(monitor.feeds.evaluated, model, given.get("x"), given.get("y"))
+            x, y = given.get("x"), given.get("y")
+            monitor.fed(monitor.feeds.evaluated, model, x, y, predicts=original.__name__ == "predict")
             with monitor.busy():
                 return original(model, *args, **kwargs)
 

@@ -100,7 +100,8 @@ class Feed:
     further, names: as of `Data`. labels: what it holds beside them and may be their labels, by its names. name: of the
     rows; "" without.
     training: what the model was told of the mode. again: how often it was given what it had been given
-    before, with no step between.
+    before, with no step between. reordered: its rows come in another order with each pass, and predictions were asked
+    for, which have no labels beside them.
     """
 
     x: np.ndarray  # (rows, ...)
@@ -110,6 +111,7 @@ class Feed:
     name: str = ""
     training: bool | None = None
     again: int = 0
+    reordered: bool = False
 
 
 @dataclasses.dataclass(kw_only=True)

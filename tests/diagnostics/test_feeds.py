@@ -238,6 +238,27 @@ def test_inputs_that_are_not_there_for_every_row_are_left_out():
     assert (len(feed.x), feed.further) == (2 * len(LATER), ())
 
 
+@pytest.mark.parametrize(
+    ("asked", "pairs", "shuffle", "reordered"),
+    [
+        ("predict", True, {}, True),
+        ("evaluate", True, {}, False),  # whatever the order, the mean is the same
+        ("predict", False, {}, False),  # there are no labels
+        ("predict", True, {"reshuffle_each_iteration": False}, False),
+        ("predict", True, None, False),
+    ],
+)
+def test_predictions_of_rows_that_come_in_another_order_each_time(asked, pairs, shuffle, reordered):
+    def script(model):
+        model.compile(loss="sparse_categorical_crossentropy")
+        rows = tf.data.Dataset.from_tensor_slices((LATER, ANSWERS) if pairs else LATER)
+        rows = rows if shuffle is None else rows.shuffle(40, **shuffle)
+        getattr(model, asked)(rows.batch(7), verbose=0)
+
+    (feed,) = given(script)[1]
+    assert feed.reordered == reordered
+
+
 def test_what_is_asked_belongs_to_the_training_before_it():
     def script(model):
         model.compile("sgd", "sparse_categorical_crossentropy")

@@ -1,5 +1,7 @@
 """The rule on whether inputs and targets belong together: row 15 of the table of causes."""
 
+import dataclasses
+
 from keras_course.diagnostics.losses import baseline_of, scale_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import (
@@ -22,17 +24,23 @@ FEW_CODES = 32  # columns
 def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     """Row 15: inputs and targets do not belong together.
 
-    (b) Inputs that come again with another label: at least 30 repeats, and by the lower exact 95 % bound half of the
-    conflicts that dealing out the labels would give. (c) Neighbours agree on their target no more than under 500
-    permutations of it (p > 0.01: of pairs shuffled apart one in a hundred is let go) on at least 200 rows, and no
-    linear model does either, while the loss keeps at least 70 % of its first value or the validation loss never gets
-    below 97 % of that of a constant. Both are named when there is harm: memorising is a task too. Surer where the
-    labels come sorted: inputs that belong to them would come so too, and be told apart. Texts are judged by their
-    words; what hangs on their order is not seen, hence the lower confidence. The data set whose legs are shuffled apart
-    is `labels_from_another_leg`. Must stay silent: users and things that are looked up by number; codes of a few
-    zeros and ones, of which parity may be asked; targets that are sequences of words; inputs that entered alike, which
-    is row 30. Source: row 15; 1,024 digits agree .97 (p .004), in 40 shuffles apart .10 (p .012 to 1).
+    (a) Predictions of a data set that is shuffled anew with each pass; certain. (b) Inputs that come again with
+    another label: at least 30 repeats, and by the lower exact 95 % bound half of the conflicts that dealing out the
+    labels would give. (c) Neighbours agree on their target no more than under 500 permutations of it (p > 0.01: of
+    pairs shuffled apart one in a hundred is let go) on at least 200 rows, and no linear model does either, while the
+    loss keeps at least 70 % of its first value or the validation loss never gets below 97 % of that of a constant. (b)
+    and (c) are named when there is harm: memorising is a task too. Surer where the labels come sorted: inputs that
+    belong to them would come so too, and be told apart. Texts are judged by their words; what hangs on their order is
+    not seen, hence the lower confidence. The data set whose legs are shuffled apart is `labels_from_another_leg`. Must
+    stay silent: users and things that are looked up by number; codes of a few zeros and ones, of which parity may be
+    asked; targets that are sequences of words; inputs that entered alike, which is row 30. Source: row 15; 1,024
+    digits agree .97 (p .004), in 40 shuffles apart .10 (p .012 to 1).
     """
+    if reordered := next((feed for feed in seen.asked if feed.reordered and len(feed.x) >= 20), None):
+        text = f"predictions are asked for of {reordered.name or 'a data set'}, whose rows come in another order with "
+        text += "each pass: no labels that are read from it stand beside them"
+        repair = "shuffle the rows of training alone: shuffle=False for what is predicted"
+        return [dataclasses.replace(_apart(text, 0.8), certain=True, repair=repair)]
     if _compares(seen):
         return []
     parts = [np.ravel(batch) for batch in seen.stream if np.ndim(batch) == 1 or np.shape(batch)[1:] == (1,)]

@@ -1,5 +1,6 @@
 import functools
 
+from keras_course.diagnostics.observation import Feed
 from keras_course.diagnostics.rules import pairs
 from keras_course.diagnostics.rules.labels import label_noise
 from keras_course.diagnostics.telling import Pairing
@@ -113,6 +114,15 @@ def test_inputs_of_different_form_are_judged_together():
     for probe in seen.probes:
         probe.x, probe.y = DIGITS[:32], RNG.integers(0, 2, 32)
     assert "came again" not in pairs.labels_shuffled_apart(seen)[0].evidence, "the other input may be another"
+
+
+def test_predictions_in_another_order_than_any_labels():
+    seen = training(DIGITS, LABELS, losses=(2.3, 0.1, 0.1))
+    for rows, reordered, fires in ((30, True, True), (30, False, False), (19, True, False)):
+        seen.asked = [Feed(x=DIGITS[:rows], labels={"y": LABELS[:rows]}, name="test_ds", reordered=reordered)]
+        assert [("test_ds" in f.evidence, f.certain) for f in pairs.labels_shuffled_apart(seen)] == [
+            (True, True)
+        ] * fires
 
 
 def test_bags_of_words_shuffled_apart():
