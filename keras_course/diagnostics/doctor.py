@@ -26,8 +26,8 @@ ELSEWHERE = {
     "class_imbalance",
 }
 # Causes that show in the loss of training, or elsewhere alone: batches in order are easy, each by itself; dropout that
-# is on in evaluation spoils validation more than training, and so does what a penalty leaves of the weights.
-BOTH = {"data_sorted", "shuffle_buffer_too_small", "pipeline_order", "dropout_mode", "regularisation_overwhelms"}
+# is on in evaluation spoils validation more than training.
+BOTH = {"data_sorted", "shuffle_buffer_too_small", "pipeline_order", "dropout_mode"}
 NAMED = 0.3  # of harm, from which on a mechanism is named
 NEEDED = {  # by those that a training with less harm may show
     "too_few_steps": 0.6,

@@ -51,7 +51,10 @@ def test_the_steps_of_a_loop_give_all_inputs():
     assert len(found.train.x) == len(found.train.y) == 200
     np.testing.assert_array_equal(found.train.further[0], 2 * found.train.x)
     assert found.train.names == ("a", "b")
-    seen.fed[1] = Feed(x=X[second], labels={"y": Y[second]})
+    others = [(2 * X[first], np.ones((100, 2))), (2 * X[second], np.ones((100, 3)))]
+    seen.fed = [Feed(x=X[r], further=o, labels={"y": Y[r]}) for r, o in zip((first, second), others, strict=True)]
+    assert held_out(seen)[0].train.further == (), "one of them changes its form"
+    seen.fed = [both[0], Feed(x=X[second], labels={"y": Y[second]})]
     assert held_out(seen)[0].train.further == (), "not of every row"
 
 

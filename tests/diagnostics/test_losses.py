@@ -128,20 +128,22 @@ def test_examples_that_count_by_their_class_have_another_constant(loss, y):
     assert penalty_shares(seen) == []
 
 
-WEIGHTS = {"two": np.array([0.5, 4.0]), "three": np.array([1.0, 2.0, 0.3]), "alike": np.array([3.0, 3.3, 3.0])}
+WEIGHTS = {"two": np.array([0.5, 4.0]), "three": np.array([1.0, 2.0, 0.3]), "alike": np.array([3.0, 3.3, 3.0]),
+           "more": np.array([10.0, 13.0])}  # fmt: skip
 
 
 @pytest.mark.parametrize("weights", list(WEIGHTS))
-@pytest.mark.parametrize("change", ["", "a penalty", "noise", "few looks", "shares"])
+@pytest.mark.parametrize("change", ["", "a penalty", "noise", "few looks", "shares", "rare", "lost"])
 def test_weights_of_classes_in_a_loss_of_the_scripts_own(weights, change):
     rng, factors = np.random.default_rng(3), WEIGHTS[weights]
     kinds, looks, totals = len(factors), [], []
     for step in range(3 if change == "few looks" else 40):
-        y = rng.integers(0, kinds, 20)
+        y = rng.integers(0, kinds, 20) * (change != "rare" or step < 2)
         p = rng.dirichlet(np.ones(kinds), 20)
         own = -np.log(p[np.arange(20), y])
         totals.append(np.mean(factors[y] * own) + (change == "a penalty") * (2 + 0.1 * rng.normal()))
         totals[-1] *= 1 + 0.1 * rng.normal() * (change == "noise")
+        totals[-1] = np.nan if change == "lost" and step == 30 else totals[-1]
         rows = (y, p[:, 1]) if kinds == 2 else (np.eye(kinds)[y], p)
         looks.append(Probe(step=step, y=rows[0] * (0.9 if change == "shares" else 1), output=rows[1]))
     name = BINARY if kinds == 2 else CROSS

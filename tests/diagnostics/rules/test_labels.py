@@ -236,6 +236,20 @@ def test_weights_of_classes_that_make_the_rare_one_rarer(weights, fires):
     assert [f.certain for f in labels.class_imbalance(seen)] == [True] * fires
 
 
+@pytest.mark.parametrize(("rare", "fires"), [(0.1, True), (10.0, False)])
+def test_weights_by_hand_that_make_the_rare_class_rarer(rare, fires):
+    y = (LABELS == 3).astype("int64")
+    seen = training(
+        DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, looks=60, losses=np.ones(60),
+        output=lambda rows: (0.6 * y[rows] + 0.2 + 0.1 * RNG.random(len(rows)))[:, None],
+    )  # fmt: skip
+    for probe in seen.probes:
+        p = probe.output[:, 0].astype("float64")
+        cost = -(rare * probe.y * np.log(p) + (1 - probe.y) * np.log(1 - p))
+        seen.steps.all_losses[probe.step] = cost.mean()
+    assert ["counts 0.1" in f.evidence for f in labels.class_imbalance(seen)] == [True] * fires
+
+
 def test_constant_labels_of_a_loop_are_certain_where_it_trains_all_there_is():
     seen = training(DIGITS, np.ones(len(DIGITS)), loss=BINARY, classes=1, output=one, stored=False, interface="loop")
     assert only(seen, "constant_labels").certain
