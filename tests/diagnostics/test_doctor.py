@@ -143,6 +143,22 @@ def test_of_a_circle_the_surest_one_stays_beside_what_is_independent():
         assert kept == [surest, "missing_class"]
 
 
+def test_what_is_left_over_explains_nothing():
+    found = [
+        Finding(cause="dead_units", confidence=0.9),
+        Finding(cause="learning_rate_too_high", confidence=0.85),
+        Finding(cause="init_scale", confidence=LEFT_OVER),  # would explain the rate, and follow from the units
+    ]
+    assert [f.cause for f in doctor._explained(found) if f.kind == "named"] == ["learning_rate_too_high"]
+
+
+@pytest.mark.parametrize(("degree", "kind"), [(0.25, "named"), (0.15, "note")])
+def test_first_weights_are_named_from_less_harm_on(degree, kind):
+    harm = Harm(degree=degree, sentence="the loss ends", end=1.0)
+    assert doctor._judged(Finding(cause="init_scale", confidence=0.93), harm).kind == kind
+    assert doctor._judged(Finding(cause="learning_rate_too_high", confidence=0.93), harm).kind == "note"
+
+
 def test_independent_faults_stand_in_the_order_of_confidence(judged):
     report = judged(
         Finding(cause="data_sorted", confidence=0.6),

@@ -77,9 +77,12 @@ def test_rows_are_spread_over_all_batches_and_no_more_are_kept_than_of_arrays(mo
     monkeypatch.setattr(Data, "ROWS", 16)
     source = Batches(np.repeat(X, 2, axis=0), np.arange(120) // 8, size=8)  # fifteen batches
     kept = drawn.Drawn(source)
-    for number in [3, *range(15), 3]:
+    first = source[3]
+    kept.note(3, first)
+    for number in [*range(15), 3]:
         kept.note(number, source[number])
     np.testing.assert_array_equal(kept.data.y, np.arange(15))
+    np.testing.assert_array_equal(kept.data.x[3], first[0][0])
 
 
 @pytest.mark.parametrize("second", [X[:8, :3], None])

@@ -172,9 +172,8 @@ def test_a_script_that_fails_by_labels_that_its_loss_does_not_take(write, last):
 
 
 def test_a_loss_that_fails_for_another_reason_says_nothing_of_labels(write):
-    outcome = script.diagnose(
-        write(REFUSED + "keras.losses.MeanSquaredError()(tf.constant(['a']), tf.constant([1.0]))")
-    )
+    own = "def own(y, p):\n    raise ValueError('of the weather')\n"
+    outcome = script.diagnose(write(REFUSED + own + "model.compile('sgd', own); model.fit(x, y, verbose=0)"))
     assert (outcome.status, outcome.reports) == (1, [])
 
 

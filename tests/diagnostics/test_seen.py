@@ -1,5 +1,14 @@
-from keras_course.diagnostics.observation import Observation, Probe, Stage
-from keras_course.diagnostics.seen import flat, flat_rows, joined, outputs_of, rows_of, takes_turns, targets_of
+from keras_course.diagnostics.observation import Observation, Probe, Stage, Unit
+from keras_course.diagnostics.seen import (
+    flat,
+    flat_rows,
+    joined,
+    looked_up,
+    outputs_of,
+    rows_of,
+    takes_turns,
+    targets_of,
+)
 from tests.diagnostics.typed import training
 
 import numpy as np
@@ -45,6 +54,16 @@ def test_stages_of_legs_come_before_the_stage_that_joins_them():
     stages = [Stage(kind="zip", detail={"legs": legs}), Stage(kind="batch")]
     assert [stage.kind for stage in flat(stages)] == ["source", "shuffle", "source", "zip", "batch"]
     assert flat(None) == []
+
+
+def test_words_have_whole_numbers():
+    """What stands beside an input that is looked up need not be looked up."""
+    ids, seen = np.array([[3, 0], [7, 2]]), Observation(name="m", units=[Unit(name="e", kind="embedding")])
+    assert looked_up(seen, ids)
+    assert looked_up(seen, ids.astype("float32"))
+    assert not looked_up(seen, ids + 0.5)
+    assert not looked_up(Observation(name="m"), ids)
+    assert looked_up(Observation(name="m"), np.array(["a word"]))
 
 
 def test_turns_are_batches_of_one_kind_that_change():

@@ -101,6 +101,7 @@ def test_a_loss_below_zero_goes_up_too():
     negative = {"probe_start": -74.0, "probe_worst": -74.1, "end_same": -82.0, "end_tenth": -76.0}
     assert fires(HIGH, tried(**negative)) == []
     assert fires(HIGH, tried(**negative | {"probe_worst": -30.0, "end_same": -40.0})), "the tenth ends far below it"
+    assert fires(HIGH, tried(**negative | {"end_same": -40.0})) == [], "it never went up"
 
 
 @pytest.mark.parametrize(("tenth", "probe", "fires_"), [(0.9, 1.0, True), (1.0, 0.7, True), (1.0, 0.9, False)])

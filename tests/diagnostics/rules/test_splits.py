@@ -269,6 +269,8 @@ def test_words_have_the_same_numbers_in_validation(vocabulary):
     assert ["of validation" in f.evidence for f in found] == [True] * (vocabulary == "other")
     seen.epochs[-1]["val_loss"] = 0.3
     assert splits.train_val_preprocessing_mismatch(seen) == [], "what was learned holds"
+    seen.validation.x = 5 * seen.validation.x
+    assert splits.train_val_preprocessing_mismatch(seen) == [], "numbers of words have no spread"
 
 
 @pytest.mark.parametrize(("name", "fires"), [("x_test", True), ("x", False)])

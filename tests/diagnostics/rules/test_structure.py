@@ -290,13 +290,13 @@ def test_first_weights_that_drawn_anew_do_no_better_are_named_last():
 
 
 @pytest.mark.parametrize(("factor", "fires_"), [(1.0, True), (0.5, False), (1.3, False)])
-@pytest.mark.parametrize("spread", ["even", "normal"])
+@pytest.mark.parametrize("spread", ["even", "normal", "signs"])
 def test_a_frozen_body_that_is_as_keras_draws_it_is_surer(factor, fires_, spread):
     """Of three layers two are fixed; those of a training leave the limit, others keep away from it."""
     seen, limit = net(1, 1, 1, trainable="c"), np.sqrt(6 / 80)
     for variable in seen.variables[:2]:
-        even = RNG.uniform(-limit, limit, (40, 40))
-        variable.initial = factor * (even if spread == "even" else RNG.normal(0, limit / 1.73, (40, 40)))
+        even, normal = RNG.uniform(-limit, limit, (40, 40)), RNG.normal(0, limit / 1.73, (40, 40))
+        variable.initial = factor * {"even": even, "normal": normal, "signs": limit * np.sign(even)}[spread]
         variable.shape = (40, 40)
     (finding,) = found("frozen_or_disconnected", seen)
     assert (finding.confidence == 0.8) == ("what Keras draws" in finding.evidence) == (fires_ and spread == "even")
