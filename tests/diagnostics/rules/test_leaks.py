@@ -75,7 +75,8 @@ def test_a_column_that_is_the_target_is_certain():
     assert leaks.leakage_feature(series) == [], "the last value of a series"
     toy = divided(near[:, 2:], size[order].astype("float32"), *halves(569), loss=SQUARED)
     assert leaks.leakage_feature(toy) == [], "of two columns"
-    assert told(BENIGN, kind="embedding") == []
+    words = np.column_stack([np.round(9 * np.abs(CELLS[:, :3])), BENIGN])
+    assert leaks.leakage_feature(divided(words, BENIGN, *halves(569), kind="embedding")) == []
     invoice = np.where(BENIGN == 1, RNG.uniform(20, 90, 569), 0.0)  # only written when the outcome is known
     assert told(invoice) == [True]
     assert told((invoice - invoice.mean()) / invoice.std()) == [True]
