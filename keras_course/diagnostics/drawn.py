@@ -30,13 +30,7 @@ class Drawn:
         few = max(Data.ROWS // max(self.source.num_batches or 64, 1), 1)
         rows = np.unique(np.linspace(0, len(found.x) - 1, min(few, len(found.x))).astype(int))
         if sum(len(part.x) for part in self.parts.values()) + len(rows) <= Data.ROWS:
-            self.parts[number] = Data(
-                x=found.x[rows],
-                y=None if found.y is None else found.y[rows],
-                further=tuple(other[rows] for other in found.further),
-                names=found.names,
-                weight=None if found.weight is None else found.weight[rows],
-            )
+            self.parts[number] = found.take(rows)
 
     @property
     def data(self) -> Data | None:
@@ -67,8 +61,10 @@ def watching(facts: dict[str, Any], x: Any, validation: Any) -> Iterator[None]:
     with ExitStack() as stack:
         for kind in {type(each.source) for each in kept.values()}:
             stack.enter_context(_overheard(kind, kept))
-        yield
-    facts |= {name: each.data for name, each in kept.items()}
+        try:
+            yield
+        finally:  # of a script that fails, what was seen until then
+            facts |= {name: each.data for name, each in kept.items()}
 
 
 @contextmanager

@@ -14,7 +14,15 @@ from keras_course.diagnostics.losses import loss_by_definition, loss_of_constant
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.references import loss_of_models
 from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
-from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, badly_mixed, quantities
+from keras_course.diagnostics.seen import (
+    BINARY,
+    CATEGORICAL,
+    DIFFERENCES,
+    badly_mixed,
+    inputs_of,
+    quantities,
+    several_inputs,
+)
 from keras_course.diagnostics.statistics import classes_of
 from keras_course.diagnostics.telling import linear
 from keras_course.diagnostics.trainings import Training
@@ -362,8 +370,8 @@ def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
 
 def _askable(seen: Observation, part: Data) -> bool:
     """Whether these are labelled rows of all that the model is given."""
-    inputs = sum(layer["class"] == "InputLayer" for layer in seen.layers)
-    return part.y is not None and len(part.y) == len(part.x) and (inputs < 2 or len(part.further) == inputs - 1)
+    complete = not several_inputs(seen) or len(part.further) == inputs_of(seen) - 1
+    return part.y is not None and len(part.y) == len(part.x) and complete
 
 
 def _given(part: Data, rows: np.ndarray) -> Any:

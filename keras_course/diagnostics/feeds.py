@@ -44,7 +44,8 @@ class _Kept:
         self, x: np.ndarray, beside: Mapping[str, np.ndarray], room: int, further: Sequence[np.ndarray] = ()
     ) -> int:
         """Keeps rows, evenly spread, with what stands beside them. Returns the bytes they take, at most `room`."""
-        few = min(len(x), Data.ROWS - self.rows, room // max(x[:1].nbytes, 1))
+        row = x[:1].nbytes + sum(other[:1].nbytes for other in further)
+        few = min(len(x), Data.ROWS - self.rows, room // max(row, 1))
         if few < 1 or (self.parts and x.shape[1:] != self.parts[0].shape[1:]):
             return 0
         chosen = np.unique(np.linspace(0, len(x) - 1, few).astype(int))
@@ -53,7 +54,7 @@ class _Kept:
         self.parts.append(x[chosen].copy())
         self.further.append([other[chosen] for other in further])
         self.rows += len(chosen)
-        return self.parts[-1].nbytes + sum(other.nbytes for other in self.further[-1])
+        return row * len(chosen)
 
     @property
     def feed(self) -> Feed:
@@ -142,8 +143,9 @@ class Feeds:
         same, kept.last = x is kept.last, x
         if not same and (data := rows_of(x, y) if y is not None else source_rows(x)) is not None:
             kept.names = data.names
-            kept.reordered = predicts and data.y is not None and _reshuffles(x)
             self.room -= kept.add(data.x, {} if data.y is None else {"y": data.y}, self.room, data.further)
+        if predicts and kept.beside and _reshuffles(x):
+            kept.reordered = True
 
     def _often(self, model: keras.Model, *, inside: bool) -> bool:
         return self.calls[id(model), inside] > (ENOUGH if inside else MANY)
@@ -186,7 +188,7 @@ class Feeds:
 
 
 def _reshuffles(dataset: tf.data.Dataset) -> bool:
-    """Whether a shuffle of all examples is drawn anew with each pass."""
+    """Whether a shuffle is drawn anew with each pass."""
     return any(s.kind == "shuffle" and s.detail["reshuffle"] and s.detail["buffer"] > 1 for s in flat(stages(dataset)))
 
 

@@ -150,16 +150,9 @@ def _prepares(seen: Observation) -> bool:
 
 def _once(feed: Feed, like: np.ndarray | None) -> Data:
     """Each row of a feed once, with its labels where they are known; rows with gaps, which say nothing, all of them."""
-    rows = Data(x=feed.x, further=feed.further)
+    rows = Data(x=feed.x, y=labels_of(feed, like), further=feed.further, names=feed.names)
     gaps = ~np.isfinite(feed.x).reshape(len(feed.x), -1).all(1) if feed.x.dtype.kind == "f" else []
-    first = np.union1d(np.unique(_keys_of(rows, rows)[0], return_index=True)[1], np.flatnonzero(gaps))
-    labels = labels_of(feed, like)
-    return Data(
-        x=feed.x[first],
-        y=None if labels is None else labels[first],
-        further=tuple(x[first] for x in feed.further),
-        names=feed.names,
-    )
+    return rows.take(np.union1d(np.unique(_keys_of(rows, rows)[0], return_index=True)[1], np.flatnonzero(gaps)))
 
 
 def labels_of(feed: Feed, like: np.ndarray | None) -> np.ndarray | None:

@@ -40,6 +40,14 @@ FUNCTIONAL = (
     "binary_focal_crossentropy",
     "categorical_focal_crossentropy",
 )
+# Two modules of the same functions, of which one has further names for them: (module, its name, that of the loss).
+LOSSES = [
+    (module, own, name)
+    for module in (keras.losses, tf.keras.losses)
+    for own, function in vars(module).items()
+    for name in FUNCTIONAL
+    if function is getattr(keras.losses, name)
+]
 NN = {
     "sparse_softmax_cross_entropy_with_logits": "sparse_categorical_crossentropy",
     "softmax_cross_entropy_with_logits": "categorical_crossentropy",
@@ -214,13 +222,14 @@ class Monitor:
             context.noted.append(Noted(name, from_logits, targets, prediction))
 
     @contextmanager
-    def asked(self, name: str, targets: Any, prediction: Any) -> Iterator[None]:
-        """While a loss works: what it does not take is told, as the script fails by it."""
+    def refusals(self, name: str, targets: Any, prediction: Any) -> Iterator[None]:
+        """While a loss works: what it does not take is told, once, as the script fails by it."""
         try:
             yield
         except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
             shapes = [each.shape for each in (targets, prediction) if hasattr(each, "shape")]
-            if len(shapes) == 2 and re.search("shape|rank|ndim|size|broadcast", str(error)):
+            told, self.local.refused = getattr(self.local, "refused", None) is error, error
+            if not told and len(shapes) == 2 and re.search("shape|rank|ndim|size|broadcast", str(error)):
                 facts = self.fits[-1] if self.fits else None
                 training = Training([], facts=facts, site=facts["site"] if facts else users_frame())
                 training.refused = f"{name} does not take labels of shape {tuple(shapes[0])} for outputs of shape "
@@ -320,7 +329,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
             name = getattr(function, "__name__", "")
             if name and not isinstance(y_true, list | tuple | dict):
                 monitor.note(name, own.get("from_logits", False), y_true, y_pred)
-            with monitor.asked(name, y_true, y_pred):
+            with monitor.refusals(name, y_true, y_pred):
                 return original(loss, y_true, y_pred, *args, **kwargs)
 
         return quiet(called)
@@ -328,7 +337,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
     def function_loss(name: str, original: Callable) -> Callable:
         def loss(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
             monitor.note(name, kwargs.get("from_logits", False), y_true, y_pred)
-            with monitor.asked(name, y_true, y_pred):
+            with monitor.refusals(name, y_true, y_pred):
                 return original(y_true, y_pred, *args, **kwargs)
 
         loss.__name__, loss.__doc__ = original.__name__, original.__doc__
@@ -340,7 +349,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         def loss(*args: Any, **kwargs: Any) -> Any:
             given = signature.bind(*args, **kwargs).arguments
             monitor.note(name, True, given.get("labels"), given.get("logits"))
-            with monitor.asked(name, given.get("labels"), given.get("logits")):
+            with monitor.refusals(name, given.get("labels"), given.get("logits")):
                 return original(*args, **kwargs)
 
         return quiet(loss)
@@ -410,10 +419,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
     yield polymorphic_function.Function, "__call__", call_function
     yield keras.Layer, "__call__", call_layer
     yield keras.losses.Loss, "__call__", call_loss
-    names = {getattr(keras.losses, name): name for name in FUNCTIONAL}
-    for losses in (keras.losses, tf.keras.losses):  # two modules of the same functions, one with further names for them
-        known = {own: names[f] for own, f in list(vars(losses).items()) if inspect.isfunction(f) and f in names}
-        yield from ((losses, own, functools.partial(function_loss, name)) for own, name in known.items())
+    yield from ((module, own, functools.partial(function_loss, name)) for module, own, name in LOSSES)
     yield from ((tf.nn, own, functools.partial(nn_loss, name)) for own, name in NN.items())
     yield keras.optimizers.Optimizer.__mro__[_owner(keras.optimizers.Optimizer, "apply")], "apply", apply
     yield tf.data.Dataset, "__iter__", iterate

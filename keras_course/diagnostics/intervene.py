@@ -331,7 +331,8 @@ def try_repair(case: Case, repair: Repair) -> Trial:
         repaired.close()
     if believed is not None:
         believed.close()
-    noise = float(np.std(last - mended[: len(last)]) / np.sqrt(len(last))) if len(last) == len(mended) else 0.0
+    with np.errstate(invalid="ignore"):  # of what has diverged
+        noise = float(np.std(last - mended[: len(last)]) / np.sqrt(len(last))) if len(last) == len(mended) else 0.0
     values = [float(np.mean(v)) if np.all(np.isfinite(v)) else float("inf") for v in (before, last, mended)]
     return Trial(
         first=values[0],

@@ -1,9 +1,9 @@
 """What a loss costs by its definition, what its best constant costs, and how what is minimised differs from it."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from keras_course.diagnostics.observation import Observation
+from keras_course.diagnostics.observation import Observation, Probe
 
 import numpy as np
 from scipy import optimize, special
@@ -131,11 +131,16 @@ def class_weights(seen: Observation) -> dict[int, float] | None:
     """
     if seen.plan.class_weight or seen.loss.name not in CROSS or seen.steps is None:
         return seen.plan.class_weight
-    found, first = [], seen.steps.count - len(seen.steps.all_losses)
-    for probe in seen.probes:
-        losses, labels = _losses(seen, probe.y, probe.output), _class_numbers(seen, probe.y)
-        if losses is not None and labels is not None and 0 <= probe.step - first < len(seen.steps.all_losses):
-            found.append((losses, labels, float(seen.steps.all_losses[probe.step - first])))
+    key = f"{seen.loss.name} {seen.loss.from_logits} {len(seen.probes)}"
+    if key not in seen.weights:
+        seen.weights[key] = _weights_by_hand(seen)
+    return seen.weights[key]
+
+
+def _weights_by_hand(seen: Observation) -> dict[int, float] | None:
+    """`class_weights` of a loss of the script's own, from the closer looks."""
+    looks = [(losses, _class_numbers(seen, probe.y), total) for probe, losses, total in _looks(seen)]
+    found = [(losses, labels, total) for losses, labels, total in looks if labels is not None]
     names = np.unique(np.concatenate([labels for _, labels, _ in found])) if found else np.zeros(0, int)
     found = [look for look in found if len(np.unique(look[1])) == len(names)]
     if not 2 <= len(names) <= 20 or len(found) < 4 * len(names):
@@ -221,15 +226,17 @@ def _of_a_sum(seen: Observation, losses: np.ndarray) -> float:
 
 def own_and_minimised(seen: Observation) -> list[tuple[float, float]]:
     """The loss of a batch by its definition, and what was minimised, at each closer look where both are known."""
-    if seen.steps is None:
-        return []
-    found, first = [], seen.steps.count - len(seen.steps.all_losses)
+    return [(float(np.mean(losses)), total) for _, losses, total in _looks(seen) if np.isfinite(total)]
+
+
+def _looks(seen: Observation) -> Iterator[tuple[Probe, np.ndarray, float]]:
+    """Each closer look with the losses of its rows by definition, and what was minimised, where both are known."""
+    kept = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
+    first = seen.steps.count - len(kept) if seen.steps is not None else 0
     for probe in seen.probes:
-        own = loss_by_definition(seen, probe.y, probe.output)
-        if own is not None and 0 <= probe.step - first < len(seen.steps.all_losses):
-            total = float(seen.steps.all_losses[probe.step - first])
-            found += [(own, total)] if np.isfinite(total) else []
-    return found
+        losses = _losses(seen, probe.y, probe.output)
+        if losses is not None and 0 <= probe.step - first < len(kept):
+            yield probe, losses, float(kept[probe.step - first])
 
 
 def _entropy(counts: np.ndarray) -> float:

@@ -92,6 +92,16 @@ class Data:
     weight: np.ndarray | None = None  # how much each row counts, or each place of it
     ROWS = 2048
 
+    def take(self, rows: np.ndarray) -> "Data":
+        """Some of these rows, by their numbers."""
+        return dataclasses.replace(
+            self,
+            x=self.x[rows],
+            y=None if self.y is None else self.y[rows],
+            further=tuple(other[rows] for other in self.further),
+            weight=None if self.weight is None else self.weight[rows],
+        )
+
 
 @dataclasses.dataclass(kw_only=True)
 class Feed:
@@ -158,7 +168,8 @@ class Observation:
     stream: the labels of successive batches as training saw them, from the first batch on.
     losses: of each output, where there are several: its name -> that of its loss.
     fed: what a model is given in the steps of a loop. asked: what it is given outside of steps, for a prediction.
-    entering: what further inputs bring to the units behind them, by the names of these.
+    entering: what further inputs bring to the units behind them, by the names of these; or by their width, where they
+    are joined before they enter one.
     epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
     experiments: what was tried on copies when there was suspicion: name -> number.
     refused: in words, what a loss did not take, so that the script has failed; "" without.
@@ -192,6 +203,7 @@ class Observation:
     epochs: list[dict[str, float]] = dataclasses.field(default_factory=list)
     experiments: dict[str, float] = dataclasses.field(default_factory=dict)
     references: dict[str, float | None] = dataclasses.field(default_factory=dict)  # losses of simple models, once found
+    weights: dict[str, dict[int, float] | None] = dataclasses.field(default_factory=dict)  # of classes, once found
     refused: str = ""
     unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why
 

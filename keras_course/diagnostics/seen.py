@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from keras_course.diagnostics.observation import Data, Observation, Stage
+from keras_course.diagnostics.observation import Data, Observation, Stage, Unit, Variable
 from keras_course.diagnostics.statistics import Mixing, binned, classes_of, form_of, keys, mixing
 
 import numpy as np
@@ -69,8 +69,7 @@ def different_rows(seen: Observation) -> Data | None:
     data = rows_of(seen)
     if data is None or data.y is None:
         return None
-    _, first = np.unique(keys(data.x), return_index=True)
-    return Data(x=data.x[first], y=data.y[first])
+    return data.take(np.unique(keys(data.x), return_index=True)[1])
 
 
 ALIKE = 0.3  # of the examples of a batch
@@ -94,9 +93,39 @@ def losses_of_outputs(seen: Observation) -> dict[str, tuple[str, np.ndarray]]:
     return {name: (seen.losses[name], np.array(v)) for name, v in found.items() if v and np.isfinite(v).all()}
 
 
+def inputs_of(seen: Observation) -> int:
+    """How many inputs the model has; 1 where it does not say."""
+    return max(sum(layer["class"] == "InputLayer" for layer in seen.layers), 1)
+
+
 def several_inputs(seen: Observation) -> bool:
     """Whether a label belongs to several inputs together."""
-    return sum(layer["class"] == "InputLayer" for layer in seen.layers) > 1
+    return inputs_of(seen) > 1
+
+
+def kernels(seen: Observation) -> list[tuple[Unit, Variable]]:
+    """The weight matrices and filters of the units, in order; embeddings have none."""
+    by_name = {v.name: v for v in seen.variables}
+    found = []
+    for unit in seen.units:
+        own = [by_name[name] for name in unit.variables if name in by_name and len(by_name[name].shape) >= 2]
+        if own and unit.kind != "embedding":
+            found.append((unit, max(own, key=lambda v: np.prod(v.shape))))
+    return found
+
+
+def fans(kernel: Variable) -> tuple[float, float]:
+    """How many values each unit takes in, and to how many each value goes."""
+    return float(np.prod(kernel.shape[:-1])), float(np.prod(kernel.shape[:-2]) * kernel.shape[-1])
+
+
+def gain_of(unit: Unit, kernel: Variable) -> float:
+    """The spread of first weights against what keeps a signal's size: √(2 / fan-in) before ReLU, else Glorot's."""
+    assert kernel.initial is not None
+    fan_in, fan_out = fans(kernel)
+    rectified = unit.activation in ("relu", "relu6", "leaky_relu", "elu", "gelu", "swish")
+    right = np.sqrt(2 / fan_in) if rectified else np.sqrt(2 / (fan_in + fan_out))
+    return float(np.sqrt(np.mean(np.square(kernel.initial.astype("float64")))) / right)
 
 
 def worst_unit(seen: Observation, name: str) -> tuple[int, float] | None:
@@ -135,9 +164,8 @@ def quantities(seen: Observation, *parts: Data) -> np.ndarray:
     """
     inputs = [(part.x, *part.further) for part in parts]
     first, *further = [np.concatenate(arrays) for arrays in zip(*inputs, strict=False)]
-    rows = _words_of(first) if looked_up(seen, first) else first
     if not further:
-        return rows
+        return _words_of(first) if looked_up(seen, first) else first
     names = any(unit.kind == "embedding" for unit in seen.units)
     weighed = [_words_of(x) if x.dtype.kind in "OSU" or (names and x.dtype.kind in "iu") else x
                for x in (first, *further)]  # fmt: skip

@@ -291,11 +291,17 @@ class Training:
             known.add(place)
             if (rows := joined([batch[place] for batch in batches])) is not None:
                 found[unit.name] = rows[: Data.ROWS]
+        before = (
+            {t.name for op in graphs.ancestors(forward.found[-1].entering) for t in op.inputs}
+            if forward.found
+            else set()
+        )
         for place, tensor in enumerate(forward.boundary):  # joined to what is computed before it enters a unit
             numbers = tensor.dtype.is_floating and tensor.shape.rank == 2 and (tensor.shape[-1] or 0) > 1
-            rows = joined([batch[place] for batch in batches]) if numbers and place not in known else None
-            if rows is not None:
-                found[f"input {place + 1}"] = rows[: Data.ROWS]
+            if not numbers or place in known or tensor.name not in before:
+                continue
+            if (rows := joined([batch[place] for batch in batches])) is not None:
+                found[f"an input of {rows.shape[-1]} columns"] = rows[: Data.ROWS]
         return found
 
     def _gaps(self) -> float:

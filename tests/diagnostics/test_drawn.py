@@ -5,6 +5,7 @@ from tests.diagnostics.trained import X, Y, mlp, network, watched
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 
 class Batches(keras.utils.PyDataset):
@@ -92,6 +93,22 @@ def test_batches_that_differ_in_form_are_left_alone(second):
     kept.note(1, (second, Y[:8]))
     found = kept.data
     assert found is None if second is not None else len(found.x) == 8
+
+
+def test_what_was_drawn_before_a_script_fails_is_known():
+    def fail(x, y):
+        return (x, y) if len(rows.asked) < 4 else 1 / 0
+
+    rows = Batches(X, Y, form=fail)
+    model = mlp()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+    def run():
+        with pytest.raises(tf.errors.OpError, match="division by zero"):
+            model.fit(rows, shuffle=False, verbose=0)
+
+    (training,) = watched(run)
+    np.testing.assert_array_equal(training.close().train.y, Y[:24])
 
 
 def test_a_script_that_fails_leaves_the_class_as_it_was():

@@ -242,6 +242,7 @@ def test_inputs_that_are_not_there_for_every_row_are_left_out():
     ("asked", "pairs", "shuffle", "reordered"),
     [
         ("predict", True, {}, True),
+        ("evaluate and predict", True, {}, True),
         ("evaluate", True, {}, False),  # whatever the order, the mean is the same
         ("predict", False, {}, False),  # there are no labels
         ("predict", True, {"reshuffle_each_iteration": False}, False),
@@ -253,7 +254,9 @@ def test_predictions_of_rows_that_come_in_another_order_each_time(asked, pairs, 
         model.compile(loss="sparse_categorical_crossentropy")
         rows = tf.data.Dataset.from_tensor_slices((LATER, ANSWERS) if pairs else LATER)
         rows = rows if shuffle is None else rows.shuffle(40, **shuffle)
-        getattr(model, asked)(rows.batch(7), verbose=0)
+        rows = rows.batch(7)
+        for name in asked.split(" and "):
+            getattr(model, name)(rows, verbose=0)
 
     (feed,) = given(script)[1]
     assert feed.reordered == reordered

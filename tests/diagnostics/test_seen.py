@@ -1,17 +1,20 @@
-from keras_course.diagnostics.observation import Observation, Probe, Stage, Unit
+from keras_course.diagnostics.observation import Data, Observation, Probe, Stage, Unit, Variable
 from keras_course.diagnostics.seen import (
     flat,
     flat_rows,
+    gain_of,
     joined,
+    kernels,
     looked_up,
     outputs_of,
     rows_of,
     takes_turns,
     targets_of,
 )
-from tests.diagnostics.typed import training
+from tests.diagnostics.typed import RNG, net, training
 
 import numpy as np
+import pytest
 
 X = np.arange(12, dtype="float32").reshape(6, 2)
 Y = np.array([0, 1, 2, 0, 1, 2])
@@ -56,6 +59,17 @@ def test_stages_of_legs_come_before_the_stage_that_joins_them():
     assert flat(None) == []
 
 
+def test_some_rows_of_all_there_is():
+    data = Data(x=X, y=X[:, 0], further=(2 * X, 3 * X), names=("a", "b", "c"), weight=X[:, 1], n=9)
+    few = data.take(np.array([4, 1]))
+    np.testing.assert_array_equal(few.x, X[[4, 1]])
+    np.testing.assert_array_equal(few.further, [2 * few.x, 3 * few.x])
+    np.testing.assert_array_equal([few.y, few.weight], few.x.T)
+    assert (few.names, few.n) == (("a", "b", "c"), 9)
+    bare = Data(x=X).take(np.array([2]))
+    assert (bare.y, bare.weight, bare.further) == (None, None, ())
+
+
 def test_words_have_whole_numbers():
     """What stands beside an input that is looked up need not be looked up."""
     ids, seen = np.array([[3, 0], [7, 2]]), Observation(name="m", units=[Unit(name="e", kind="embedding")])
@@ -71,3 +85,18 @@ def test_turns_are_batches_of_one_kind_that_change():
     assert takes_turns([zeros, ones] * 4)
     assert not takes_turns([zeros] * 4 + [ones] * 4)  # sorted
     assert not takes_turns([np.array([0, 1, 1, 0])] * 8)
+
+
+def test_gains_are_glorots_where_nothing_rectifies():
+    glorot = (RNG.normal(size=(300, 100)) * np.sqrt(2 / 400)).astype("float32")
+    kernel = Variable(name="k", shape=(300, 100), initial=glorot)
+    assert gain_of(Unit(name="a", kind="dense", activation="tanh"), kernel) == pytest.approx(1, rel=0.02)
+    assert gain_of(Unit(name="a", kind="dense", activation="relu"), kernel) == pytest.approx(0.866, rel=0.02)
+    filters = Variable(name="k", shape=(3, 3, 8, 16), initial=np.full((3, 3, 8, 16), np.sqrt(2 / 72)))
+    assert gain_of(Unit(name="c", kind="conv", activation="relu"), filters) == pytest.approx(1)
+
+
+def test_embeddings_are_no_kernels():
+    seen = net(1, 1)
+    seen.units[0].kind = "embedding"
+    assert [unit.name for unit, _ in kernels(seen)] == ["b"]

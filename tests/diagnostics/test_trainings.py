@@ -141,6 +141,21 @@ def test_what_enters_behind_further_inputs_is_that_of_the_first_batches(prepared
     np.testing.assert_allclose(found["c"], (3.5 if prepared else 7) * X[: len(found["c"]), 2:], rtol=1e-6)
 
 
+@pytest.mark.parametrize("eager", [False, True])
+def test_inputs_that_are_joined_before_a_layer_are_known_and_targets_are_none(eager):
+    """The second output is compared with numbers of three columns, which enter no layer."""
+    ids, table = keras.Input((1,), dtype="int32"), keras.Input((4,))
+    both = layers.Concatenate()([layers.Flatten()(layers.Embedding(9, 2)(ids)), table])
+    hidden = layers.Dense(5, "relu")(both)
+    model = keras.Model([ids, table], [layers.Dense(1)(hidden), layers.Dense(3)(hidden)])
+    model.compile("sgd", ["mse", "mse"], run_eagerly=eager)
+    x, y = [np.arange(60)[:, None] % 9, 500 * X[:, :4]], [X[:, :1], 900 * X[:, :3]]
+    (training,) = watched(lambda: model.fit(x, y, batch_size=20, shuffle=False, verbose=0))
+    found = training.close().entering
+    assert list(found) == ["an input of 4 columns"]
+    np.testing.assert_array_equal(found["an input of 4 columns"], 500 * X[: len(found["an input of 4 columns"]), :4])
+
+
 def test_sequences_of_a_generator_are_those_of_the_first_batches():
     x = np.random.default_rng(0).normal(size=(60, 9, 2)).astype("float32")
 

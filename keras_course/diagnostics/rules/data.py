@@ -76,8 +76,8 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
             cause="inputs_not_scaled",
             confidence=0.96 if wild and harm.degree > 0.5 else sure,  # before what the outputs say that they lead to
             certain=bool(flat or wild),
-            evidence=f"of what enters {name} {text}" if name else text,
-            layer=name,
+            evidence=f"{name}: {text}" if name else text,
+            layer=name if any(unit.name == name for unit in seen.units) else "",
             tag="inputs/spread",
         )
     ]
@@ -248,14 +248,12 @@ def nan_or_inf_in_data(seen: Observation) -> list[Finding]:
                     cause="nan_or_inf_in_data",
                     confidence=1.0 if broken else 0.93,
                     certain=broken,
-                    evidence=f"{share:.2g} of the values of {where} are not finite",
+                    evidence=f"{100 * share:.3g} % of the values of {where} are not finite",
                     tag="inputs/max",
                 )
             ]
     if (share := seen.experiments.get("gaps", 0.0)) > 0 and np.isfinite(losses[:1]).all():
-        text = (
-            f"{share:.2g} of the rows of a batch hold values that are not finite, in what enters beside the first unit"
-        )
+        text = f"{100 * share:.3g} % of the rows of what a step is given hold values that are not finite"
         return [Finding(cause="nan_or_inf_in_data", confidence=0.93, evidence=text, tag="inputs/max")]
     return _gaps_elsewhere(seen)
 
@@ -267,7 +265,7 @@ def _gaps_elsewhere(seen: Observation) -> list[Finding]:
             continue
         rows = float(np.mean(~np.isfinite(other.x).all(axis=tuple(range(1, other.x.ndim)))))
         if rows * len(train.x) > EXPECTED:
-            text = f"{rows:.2g} of the rows of {name} hold values that are not finite, and all training inputs are"
+            text = f"{100 * rows:.3g} % of the rows of {name} hold values that are not finite, all of training are"
             return [Finding(cause="nan_or_inf_in_data", confidence=0.97, certain=True, evidence=text)]
     return []
 

@@ -106,12 +106,12 @@ def vanishing(seen: Observation) -> list[Finding]:
     if dead and np.nanmax(np.nan_to_num(np.stack(dead))) > 0.5:
         return []
     # units that enter one product have one gradient, and are one stage
-    use = np.isfinite(rms) & np.concatenate([[True], ~np.isclose(rms[1:], rms[:-1], rtol=1e-3, atol=0)])
-    depth = np.flatnonzero(use)
+    stage = np.concatenate([[True], ~np.isclose(rms[1:], rms[:-1], rtol=1e-3, atol=0)])
+    depth = np.flatnonzero(stage & np.isfinite(rms))
     if len(depth) < 4 or rms[depth[-1]] <= 0:
         return []
     logs = np.log10(np.maximum(rms[depth], 1e-38))
-    fit = stats.linregress(np.arange(len(depth)), logs)
+    fit = stats.linregress(np.cumsum(stage)[depth], logs)
     ratio = rms[depth[0]] / rms[depth[-1]]
     if fit.slope < 0.3 or fit.pvalue > 0.01 or ratio > (2e-2 if fit.slope > 0.4 else 1e-2):
         return []

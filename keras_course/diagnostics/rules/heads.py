@@ -23,6 +23,7 @@ measured with Keras 3.15.1 on three blobs, six epochs (accuracy of chance: .68 f
     Dense(3) softmax  mse                               0.099 -> 0.008          .989       right
 """
 
+import dataclasses
 import math
 
 from keras_course.diagnostics.observation import Finding, Observation
@@ -197,7 +198,7 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
     gradients have them. Source: the table above; UMLAUT.
     """
     if seen.refused:
-        return [_head(seen, seen.refused)]
+        return [dataclasses.replace(_head(seen, seen.refused), tag="")]  # nothing was measured
     y, name, width = targets_of(seen), seen.loss.name, seen.classes
     squared = name in DIFFERENCES and seen.head == "softmax"
     output = last_outputs(seen)

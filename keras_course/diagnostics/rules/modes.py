@@ -4,7 +4,7 @@ from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import held_out
 from keras_course.diagnostics.losses import baseline_of, penalty_shares
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.rules.structure import kernels
+from keras_course.diagnostics.seen import kernels
 
 import numpy as np
 

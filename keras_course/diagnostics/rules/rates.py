@@ -109,7 +109,7 @@ def _better_at_a_tenth(e: dict[str, float], share: float) -> str:
     fixed batch; "" without."""
     for kind, part in (("end", share), ("probe", 0.8)):
         tenth, same = e.get(f"{kind}_tenth", np.inf), e[f"{kind}_same"]
-        if tenth < part * same:
+        if tenth < same - (1 - part) * abs(same):
             return f"at a tenth of it twenty steps end at {tenth:.3g} against {same:.3g}"
     return ""
 

@@ -1,6 +1,6 @@
 import functools
 
-from keras_course.diagnostics.observation import Data, Feed, Optimizer, Plan, Variable
+from keras_course.diagnostics.observation import Data, Feed, Optimizer, Plan, Unit, Variable
 from keras_course.diagnostics.rules import data, labels
 from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, RNG, SPARSE, SQUARED, one, steps, training
@@ -66,8 +66,11 @@ def test_another_input_of_another_scale():
     table = (RNG.normal(size=(200, 2)) * [30000, 5]).astype("float32")
     seen = training(DIGITS, LABELS)
     seen.entering = {"table_code": table}
+    seen.units.append(Unit(name="table_code", kind="dense"))
     finding = only(seen, "inputs_not_scaled")
-    assert (finding.layer, "table_code" in finding.evidence) == ("table_code", True)
+    assert (finding.layer, "table_code: " in finding.evidence) == ("table_code", True)
+    seen.entering = {"an input of 2 columns": table}
+    assert only(seen, "inputs_not_scaled").layer == "", "it enters none by itself"
     close = 0.5 + 1e-3 * RNG.normal(size=(200, 40))  # another input makes up for rows that are much alike
     for fine in (table / [30000, 5], close, table[:30], table * np.nan):
         seen.entering = {"table_code": fine.astype("float32")}
@@ -174,9 +177,7 @@ def test_gaps_in_validation_alone(rows, gaps, named):
     seen = training(x, LABELS, losses=[2.0] * 5)
     seen.validation = Data(x=held, y=LABELS[:50])
     found = [f.evidence for f in data.nan_or_inf_in_data(seen) if f.certain]
-    assert (
-        found == ["0.06 of the rows of validation hold values that are not finite, and all training inputs are"] * named
-    )
+    assert found == ["6 % of the rows of validation hold values that are not finite, all of training are"] * named
 
 
 def test_gaps_that_a_few_rows_of_training_need_not_show():

@@ -77,6 +77,8 @@ def test_gradients_that_fade_from_layer_to_layer():
     assert fires("vanishing_gradient", deep(2.4 ** np.arange(-5.0, 1))) == [], ".013 in all, by a factor of 2.4"
     pairs = np.repeat(3e-3 * 3.6 ** np.arange(-7.0, 1), 2)
     assert fires("vanishing_gradient", deep(pairs)), "two units of each gate have one gradient, and are one stage"
+    every_other = np.where(np.arange(12) % 2, np.nan, 1.7 ** np.arange(-11.0, 1))
+    assert fires("vanishing_gradient", deep(every_other)) == [], "by 1.7 a layer, whether or not each was measured"
     behind = deep(4.0 ** np.arange(-7, 1))
     behind.units[-1].normalised = True
     assert fires("vanishing_gradient", behind), "what is normalised at the end has faded before"

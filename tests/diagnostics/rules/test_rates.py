@@ -102,6 +102,10 @@ def test_a_loss_below_zero_goes_up_too():
     assert fires(HIGH, tried(**negative)) == []
     assert fires(HIGH, tried(**negative | {"probe_worst": -30.0, "end_same": -40.0})), "the tenth ends far below it"
     assert fires(HIGH, tried(**negative | {"end_same": -40.0})) == [], "it never went up"
+    flat = tried(end_same=-80.0, end_tenth=-77.0, probe_same=-80.0, probe_tenth=-77.0)
+    flat.units = [Unit(name=name, kind="dense", activation="relu") for name in "ab"]
+    flat.probes = [Probe(step=i, dead=np.array([0.1, 1.0 * (i > 4)])) for i in range(9)]
+    assert fires(HIGH, flat) == [], "a tenth of the rate ends above it"
 
 
 @pytest.mark.parametrize(("tenth", "probe", "fires_"), [(0.9, 1.0, True), (1.0, 0.7, True), (1.0, 0.9, False)])
