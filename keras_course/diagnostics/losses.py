@@ -131,10 +131,9 @@ def class_weights(seen: Observation) -> dict[int, float] | None:
     """
     if seen.plan.class_weight or seen.loss.name not in CROSS or seen.steps is None:
         return seen.plan.class_weight
-    key = f"{seen.loss.name} {seen.loss.from_logits} {len(seen.probes)}"
-    if key not in seen.weights:
-        seen.weights[key] = _weights_by_hand(seen)
-    return seen.weights[key]
+    if seen.loss.name not in seen.weights:
+        seen.weights[seen.loss.name] = _weights_by_hand(seen)
+    return seen.weights[seen.loss.name]
 
 
 def _weights_by_hand(seen: Observation) -> dict[int, float] | None:

@@ -291,6 +291,17 @@ def test_no_more_is_kept_than_there_is_room_for(monkeypatch):
     assert called.x.shape == (50, 5)
 
 
+def test_further_inputs_take_room_too(monkeypatch):
+    monkeypatch.setattr(feeds, "ROOM", 100 * LATER[:1].nbytes)
+    inputs = [keras.Input((5,)), keras.Input((15,))]
+    listed = keras.Model(inputs, keras.layers.Concatenate()(inputs))
+    with watching() as monitor:
+        listed([LATER.copy(), np.tile(LATER, 3)])
+    (feed,) = monitor.feeds.of(listed)[1]
+    assert len(feed.x) == len(feed.further[0]) == 25, "a row takes four times that of the first input"
+    assert monitor.feeds.room == 0
+
+
 def test_a_pipeline_is_read_once(monkeypatch):
     times = []
     monkeypatch.setattr(feeds, "source_rows", lambda dataset: times.append(dataset))
