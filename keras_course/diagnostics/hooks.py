@@ -227,13 +227,11 @@ class Monitor:
         try:
             yield
         except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
-            shapes = [each.shape for each in (targets, prediction) if hasattr(each, "shape")]
             told, self.local.refused = getattr(self.local, "refused", None) is error, error
-            if not told and len(shapes) == 2 and re.search("shape|rank|ndim|size|broadcast", str(error)):
+            if not told and (refused := refusal(name, targets, prediction, str(error))):
                 facts = self.fits[-1] if self.fits else None
                 training = Training([], facts=facts, site=facts["site"] if facts else users_frame())
-                training.refused = f"{name} does not take labels of shape {tuple(shapes[0])} for outputs of shape "
-                training.refused += f"{tuple(shapes[1])}"
+                training.refused = refused
                 self._add(training)
             raise
 
@@ -249,6 +247,16 @@ class Monitor:
         )
         for context in self.contexts:
             context.models.append((model, training, entering))
+
+
+def refusal(name: str, targets: Any, prediction: Any, error: str) -> dict[str, str]:
+    """What the loss `name` said that it does not take, as in `Observation.refused`; empty where it is another error."""
+    if found := re.search(r"label value of (\S+) which is outside the valid range of (\[[^)]*\))", error):
+        return {"value": f"{name} does not take the label {found[1]}: they are in {found[2]}"}
+    shapes = [tuple(each.shape) for each in (targets, prediction) if hasattr(each, "shape")]
+    if len(shapes) < 2 or not re.search("shape|rank|ndim|size|broadcast", error):
+        return {}
+    return {"shape": f"{name} does not take labels of shape {shapes[0]} for outputs of shape {shapes[1]}"}
 
 
 def variable_of(source: Any) -> tf.Variable | None:

@@ -172,7 +172,7 @@ class Observation:
     are joined before they enter one.
     epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
     experiments: what was tried on copies when there was suspicion: name -> number.
-    refused: in words, what a loss did not take, so that the script has failed; "" without.
+    refused: what a loss did not take, so that the script has failed: "shape" or "value" -> the same in words.
     """
 
     name: str
@@ -204,7 +204,7 @@ class Observation:
     experiments: dict[str, float] = dataclasses.field(default_factory=dict)
     references: dict[str, float | None] = dataclasses.field(default_factory=dict)  # losses of simple models, once found
     weights: dict[str, dict[int, float] | None] = dataclasses.field(default_factory=dict)  # of classes, once found
-    refused: str = ""
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
     unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why
 
 

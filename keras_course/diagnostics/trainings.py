@@ -39,7 +39,7 @@ class Training:
         self.model: keras.Model | None = facts["model"] if facts else None
         self.entering: tf.TensorSpec | None = None  # what the model was called with
         self.disconnected = False  # no weight has a gradient
-        self.refused = ""  # what a loss did not take
+        self.refused: dict[str, str] = {}  # what a loss did not take
         self.earlier: set[int] = set()  # ids of the handles of what earlier trainings changed
         self.later: set[int] = set()  # and of what trainings change that began after this one
         self.feeds: Feeds | None = None  # what models are given

@@ -174,6 +174,16 @@ def test_a_script_that_fails_by_labels_that_its_loss_does_not_take(write, last):
     assert "does not take labels of shape" in finding.evidence
 
 
+@pytest.mark.parametrize("loss", ["SparseCategoricalCrossentropy()", "sparse_categorical_crossentropy"])
+def test_a_loop_that_fails_by_a_label_beyond_the_last_class(write, loss):
+    """Eagerly, where no gradient of the loss is ever asked for."""
+    end = f"with tf.GradientTape() as tape:\n    tf.keras.losses.{loss}(y + 1, model(x))\n"
+    outcome = script.diagnose(write(REFUSED + end), verify=False)
+    (finding,) = (f for report in outcome.reports for f in report.named)
+    assert (finding.cause, finding.certain) == ("label_encoding", True)
+    assert "does not take the label 4: they are in [0, 4)" in finding.evidence
+
+
 def test_a_loss_that_fails_for_another_reason_says_nothing_of_labels(write):
     own = "def own(y, p):\n    raise ValueError('of the weather')\n"
     outcome = script.diagnose(write(REFUSED + own + "model.compile('sgd', own); model.fit(x, y, verbose=0)"))

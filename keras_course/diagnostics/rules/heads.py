@@ -197,8 +197,8 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
     cross-entropy or squared error on one-hot labels, which train well; masks of pixels; rows of advantages, as policy
     gradients have them. Source: the table above; UMLAUT.
     """
-    if seen.refused:
-        return [dataclasses.replace(_head(seen, seen.refused), tag="")]  # nothing was measured
+    if refused := seen.refused.get("shape"):
+        return [dataclasses.replace(_head(seen, refused), tag="")]  # nothing was measured
     y, name, width = targets_of(seen), seen.loss.name, seen.classes
     squared = name in DIFFERENCES and seen.head == "softmax"
     output = last_outputs(seen)

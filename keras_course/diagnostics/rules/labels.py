@@ -32,11 +32,14 @@ IGNORED = (-1, -100, 255)  # class numbers that by custom mark places without a 
 def label_encoding(seen: Observation) -> list[Finding]:
     """Row 8: labels are not what the loss takes for labels.
 
-    Certain: class numbers outside 0 to K - 1 for K outputs, or broken ones, with a sparse loss; two classes that are
-    not called 0 and 1 with a binary cross-entropy. Named when there is harm: more than 1 % of the rows of one-hot
-    labels without a 1. Must stay silent: hinge losses, whose labels are -1 and 1; -1, -100 or 255 on places of a
-    sequence or an image, which mark what has no label. Source: row 8 of the taxonomy.
+    Certain: class numbers outside 0 to K - 1 for K outputs, or broken ones, with a sparse loss, or one that it did not
+    take, so that the script has failed; two classes that are not called 0 and 1 with a binary cross-entropy. Named
+    when there is harm: more than 1 % of the rows of one-hot labels without a 1. Must stay silent: hinge losses, whose
+    labels are -1 and 1; -1, -100 or 255 on places of a sequence or an image, which mark what has no label. Source: row
+    8 of the taxonomy.
     """
+    if refused := seen.refused.get("value"):
+        return [Finding(cause="label_encoding", confidence=0.97, certain=True, evidence=refused)]
     y, width, name = targets_of(seen), seen.classes, seen.loss.name
     if y is None or not np.isfinite(y).all():
         return []

@@ -2,7 +2,7 @@ import functools
 import math
 
 from keras_course.diagnostics.observation import Observation, Plan
-from keras_course.diagnostics.rules import heads
+from keras_course.diagnostics.rules import heads, labels
 from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, one, softmax, training
 
@@ -208,8 +208,13 @@ def test_counts_are_no_classes_for_one_output(most, cause):
 
 
 def test_what_a_loss_did_not_take_is_certain():
-    (finding,) = heads.wrong_head_for_labels(Observation(name="m", refused="a loss does not take labels"))
+    seen = Observation(name="m", refused={"shape": "a loss does not take labels"})
+    (finding,) = heads.wrong_head_for_labels(seen)
     assert (finding.certain, finding.evidence) == (True, "a loss does not take labels")
+    assert labels.label_encoding(seen) == []
+    seen.refused = {"value": "a loss does not take the label 4"}
+    assert heads.wrong_head_for_labels(seen) == []
+    assert [f.certain for f in labels.label_encoding(seen)] == [True]
 
 
 def test_class_numbers_with_a_squared_error_need_harm_and_are_surer_with_accuracy():
