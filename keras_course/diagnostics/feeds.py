@@ -13,6 +13,7 @@ from typing import Any
 
 from keras_course.diagnostics.fits import rows_of
 from keras_course.diagnostics.forward import is_users
+from keras_course.diagnostics.held_out import NOTHING
 from keras_course.diagnostics.observation import Data, Feed
 from keras_course.diagnostics.pipeline import source_rows, stages
 from keras_course.diagnostics.seen import flat
@@ -193,33 +194,40 @@ def _reshuffles(dataset: tf.data.Dataset) -> bool:
 
 
 def _users_scopes() -> list[dict[str, Any]]:
-    """The names of the innermost frame of the script, and those of its file."""
+    """The names of the frames of the script, from the innermost one out, and those of its file."""
     frame: Any = sys._getframe(1)
+    frames = []
     while frame is not None:
         if is_users(frame.f_code.co_filename):
-            return [frame.f_locals, frame.f_globals]
+            frames.append(frame)
         frame = frame.f_back
-    return []
+    return [*(frame.f_locals for frame in frames), frames[0].f_globals] if frames else []
 
 
 def _name_of(x: Any, scopes: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-    """What the script calls `x`, or the array that it is a part of, and the scope that has the name; "" without."""
-    for wanted in (x, x.base if isinstance(x, np.ndarray) else None):
-        for scope in scopes if wanted is not None else ():
-            for name, value in list(scope.items()):
-                if value is wanted and not name.startswith("_"):
-                    return name, scope
-    return "", scopes[0] if scopes else {}
+    """What the script calls `x`, or the array that it is a part of, and the scope that has the name; "" without.
+
+    Of several names the first that says something: `x_test` for what a function calls `x`.
+    """
+    found = [
+        (name, scope)
+        for wanted in (x, x.base if isinstance(x, np.ndarray) else None)
+        for scope in (scopes if wanted is not None else ())
+        for name, value in list(scope.items())
+        if value is wanted and not name.startswith("_")
+    ]
+    telling = (one for one in found if not NOTHING.search(one[0]))
+    return next(telling, found[0] if found else ("", scopes[0] if scopes else {}))
 
 
 def _labels_beside(x: Any, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What may be the labels of `x`, by name: as many of them, or of the array that `x` is a slice of."""
+    """What may be the labels of `x`, by name: as many of them as there are of `x`, or of the array that it is cut from."""
     whole, start = _whole(x)
     for name, value in list(scope.items()):
         fits = isinstance(value, np.ndarray) or (tf.is_tensor(value) and hasattr(value, "numpy"))
         if not fits or value is x or value is whole or name.startswith("_") or len(value.shape) not in (1, 2, 3):
             continue
-        if len(value) == len(whole) and not SPOKEN.search(name):
+        if len(value) in (len(x), len(whole)) and not SPOKEN.search(name):
             # no operation of TensorFlow is called: an eager step that is being recorded would have it among its own
             yield name, value if len(value) == len(x) else np.asarray(value)[start : start + len(x)]
 

@@ -75,8 +75,7 @@ def harm_of(seen: Observation) -> Harm:
         # of examples that all count alike, and whose targets are not made by the program
         reference = None if class_weights(seen) or made else reference_of(seen)
         reference = None if reference is None else scale * reference
-        low = min(max(reference if reference is not None else 0.0, least), max(0.9 * best, least))
-        low = least if seen.loss.name == "poisson" else low  # which has no reference, and may be below 0
+        low = min(max(reference if reference is not None else least, least), best - 0.1 * (best - least))
         key = f"val_{next(iter(seen.losses))}_loss" if len(seen.losses) > 1 else "val_loss"
         values = [row[key] for row in seen.epochs if np.isfinite(row.get(key, np.nan))]
         # dropout makes the training loss the larger one; so do weights of classes, which validation does not have
@@ -88,7 +87,8 @@ def harm_of(seen: Observation) -> Harm:
         judged_by = [end, *own, *(values[-1:] if drawn else [])]
         degree = (min(judged_by) - low) / (best - low)
         judged = values[-1] if values else 2 * end
-        if reference is not None and reference > 0.95 * best and judged > 0.95 * best:
+        nothing = best - 0.05 * (best - least)
+        if reference is not None and min(reference, judged) > nothing:
             degree = max(degree, 0.5)  # what can be learned by heart is not what was to be learned
         if made and end < 0.97 * best:  # pairs inside of a batch: how many can be told apart nobody knows
             degree = 0.0

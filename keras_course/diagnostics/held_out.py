@@ -12,6 +12,9 @@ from keras_course.diagnostics.statistics import classes_of, form_of, keys
 import numpy as np
 
 NAMES = re.compile(r"val|test|hold|held|unseen|eval|(^|_)dev(_|$)|^x_?(v|te|t)$|^(v|te|t)_?x$", re.IGNORECASE)
+NOTHING = re.compile(  # of what names say, as those of a batch
+    r"^([xb]*|x?s|(x_?)?batch(_?x)?|(batch_?)?(inputs?|images?|imgs?|features?|data|samples?|rows?|texts?))$", re.IGNORECASE
+)
 WHOLE = re.compile(r"train|all|full|whole|every", re.IGNORECASE)
 FEW = 20  # rows from which on there is something to compare
 MANY = 100  # and from which on shares of them say something
@@ -38,7 +41,9 @@ def held_out(seen: Observation) -> list[HeldOut]:
             continue
         asked = _once(feed, train.y)
         again = float(np.mean(np.isin(*_keys_of(asked, train))))
-        if len(asked.x) >= FEW and again < (0.95 if named else 0.5):
+        # what a name says nothing of may be all rows, those of the training among them
+        most = 0.95 if named else 0.05 if feed.name and NOTHING.search(feed.name) else 0.5
+        if len(asked.x) >= FEW and again < most:
             found.append(HeldOut(feed.name, named, train, asked))
     return found
 
@@ -60,12 +65,12 @@ def validated(seen: Observation) -> tuple[Data, Data] | None:
 
 
 def beside(seen: Observation) -> list[HeldOut]:
-    """The sets that the script asks about under a name by which they are held out; or without any name, as `x[rest]`,
-    where there are at least 100 rows with labels."""
+    """The sets that the script asks about under a name by which they are held out; or under none, as `x[rest]`, or one
+    that says nothing, as that of each batch, where there are at least 100 rows with labels."""
     return [
-        held._replace(name=held.name or "what is asked about")
+        held._replace(name="what is asked about" if NOTHING.search(held.name) else held.name)
         for held in held_out(seen)
-        if held.named or (not held.name and _labelled(held.asked))
+        if held.named or (NOTHING.search(held.name) and _labelled(held.asked))
     ]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 ROWS = 1500
 COLUMNS = 4096
+OUTPUTS = 10  # of several labels for a row
 
 
 def reference_of(seen: Observation) -> float | None:
@@ -77,24 +78,33 @@ def _reference(
 
     rows = np.random.default_rng(0).permutation(len(x))[:ROWS]
     (x,), y = on_one_scale(x[rows]), np.asarray(data.y)[rows]
-    found = []
     if loss in CROSS:
-        labels = y.argmax(-1) if loss == "categorical_crossentropy" else y.reshape(len(y), -1)
-        if labels.ndim == 2 and labels.shape[1] != 1:
+        labels = y.argmax(-1)[:, None] if loss == "categorical_crossentropy" else y.reshape(len(y), -1)
+        if labels.shape[1] > (OUTPUTS if loss == "binary_crossentropy" else 1) or np.any(labels != np.round(labels)):
             return None
-        labels = labels.reshape(-1).astype(int)
-        if np.min(np.unique(labels, return_counts=True)[1]) < 3:
-            return None
-        for model in classifiers:
-            p = cross_val_predict(model, x, labels, cv=3, method="predict_proba")
-            own = p[np.arange(len(p)), np.searchsorted(np.unique(labels), labels)]
-            found.append(float(np.mean(-np.log(np.clip(own, 0.01, 1)))))
-    elif loss in COSTS:
-        targets = y.reshape(len(y), -1).astype("float64")
-        if targets.shape[1] > 20:
-            return None
-        for model in regressors:
-            rest = cross_val_predict(model, x, targets.squeeze(-1) if targets.shape[1] == 1 else targets, cv=3)
-            rest = rest.reshape(targets.shape) - targets
-            found.append(float(np.mean(COSTS[loss](rest))))
-    return min(found) if found else None
+        each = [_of_classes(x, column.astype(int), classifiers) for column in labels.T]
+        return None if None in each else float(np.mean(each))
+    targets, found = y.reshape(len(y), -1).astype("float64"), []
+    if targets.shape[1] > 20 or loss not in (*COSTS, "poisson"):
+        return None
+    for model in regressors:
+        said = cross_val_predict(model, x, targets.squeeze(-1) if targets.shape[1] == 1 else targets, cv=3)
+        said = said.reshape(targets.shape)
+        if loss == "poisson":
+            said = np.maximum(said, 0.01 * max(float(targets.mean()), 1e-12))
+            found.append(float(np.mean(said - targets * np.log(said))))
+        else:
+            found.append(float(np.mean(COSTS[loss](said - targets))))
+    return min(found)
+
+
+def _of_classes(x: np.ndarray, labels: np.ndarray, classifiers: Sequence[Any]) -> float | None:
+    """The cross-entropy of the best classifier; None where a class has too few rows."""
+    from sklearn.model_selection import cross_val_predict
+
+    names, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if counts.min() < 3 or len(names) < 2:
+        return None
+    chances = [cross_val_predict(model, x, labels, cv=3, method="predict_proba") for model in classifiers]
+    own = [p[np.arange(len(p)), numbers] for p in chances]
+    return min(float(np.mean(-np.log(np.clip(p, 0.01, 1)))) for p in own)

@@ -21,6 +21,7 @@ from keras_course.diagnostics.telling import error_of_difference, transfer
 import numpy as np
 
 LARGE, FAR, APART = 20.0, 10.0, 100.0  # spread of a feature; its centre in spreads; largest spread against smallest
+ALONE = 100.0  # the centre of a single feature that moves all units alike
 EXPECTED = 5  # rows with gaps, of which none is seen with a probability below .01
 WILD = 1000.0  # a spread that nothing but a normalisation makes up for
 
@@ -50,7 +51,7 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
     """Row 11: what enters the first weights is far from a scale of 1.
 
     Threshold: a spread above 20, or a centre further than 10 spreads and 10 from 0, for more than 20 % of the features;
-    or spreads a hundredfold apart of which the largest is above 20; or examples that lie closer than 0.2 to their mean.
+    or such a centre of one feature further than 100; or spreads a hundredfold apart of which the largest is above 20; or examples that lie closer than 0.2 to their mean.
     It is named when there is harm: with Adam and batch normalisation such a network often learns; where the loss has no
     constant to compare with, also when more than 90 % of the first units are flat from it; and where a spread is above
     1,000, unless what is to be learned is known and was learned, up to 15 % of it. Judged behind Rescaling,
@@ -98,6 +99,8 @@ def _far_from_one(x: np.ndarray, *, alone: bool) -> tuple[str, float]:
         text = f"{large:.0%} of the inputs spread by more than {LARGE:g}, the widest by {spread.max():.3g}"
     elif far > 0.2:
         text = f"{far:.0%} of the inputs lie further than {FAR:g} spreads from 0, the furthest at {center.max():.3g}"
+    elif np.any((center > FAR * spread) & (center > ALONE)):
+        text = f"one of the inputs lies further than {FAR:g} spreads from 0, at {center.max():.3g}"
     elif spread.max() > LARGE and spread.max() > APART * spread.min():
         text = f"the spreads of the inputs reach from {spread.min():.2g} to {spread.max():.3g}"
     elif found.row < 0.2 and alone:
