@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from keras_course.base import summary_of
-from keras_course.diagnostics.held_out import parts, trained_on
+from keras_course.diagnostics.held_out import given, parts, trained_on
 from keras_course.diagnostics.losses import loss_by_definition, loss_of_constant
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.references import loss_of_models
@@ -29,6 +29,7 @@ from keras_course.diagnostics.trainings import Training
 
 import keras
 import numpy as np
+from scipy import special
 
 STEPS = 20
 FACTORS = {"same": 1.0, "tenth": 0.1, "ten": 10.0, "hundred": 100.0, "hundredth": 0.01, "thousandth": 0.001,
@@ -323,7 +324,7 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
         return {}
     known = [
         (train, other)
-        for train, other, _ in parts(seen)
+        for train, other, _ in parts(seen, few=4)
         if _askable(seen, train) and _askable(seen, other) and len(other.x) >= 100
     ]
     if not known:
@@ -335,7 +336,7 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     old, new = _decided(said, true, seen), _decided(said_held, true_held, seen)
     if old is None or new is None or not _of_one_scale(old[1], new[1]):
         return {}
-    found = {"right_train": _right(*old), "right_held": _right(*new)}
+    found = {"right_train": _right(*old), "right_held": _right(*new), "rows_train": float(len(train.x))}
     loss = loss_by_definition(seen, true_held, said_held)
     constant = loss_of_constant(true_held, seen.loss.name)
     if loss is not None and constant:
@@ -351,6 +352,34 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
         if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():
             found["linear_held"] = linear(rows[: len(train.x)], train.y, rows[len(train.x) :], other.y)
     return found
+
+
+def surest(training: Training, seen: Observation) -> dict[str, float]:
+    """How often the last weights are wrong about classes: the third of the rows of which they are surest, and all.
+
+    By rows held out, else by those of the training. `sure_recall`: the mean share of each class that is found. Nothing
+    of fewer than 100 rows, of inputs that were not all seen, or when the weights have been trained on since.
+    """
+    if training.model is None or training.until is not None:
+        return {}
+    own = trained_on(seen)
+    candidates = [other for _, other, _ in parts(seen)] + ([own] if own is not None else [])
+    part = next((p for p in candidates if _askable(seen, p) and len(p.x) >= 100), None)
+    answer = None if part is None else _answered(training.model, part)
+    decided = None if answer is None else _decided(*answer, seen)
+    if answer is None or decided is None or decided[0].dtype.kind not in "iu":
+        return {}
+    said, true = decided
+    wrong, values = said != true, answer[0].astype("float64").reshape(len(said), -1)
+    if values.shape[1] == 1:
+        sure = np.abs(values[:, 0] - (0.0 if seen.loss.from_logits else 0.5))
+    else:
+        chances = special.softmax(values, axis=1) if seen.loss.from_logits else values
+        sure = chances.max(1)
+    first = np.argsort(-sure, kind="stable")[: len(sure) // 3]
+    recall = np.mean([np.mean(said[true == name] == name) for name in np.unique(true)])
+    found = {"sure_rows": len(first), "sure_wrong": np.mean(wrong[first]), "sure_all": np.mean(wrong)}
+    return {name: float(value) for name, value in (found | {"sure_recall": recall}).items()}
 
 
 def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
@@ -374,20 +403,12 @@ def _askable(seen: Observation, part: Data) -> bool:
     return part.y is not None and len(part.y) == len(part.x) and complete
 
 
-def _given(part: Data, rows: np.ndarray) -> Any:
-    """Some rows as the script gives them to its model."""
-    if not part.further:
-        return part.x[rows]
-    inputs = [x[rows] for x in (part.x, *part.further)]
-    return dict(zip(part.names, inputs, strict=True)) if part.names else inputs
-
-
 def _answered(model: keras.Model, part: Data) -> tuple[np.ndarray, np.ndarray]:
     """What the model says of some rows of a part, without training, and their targets; of sequences place by place."""
     assert part.y is not None
     chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
     split = np.array_split(chosen, min(4, len(chosen)))
-    said = np.concatenate([np.asarray(model(_given(part, rows), training=False)) for rows in split])
+    said = np.concatenate([np.asarray(model(given(part.take(rows)), training=False)) for rows in split])
     true = np.asarray(part.y)[chosen]
     if said.ndim == 3 and true.shape in (said.shape, said.shape[:2]):
         return said.reshape(-1, said.shape[2]), true.reshape(said.shape[0] * said.shape[1], *true.shape[2:])

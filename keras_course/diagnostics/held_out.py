@@ -3,7 +3,7 @@ given, a test set, what a loop evaluates on."""
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras_course.diagnostics.observation import Data, Feed, Observation
 from keras_course.diagnostics.seen import different_rows, joined, rows_of
@@ -29,9 +29,12 @@ class HeldOut(NamedTuple):
     asked: Data
 
 
-def held_out(seen: Observation) -> list[HeldOut]:
-    """The rows asked about that are of the form of the training rows, and for the most part none of them."""
-    train = trained_on(seen)
+def held_out(seen: Observation, few: int = FEW) -> list[HeldOut]:
+    """The rows asked about that are of the form of the training rows, and for the most part none of them.
+
+    few: how many rows of training there are at least.
+    """
+    train = trained_on(seen, few)
     if train is None:
         return []
     found = []
@@ -64,21 +67,21 @@ def validated(seen: Observation) -> tuple[Data, Data] | None:
     return (a, b) if a.x.shape[1:] == b.x.shape[1:] and min(len(a.x), len(b.x)) >= 10 else None
 
 
-def beside(seen: Observation) -> list[HeldOut]:
+def beside(seen: Observation, few: int = FEW) -> list[HeldOut]:
     """The sets that the script asks about under a name by which they are held out; or under none, as `x[rest]`, or one
     that says nothing, as that of each batch, where there are at least 100 rows with labels."""
     return [
         held._replace(name="what is asked about" if NOTHING.search(held.name) else held.name)
-        for held in held_out(seen)
+        for held in held_out(seen, few)
         if held.named or (NOTHING.search(held.name) and _labelled(held.asked))
     ]
 
 
-def parts(seen: Observation) -> list[tuple[Data, Data, str]]:
+def parts(seen: Observation, few: int = FEW) -> list[tuple[Data, Data, str]]:
     """`validated`, and training `beside` each set that the script asks about."""
     both = validated(seen)
     validation = [(*both, "validation")] if both is not None else []
-    return validation + [(held.train, held.asked, held.name) for held in beside(seen)]
+    return validation + [(held.train, held.asked, held.name) for held in beside(seen, few)]
 
 
 def _labelled(data: Data) -> bool:
@@ -110,7 +113,7 @@ def classed(seen: Observation) -> list[Classed]:
     return found
 
 
-def trained_on(seen: Observation) -> Data | None:
+def trained_on(seen: Observation, few: int = FEW) -> Data | None:
     """The rows of the training as the model is given them: those of `fit`, of a generator those of the looks where
     nothing stands before the first unit, or those of the steps of a loop; where no labels stand beside these, as in
     `y[rows]`, those of the looks, if they are rows of the steps."""
@@ -121,7 +124,15 @@ def trained_on(seen: Observation) -> Data | None:
         if data is not None and data.y is None and (looked := different_rows(seen)) is not None:
             same = looked.x.shape[1:] == data.x.shape[1:] and looked.x.dtype == data.x.dtype
             data = looked if same and np.mean(np.isin(keys(looked.x), keys(data.x))) > 0.5 else data
-    return data if data is not None and data.x.dtype.kind in "iuf" and len(data.x) >= FEW else None
+    return data if data is not None and data.x.dtype.kind in "iuf" and len(data.x) >= few else None
+
+
+def given(part: Data) -> Any:
+    """Rows as the script gives them to its model."""
+    inputs = [part.x, *part.further]
+    if not part.further:
+        return part.x
+    return dict(zip(part.names, inputs, strict=True)) if part.names else inputs
 
 
 def _of_steps(seen: Observation) -> Data | None:

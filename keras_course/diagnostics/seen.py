@@ -143,6 +143,25 @@ def worst_unit(seen: Observation, name: str) -> tuple[int, float] | None:
     return int(np.argmax(least)), float(np.max(least))
 
 
+def widths_of(seen: Observation) -> list[tuple[str, int]]:
+    """Name and width of each hidden layer: of those whose outputs enter another one."""
+    shapes = {v.name: v.shape for v in seen.variables if len(v.shape) >= 2}
+    entering = [[shapes[name][-2] for name in unit.variables if name in shapes] for unit in seen.units]
+    found = []
+    for place, unit in enumerate(seen.units[:-1]):
+        for name in unit.variables:
+            inside = "recurrent" in name.rpartition("/")[2]
+            if name not in shapes or unit.kind == "embedding" or (unit.kind == "recurrent" and not inside):
+                continue
+            if unit.activation == "softmax" or name in seen.units[-1].variables:
+                continue
+            width = shapes[name][0] if inside else shapes[name][-1]
+            later = {size for sizes in entering[place + 1 :] for size in sizes}
+            if unit.kind != "dense" or width in later:  # the head of another output leads nowhere
+                found.append((unit.name, width))
+    return found
+
+
 def few_examples(seen: Observation) -> str:
     """In words, how many examples `experiments.reach` has tried to learn by heart."""
     return "four examples" if seen.experiments.get("few") == 4 else "eight examples"

@@ -15,6 +15,7 @@ from keras_course.diagnostics.fits import facts_of
 from keras_course.diagnostics.hooks import Monitor, users_frame, watching
 from keras_course.diagnostics.seen import badly_mixed
 from keras_course.diagnostics.trainings import Training
+from keras_course.diagnostics.widened import wider
 
 import keras
 
@@ -91,7 +92,7 @@ def examined(training: Training, *, alone: bool = True) -> Report:
     harmed = harm.degree >= SUSPICIOUS or harm.diverged
     if harmed or badly_mixed(seen) or any(unit.activation == "linear" for unit in seen.units[:-1]):
         seen.experiments |= experiments.run(training, seen, harmed=harmed)
-    for question in (experiments.by_heart, experiments.in_evaluation):
+    for question in (experiments.by_heart, experiments.surest, experiments.in_evaluation, wider):
         with contextlib.suppress(Exception):  # a model that is built by hand need not be one that can be asked so
             seen.experiments |= question(training, seen)
     return doctor.examine(seen)

@@ -1,13 +1,14 @@
 """Rules on whole curves: rows 40 to 42 of the taxonomy. They come last, when nothing else explains the harm."""
 
-from keras_course.diagnostics.harm import harm_of
+from keras_course.diagnostics.harm import Harm, harm_of
 from keras_course.diagnostics.losses import baseline_of
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, few_examples, targets_of, worst_unit
+from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, few_examples, targets_of, widths_of, worst_unit
 from keras_course.diagnostics.statistics import left_of_axes
 
 import numpy as np
 
+HANDFUL = 50  # rows, which any network holds
 SHORT = 50  # steps, before which nothing is said of what a network cannot do
 
 
@@ -20,8 +21,8 @@ def overfitting(seen: Observation) -> list[Finding]:
     squared or absolute error climbs above that of a constant: the last weights are worth nothing.
     Or, certain: the last weights are right on more than nine tenths of the rows of the training and on those held out
     by 0.15 less often than a linear model of the same rows, by which there is more to be known of them; or by 0.2 less
-    often, with a loss above half of that of a constant, which knows nothing.
-    Of three to seven epochs, certain: see `_worse_than_nothing`.
+    often, with a loss above half of that of a constant, which knows nothing; or by 0.15, of fewer than 50 rows.
+    Or, certain: see `_worse_than_nothing`; of three to seven epochs this alone.
     Must not trigger: a validation loss that wiggles about its floor; a callback that keeps the weights of the best
     epoch. Source: taxonomy row 40; Prechelt (1998).
     """
@@ -32,19 +33,22 @@ def overfitting(seen: Observation) -> list[Finding]:
             f"what is held out, of which a linear model of the training is right on {e['linear_held']:.0%}"
         )
         return [Finding(cause="overfitting", confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
-    if e.get("held_loss", 0.0) > 0.5 and e["right_train"] > max(0.9, e["right_held"] + 0.2):
+    handful = e.get("rows_train", np.inf) < HANDFUL and e["right_train"] > max(0.9, e["right_held"] + 0.15)
+    if handful or (e.get("held_loss", 0.0) > 0.5 and e["right_train"] > max(0.9, e["right_held"] + 0.2)):
         text = (
             f"the last weights are right on {e['right_train']:.0%} of the training and on "
-            f"{max(e['right_held'], 0):.0%} of what is held out, where their loss is {e['held_loss']:.3g} times "
-            "that of a constant"
+            f"{max(e['right_held'], 0):.0%} of what is held out"
         )
+        text += f", of {e['rows_train']:.0f} rows to learn from" if handful else ""
+        text += f", where their loss is {e['held_loss']:.3g} times that of a constant" if "held_loss" in e else ""
         return [Finding(cause="overfitting", confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
     rows = [(r["loss"], r["val_loss"]) for r in seen.epochs if "loss" in r and "val_loss" in r]
     if len(rows) < 3 or not np.all(np.isfinite(rows)):
         return []
     train, val = np.array(rows).T
-    if len(rows) < 8:
-        return _worse_than_nothing(seen, train, val)
+    found = _worse_than_nothing(seen, train, val)
+    if found or len(rows) < 8:
+        return found
     best, end = int(np.argmin(val)), float(np.mean(val[-3:]))
     changes = np.diff(val[: best + 1]) if best > 3 else np.diff(val)
     robust = 1.4826 * float(np.median(np.abs(changes - np.median(changes)))) + 1e-12
@@ -70,8 +74,8 @@ def overfitting(seen: Observation) -> list[Finding]:
 
 
 def _worse_than_nothing(seen: Observation, train: np.ndarray, val: np.ndarray) -> list[Finding]:
-    """Few epochs, behind which validation costs more than a constant, and a quarter more than at its best, where next
-    to nothing is left of the loss of training."""
+    """Validation costs more than a constant behind the last epoch, and a quarter more than at its best, where next to
+    nothing is left of the loss of training."""
     constant = baseline_of(seen)
     n = (seen.validation.n if seen.validation is not None else None) or 100
     if not constant or n < 100 or seen.plan.keeps_best:
@@ -129,8 +133,14 @@ def small_capacity(seen: Observation) -> list[Finding]:
     Source: taxonomy row 41.
     """
     harm, e = harm_of(seen), seen.experiments
-    found = _widths(seen)
+    found = widths_of(seen)
     layer, width = min(found, key=lambda pair: pair[1], default=("", 0))
+    if _wider_learns_more(harm, e):
+        text = f"the narrowest hidden layer has {width} units, and the loss ends at {harm.end:.3g}; behind the same "
+        text += f"steps a twin of the network leaves {e['twin_own']:.3g} of what is held out, and with more units there "
+        text += f"{e['twin_wider']:.3g}"
+        sure = 0.92 if width == 1 else 0.89
+        return [Finding(cause="underfitting_capacity", confidence=sure, certain=True, layer=layer, evidence=text)]
     narrow = bool(found) and width <= 4
     stuck = "few_end" in e and e["few_end"] > 0.5 * e["few_start"]
     tiny, made = narrow and width <= 2, seen.steps.count if seen.steps is not None else SHORT
@@ -161,6 +171,15 @@ def small_capacity(seen: Observation) -> list[Finding]:
     ]
 
 
+def _wider_learns_more(harm: Harm, e: dict[str, float]) -> bool:
+    """Whether a twin with wider layers leaves less than the training and less than a twin as narrow, each by a quarter
+    of what there is to gain; and less than 0.7 of the best constant."""
+    wider, baseline = e.get("twin_wider", np.inf), harm.baseline or 0.0
+    if harm.end is None or harm.diverged or not wider < 0.7 * baseline:
+        return False
+    return bool(min(harm.end, e.get("twin_own", 0.0)) - wider > 0.25 * (baseline - wider))
+
+
 def _told_by_four_numbers(seen: Observation, left: float) -> bool:
     """Whether of rows of at least eight real targets four principal axes leave a third of `left` of their variance, and
     one of them half of it."""
@@ -175,25 +194,6 @@ def _silent(seen: Observation, layers: list[str]) -> bool:
     """Whether one of the layers has no unit that fires."""
     worst = worst_unit(seen, "dead")
     return worst is not None and worst[1] == 1 and seen.units[worst[0]].name in layers
-
-
-def _widths(seen: Observation) -> list[tuple[str, int]]:
-    """Name and width of each hidden layer: of those whose outputs enter another one."""
-    shapes = {v.name: v.shape for v in seen.variables if len(v.shape) >= 2}
-    entering = [[shapes[name][-2] for name in unit.variables if name in shapes] for unit in seen.units]
-    found = []
-    for place, unit in enumerate(seen.units[:-1]):
-        for name in unit.variables:
-            inside = "recurrent" in name.rpartition("/")[2]
-            if name not in shapes or unit.kind == "embedding" or (unit.kind == "recurrent" and not inside):
-                continue
-            if unit.activation == "softmax" or name in seen.units[-1].variables:
-                continue
-            width = shapes[name][0] if inside else shapes[name][-1]
-            later = {size for sizes in entering[place + 1 :] for size in sizes}
-            if unit.kind != "dense" or width in later:  # the head of another output leads nowhere
-                found.append((unit.name, width))
-    return found
 
 
 RULES = {"overfitting": overfitting, "too_few_steps": too_few_steps, "underfitting_capacity": small_capacity}

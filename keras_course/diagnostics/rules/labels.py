@@ -273,14 +273,17 @@ def label_noise(seen: Observation) -> list[Finding]:
     neighbours do agree on the class as a whole. Certain where that bound is above 18 %, and above 15 % of those rows
     too of which neighbours are surest: there classes that overlap do not; or where the last weights, or a linear model
     on rows that it was not fitted to, are right on what is held out more often than on the rows of the training, by
-    more than a tenth, four standard errors and what the shares of the classes differ by. Last, where nothing else is
+    more than a tenth, four standard errors and what the shares of the classes differ by; or where the last weights tell
+    the classes, and are wrong about more than 15 % of that third of the rows of which they are surest, by the lower
+    exact 99 % bound, and three quarters as often as of all: where classes overlap, or steps were too few, a network
+    is unsure of what it is wrong about. Last, where nothing else is
     named and half of what there is to learn is missing: a network that learns eight examples by heart, or that has
     learned the training rows better than those held out. Must stay silent: pairs shuffled apart; one label in ten that
     is wrong; grades, of which like inputs have neighbouring ones; classes that overlap, up to 15 % of the rows, in
     two-class data; examples that do not all count alike.
     Source: Northcutt, Jiang, Chuang (2021).
     """
-    if found := _clean_elsewhere(seen):
+    if found := _clean_elsewhere(seen) or _wrong_where_sure(seen):
         return [found]
     found = _contradicted(seen)
     return [found] if found else _left_over(seen)
@@ -303,6 +306,21 @@ def _clean_elsewhere(seen: Observation) -> Finding | None:
                 text = f"of the labels of training {inside:.0%} are told by {who}, and of those of {name} {held:.0%}"
                 return Finding(cause="label_noise", confidence=0.75, certain=True, evidence=text, tag="labels/entropy")
     return None
+
+
+def _wrong_where_sure(seen: Observation) -> Finding | None:
+    """Labels by which the network is as often wrong where it is surest as elsewhere, though it tells the classes."""
+    e, names = seen.experiments, classes_seen(seen)
+    if "sure_wrong" not in e or names is None or e["sure_rows"] < 60:
+        return None
+    chance = 1 / max(len(np.unique(names)), 2)
+    hits = round(e["sure_wrong"] * e["sure_rows"])
+    low = share_interval(hits, int(e["sure_rows"]), 0.99)[0]
+    if low <= 0.15 or e["sure_wrong"] < 0.75 * e["sure_all"] or e["sure_recall"] < chance + 0.2 * (1 - chance):
+        return None
+    text = f"of the {e['sure_rows']:.0f} rows of which the last weights are surest {e['sure_wrong']:.0%} have another "
+    text += f"label, of all {e['sure_all']:.0%}: they are wrong at random"
+    return Finding(cause="label_noise", confidence=0.65, certain=True, evidence=text, tag="labels/entropy")
 
 
 def _contradicted(seen: Observation) -> Finding | None:
