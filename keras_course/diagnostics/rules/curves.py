@@ -104,7 +104,8 @@ def too_few_steps(seen: Observation) -> list[Finding]:
     """
     harm, e = harm_of(seen), seen.experiments
     count = seen.steps.count if seen.steps is not None else 0
-    if harm.diverged or harm.degree < (0.4 if count < SHORT else 0.5):
+    degree = max(harm.degree, harm.elsewhere) if count < SHORT else harm.degree
+    if harm.diverged or degree < (0.4 if count < SHORT else 0.5):
         return []
     if harm.still_falling or _would_gain(seen):
         few, text = 0.5 if count < 100 else 0.35, f"the loss still falls: {harm.sentence}"

@@ -135,7 +135,8 @@ def dropout_mode(seen: Observation) -> list[Finding]:
     """The model has dropout, and the training step draws nothing.
 
     Certain: no random operation is among those that the loss is computed from. With harm: uniform draws are among those
-    that the prediction is computed from when the model is called with training=False.
+    that the prediction is computed from when the model is called with training=False; certain where it has layers of
+    dropout, and is asked about rows once each.
     With harm: the last layer of the network is a dropout, which spoils the prediction itself.
     Certain too: whatever the model is asked outside of training it is asked with training=True.
     Must not trigger: a rate of 0; questions that are asked several times, as in Monte Carlo dropout; a model none of
@@ -143,10 +144,13 @@ def dropout_mode(seen: Observation) -> list[Finding]:
     Source: taxonomy row 39.
     """
     if seen.experiments.get("draws_in_evaluation"):
+        asked = [feed for feed in seen.asked if len(feed.x) >= 20]
+        once = bool(asked) and all(feed.again < 2 for feed in asked)
         return [
             Finding(
                 cause="dropout_mode",
                 confidence=0.92,
+                certain=once and seen.alone and any("Dropout" in layer["class"] for layer in seen.layers),
                 step=0,
                 evidence="the model draws random numbers with training=False too: dropout is on in evaluation",
                 file=seen.file,

@@ -3,8 +3,11 @@
 from keras_course.diagnostics.harm import impossible
 from keras_course.diagnostics.losses import targets_of_training
 from keras_course.diagnostics.observation import Finding, Observation
+from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES
 
 import numpy as np
+
+KNOWN = (*CATEGORICAL, *BINARY, *DIFFERENCES, "poisson")
 
 
 def not_applied(seen: Observation) -> list[Finding]:
@@ -44,7 +47,8 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     agree); momentum and Adam lag, hence the first steps and the sum over variables. Steps count until their numbers
     end. Certain: a loss that cannot be below 0 is; logarithms of a softmax are minimised, by sums and
     positive factors alone; a score, by its name, equals the loss after every epoch and falls
-    with it. Must not trigger: a momentum that overshoots now and then. Source: taxonomy row 28.
+    with it; a loss of the script's own falls by half while its predictions, from 0 to 1, come to be the larger the
+    smaller their labels of 0 and 1 are. Must not trigger: a momentum that overshoots now and then. Source: taxonomy row 28.
     """
     steps = seen.steps
     if steps is None:
@@ -61,7 +65,7 @@ def sign_flipped(seen: Observation) -> list[Finding]:
         return [
             Finding(cause="gradient_sign_flipped", confidence=0.97, certain=True, step=0, tag="loss", evidence=text)
         ]
-    if score := _minimised_score(seen):
+    if score := _minimised_score(seen) or _against_the_labels(seen):
         cause = "gradient_sign_flipped"
         return [Finding(cause=cause, confidence=0.95, certain=True, tag="epoch/loss", evidence=score)]
     product = steps.uphill[:50]
@@ -111,6 +115,26 @@ def _minimised_score(seen: Observation) -> str:
                     f"{values[-1]:.3g} and " + ("equals the loss" if equal else f"is the loss less {apart:.3g}")
                 )
     return ""
+
+
+def _against_the_labels(seen: Observation) -> str:
+    """In words, that a loss nobody knows falls while what is predicted moves away from labels of 0 and 1."""
+    if seen.loss.name in KNOWN or seen.steps is None or seen.head not in ("sigmoid", "softmax"):
+        return ""
+    looks = [(p.output, p.y) for p in seen.probes if p.output is not None and p.y is not None]
+    looks = [(o.reshape(-1), y.reshape(-1)) for o, y in looks if o.size == y.size > 1]
+    looks = [(o, y) for o, y in looks if np.isin(y, (0, 1)).all() and np.ptp(y) > 0 and np.ptp(o) > 0]
+    losses = seen.steps.all_losses[np.isfinite(seen.steps.all_losses)]
+    tenth = max(len(losses) // 10, 1)
+    if len(looks) < 6 or not 0 < np.mean(losses[-tenth:]) < 0.5 * np.mean(losses[:tenth]):
+        return ""
+    last = [float(np.corrcoef(o, y)[0, 1]) for o, y in looks[-3:]]
+    if max(last) > -0.2:
+        return ""
+    return (
+        f"the loss falls from {np.mean(losses[:tenth]):.3g} to {np.mean(losses[-tenth:]):.3g}, and what is predicted "
+        f"comes to be correlated with the labels by {np.mean(last):.2f}: it is driven away from them"
+    )
 
 
 def loss_broadcast(seen: Observation) -> list[Finding]:

@@ -25,11 +25,15 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
     linear nets, 0.03 for LeakyReLU(0.9), 0.5 for ReLU. Without other harm it is named where a forest has at least a
     tenth less loss than a linear model on the same rows. Where the loss blew up it is the less sure: no linear layer
     does that by itself.
+    Normalisation by the batch bends too, and gives no network what an activation does: with harm also two hidden layers
+    or more, dense ones or convolutions, of which none has an activation, and one is normalised.
     Must not trigger: a linear model on purpose (one layer); a part of a net that is factorised.
     Source: taxonomy row 25.
     """
     error = seen.experiments.get("superposition")
     linear = [u for u in seen.units[:-1] if u.activation == "linear"]
+    if found := _bent_by_nothing_but_normalisation(seen):
+        return [found]
     if error is None or error > 1e-4 or not linear or len(seen.units) < 2:
         return []
     gain = seen.experiments.get("bent_gain", 0.0)
@@ -48,6 +52,24 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
             line=linear[0].line,
         )
     ]
+
+
+def _bent_by_nothing_but_normalisation(seen: Observation) -> Finding | None:
+    hidden = seen.units[:-1]
+    plain = all(u.activation == "linear" and u.kind in ("dense", "conv") for u in hidden)
+    if len(hidden) < 2 or not plain or not any(u.normalised for u in hidden):
+        return None
+    first, text = hidden[0], f"none of the {len(hidden)} layers before the last has an activation, only normalisation"
+    return Finding(
+        cause="missing_nonlinearity",
+        confidence=0.8,
+        layer=first.name,
+        step=0,
+        tag=f"activation_spread/{first.name}",
+        evidence=text,
+        file=first.file,
+        line=first.line,
+    )
 
 
 def frozen(seen: Observation) -> list[Finding]:
