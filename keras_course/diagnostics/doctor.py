@@ -14,7 +14,9 @@ from keras_course.base import summary_of
 from keras_course.diagnostics import rules as package
 from keras_course.diagnostics.causes import CAUSES, CURVES
 from keras_course.diagnostics.harm import Harm, harm_of
-from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation
+from keras_course.diagnostics.observation import LEFT_OVER, Finding, Loss, Observation, Steps
+
+import numpy as np
 
 # Causes whose harm shows in validation or in what the result is worth, not in the training loss.
 ELSEWHERE = {
@@ -28,6 +30,8 @@ ELSEWHERE = {
 # Causes that show in the loss of training, or elsewhere alone: batches in order are easy, each by itself; dropout that
 # is on in evaluation spoils validation more than training.
 BOTH = {"data_sorted", "shuffle_buffer_too_small", "pipeline_order", "dropout_mode"}
+# Rules that hold for the targets of each output by themselves.
+OF_OUTPUTS = ("constant_labels", "label_encoding", "wrong_loss_for_task", "nan_or_inf_in_data")
 NAMED = 0.3  # of harm, from which on a mechanism is named
 NEEDED = {  # by those that a training with less harm may show
     "too_few_steps": 0.6,
@@ -95,9 +99,47 @@ def examine(seen: Observation) -> Report:
             found += rule(seen)
         except Exception as error:  # a mistake in one rule must not cost the verdict of the others
             seen.unseen.append(f"The rule {name} failed: {summary_of(error)}")
+    for output, part in by_output(seen):
+        found += [_of_output(f, output) for rule in OF_OUTPUTS for f in rules()[rule](part)]
     found = [dataclasses.replace(f, repair=f.repair or CAUSES[f.cause].repair) for f in found]
     judged = [_judged(f, harm) for f in _once(found)]
     return Report(observation=seen, harm=harm, findings=_explained(judged))
+
+
+def by_output(seen: Observation) -> list[tuple[str, Observation]]:
+    """Each output beyond the first by its name, as a training of its own: its targets, its loss after each epoch."""
+    if seen.train is None or len(seen.losses) != len(seen.train.others) + 1:
+        return []
+    found = []
+    for place, (name, loss) in enumerate(list(seen.losses.items())[1:]):
+        train, validation = (
+            None if data is None or len(data.others) <= place else dataclasses.replace(data, y=data.others[place])
+            for data in (seen.train, seen.validation)
+        )
+        rows = [{key: row[f"{way}{name}_loss"] for key, way in (("loss", ""), ("val_loss", "val_"))
+                 if f"{way}{name}_loss" in row} for row in seen.epochs]  # fmt: skip
+        losses = np.array([row["loss"] for row in rows if "loss" in row])
+        nothing = np.zeros((len(losses), 0))
+        steps = Steps(all_losses=losses, count=len(losses), index=np.arange(len(losses)), loss=losses,
+                      gradient=nothing, weight=nothing, update=nothing, aligned=nothing)  # fmt: skip
+        part = Observation(
+            name=seen.name,
+            interface=seen.interface,
+            alone=seen.alone,
+            layers=seen.layers,
+            loss=Loss(name=loss),
+            plan=seen.plan,
+            train=train,
+            validation=validation,
+            epochs=rows,
+            steps=steps if len(losses) else None,
+        )
+        found.append((name, part))
+    return found
+
+
+def _of_output(finding: Finding, output: str) -> Finding:
+    return dataclasses.replace(finding, evidence=f"of output {output}: {finding.evidence}", tag=f"epoch/{output}_loss")
 
 
 def _once(found: list[Finding]) -> list[Finding]:

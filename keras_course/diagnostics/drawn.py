@@ -39,15 +39,16 @@ class Drawn:
         forms = {tuple(np.shape(leaf)[1:] for leaf in tf.nest.flatten(_leaves(part))) for part in parts}
         if len(forms) != 1:
             return None
-        x, y, further, weight = tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *map(_leaves, parts))
+        joined = tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *map(_leaves, parts))
+        x, y, further, weight, others = joined
         y, weight = (leaf if len(leaf) == len(x) else None for leaf in (y, weight))
-        return Data(x=x, y=y, further=further, names=parts[0].names, weight=weight)
+        return Data(x=x, y=y, further=further, names=parts[0].names, weight=weight, others=others)
 
 
-def _leaves(part: Data) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...], np.ndarray]:
-    """x, y, further inputs and weights; empty where there are none."""
+def _leaves(part: Data) -> tuple[Any, ...]:
+    """x, y, further inputs, weights and further targets; empty where there are none."""
     y, weight = (np.zeros(0) if leaf is None else leaf for leaf in (part.y, part.weight))
-    return part.x, y, part.further, weight
+    return part.x, y, part.further, weight, part.others
 
 
 @contextmanager

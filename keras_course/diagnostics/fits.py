@@ -159,7 +159,7 @@ def rows_of(x: Any, y: Any, weight: Any = None) -> Data | None:
     def beside(array: Any) -> np.ndarray | None:
         return pick(array) if getattr(array, "shape", None) and array.shape[0] == n else None
 
-    further = [a for a in (_several(x) or [])[1:] if a.shape[0] == n]
+    further, others = ([a for a in (_several(each) or [])[1:] if a.shape[0] == n] for each in (x, y))
     return Data(
         x=pick(first),
         y=beside(target),
@@ -167,6 +167,7 @@ def rows_of(x: Any, y: Any, weight: Any = None) -> Data | None:
         further=tuple(map(pick, further)),
         names=tuple(x) if isinstance(x, dict) and len(x) == len(further) + 1 else (),
         weight=beside(weight),
+        others=tuple(map(pick, others)),
     )
 
 
@@ -178,10 +179,8 @@ def data_of(x: Any, y: Any, split: float, weight: Any = None) -> tuple[Data | No
         return None, None
     if not split:
         return rows_of(x, y, weight), None
-    target = _first(y) if y is not None else None
     cut = int(len(_first(x)) * (1 - split))
-    late = None if target is None else target[cut:]
-    early = None if target is None else target[:cut]
+    early, late = (None if y is None else _sliced(y, part) for part in (slice(cut), slice(cut, None)))
     counts = weight[:cut] if hasattr(weight, "shape") else None
     return rows_of(_sliced(x, slice(cut)), early, counts), rows_of(_sliced(x, slice(cut, None)), late)
 

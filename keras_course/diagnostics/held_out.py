@@ -13,7 +13,8 @@ import numpy as np
 
 NAMES = re.compile(r"val|test|hold|held|unseen|eval|(^|_)dev(_|$)|^x_?(v|te|t)$|^(v|te|t)_?x$", re.IGNORECASE)
 NOTHING = re.compile(  # of what names say, as those of a batch
-    r"^([xb]*|x?s|(x_?)?batch(_?x)?|(batch_?)?(inputs?|images?|imgs?|features?|data|samples?|rows?|texts?))$", re.IGNORECASE
+    r"^([xb]*|x?s|(x_?)?batch(_?x)?|(batch_?)?(inputs?|images?|imgs?|features?|data|samples?|rows?|texts?))$",
+    re.IGNORECASE,
 )
 WHOLE = re.compile(r"train|all|full|whole|every", re.IGNORECASE)
 FEW = 20  # rows from which on there is something to compare

@@ -90,6 +90,7 @@ class Data:
     further: tuple[np.ndarray, ...] = ()  # the same rows of further inputs
     names: tuple[str, ...] = ()  # of all inputs, where the script gives them by name
     weight: np.ndarray | None = None  # how much each row counts, or each place of it
+    others: tuple[np.ndarray, ...] = ()  # the targets of further outputs
     ROWS = 2048
 
     def take(self, rows: np.ndarray) -> "Data":
@@ -100,6 +101,7 @@ class Data:
             y=None if self.y is None else self.y[rows],
             further=tuple(other[rows] for other in self.further),
             weight=None if self.weight is None else self.weight[rows],
+            others=tuple(other[rows] for other in self.others),
         )
 
 

@@ -199,7 +199,8 @@ def source_rows(dataset: Any, limit: int = Data.ROWS, *, times: int = 1, like: n
     further, names = tf.nest.flatten(parts[0])[1:], tuple(sorted(parts[0])) if isinstance(parts[0], dict) else ()
     if len(first) < 3 or like is None:
         y = first[1] if len(first) > 1 else None
-        return Data(x=first[0], y=y, n=rows.n, further=tuple(further), names=names)
+        others = tf.nest.flatten(parts[1])[1:] if len(parts) > 1 else ()
+        return Data(x=first[0], y=y, n=rows.n, further=tuple(further), names=names, others=tuple(others))
     place = _most_like(first, like)
     others = [part for i, part in enumerate(first) if i not in (0, place)]
     return Data(x=first[0], y=first[place], n=rows.n, further=(*further, *others))

@@ -67,6 +67,8 @@ def _twin(model: keras.Model, widen: set[str], seen: Observation) -> keras.Model
     for layer, old in zip(twin.layers, model.layers, strict=True):
         if old.weights and not old.trainable_weights:
             layer.set_weights(old.get_weights())
+            if isinstance(layer, keras.layers.Normalization):
+                layer.finalize_state()  # which reads them
     logits = {} if seen.loss.from_logits is None else {"from_logits": seen.loss.from_logits}
     twin.compile(optimizer=keras.optimizers.Adam(RATE), loss=LOSSES[seen.loss.name](**logits))
     return twin

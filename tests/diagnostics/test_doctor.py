@@ -1,7 +1,7 @@
 from keras_course.diagnostics import doctor
 from keras_course.diagnostics.causes import CAUSES
 from keras_course.diagnostics.harm import Harm
-from keras_course.diagnostics.observation import LEFT_OVER, Data, Finding, Loss, Observation
+from keras_course.diagnostics.observation import LEFT_OVER, Data, Finding, Loss, Observation, Plan
 from tests.diagnostics.typed import SQUARED, steps
 
 import numpy as np
@@ -236,3 +236,26 @@ def test_what_is_left_over_is_named_where_nothing_else_is(judged):
     assert named(judged(left, loss=4.6)) == [], "half of what is to be learned must be missing"
     sure = Finding(cause="label_noise", confidence=0.7, certain=True)
     assert named(judged(sure, Finding(cause="too_few_steps", confidence=0.35), loss=0.1)) == ["label_noise"]
+
+
+def test_the_targets_of_each_output_are_judged_by_themselves():
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    data = Data(x=x, y=x[:, 0], n=300, others=(np.ones(300), np.arange(300.0) % 2))
+    seen = Observation(
+        name="m",
+        interface="fit",
+        loss=Loss(name=SQUARED),
+        losses={"size": SQUARED, "urgent": "binary_crossentropy", "kind": "binary_crossentropy"},
+        train=data,
+        plan=Plan(epochs=3),
+        epochs=[{"loss": 0.1, "urgent_loss": 0.0, "kind_loss": 0.2, "val_urgent_loss": 0.5}] * 3,
+        steps=steps([0.1] * 40),
+    )
+    (first, one), (second, other) = doctor.by_output(seen)
+    assert (first, second) == ("urgent", "kind")
+    assert one.epochs == [{"loss": 0.0, "val_loss": 0.5}] * 3
+    np.testing.assert_array_equal(other.train.y, data.others[1])
+    report = doctor.examine(seen)
+    assert named(report) == ["constant_labels"]
+    assert report.named[0].evidence.startswith("of output urgent: ")
+    assert doctor.by_output(Observation(name="m", losses=seen.losses, train=Data(x=x, y=x[:, 0]))) == []

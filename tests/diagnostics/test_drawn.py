@@ -119,3 +119,11 @@ def test_a_script_that_fails_leaves_the_class_as_it_was():
     with pytest.raises(ValueError, match="shape"):
         fitted(wrong, model=network(keras.layers.Dense(3)))
     assert Batches.__getitem__ is kept
+
+
+def test_targets_of_several_outputs():
+    given = keras.Input((5,))
+    model = keras.Model(given, [keras.layers.Dense(3, name="kind")(given), keras.layers.Dense(7, name="size")(given)])
+    seen, _ = fitted(Batches(X, Y, form=lambda x, y: (x, (y, 2 * y))), model=model)
+    np.testing.assert_array_equal(seen.train.y, Y)
+    np.testing.assert_array_equal(seen.train.others[0], 2 * Y)

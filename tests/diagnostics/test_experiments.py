@@ -353,3 +353,35 @@ def test_places_of_sequences_are_asked_for_one_by_one():
     assert (found["right_train"], found["right_held"]) == (1.0, 0.5)
     assert found["held_loss"] > 1
     assert "linear_held" not in found
+
+
+def test_what_the_last_weights_are_surest_of():
+    """Of 60 rows in 300 the sure answer is another class; of the rest it is right, and half as sure."""
+    y = KINDS[:300]
+    flipped = np.arange(300) % 5 == 0
+    logits = np.where(flipped[:, None], -4.0, 2.0) * (np.eye(2)[y] - 0.5)
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy", from_logits=True))
+    seen.train = Data(x=WIDE[:300], y=y)
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE[:300], logits, np.zeros(2))
+    found = experiments.surest(training, seen)
+    assert found["sure_rows"] == 100
+    assert found["sure_wrong"] == pytest.approx(0.6)
+    assert found["sure_all"] == pytest.approx(0.2)
+    seen.asked = [Feed(x=WIDE[300:], name="x_test", labels={"y_test": KINDS[300:]})]
+    assert experiments.surest(training, seen)["sure_all"] == pytest.approx(np.mean(KINDS[300:] != 0)), (
+        "of held out rows"
+    )
+    seen.asked, seen.train = [], Data(x=WIDE[:99], y=KINDS[:99])
+    assert experiments.surest(training, seen) == {}, "of too few rows"
+
+
+def test_of_one_output_the_surest_answers_are_furthest_from_the_middle():
+    y = KINDS[:300]
+    said = np.where(np.arange(300) < 30, 1 - y, np.where(y, 0.6, 0.4))[:, None]  # 30 rows are surely wrong
+    seen = Observation(name="m", interface="fit", loss=Loss(name="binary_crossentropy", from_logits=False))
+    seen.train = Data(x=WIDE[:300], y=y)
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE[:300], said, np.zeros(1))
+    found = experiments.surest(training, seen)
+    assert (found["sure_wrong"], found["sure_all"]) == (pytest.approx(0.3), pytest.approx(0.1))

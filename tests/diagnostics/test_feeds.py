@@ -332,3 +332,24 @@ def test_a_part_of_an_array_has_a_name_of_its_own():
 
     _, (asked,) = given(script)
     assert asked.name == "x_val"
+
+
+def test_labels_that_are_cut_from_another_array():
+    """`x_test` is the end of all rows, and `y_test` that of labels which were dealt out before."""
+    everything, dealt = np.concatenate([X, LATER]), np.concatenate([np.zeros(len(X)), ANSWERS])
+    x_test, y_test = everything[60:], dealt[60:].copy()
+    scope = {"x_test": x_test, "y_test": y_test, "dealt": dealt, "short": ANSWERS[:9]}
+    assert [name for name, _ in feeds._labels_beside(x_test, scope)] == ["y_test", "dealt"]
+
+
+def test_what_a_function_calls_x_has_the_name_of_whoever_calls_it():
+    def script(model):
+        def right(x, y):
+            return np.mean(np.argmax(model(x, training=False), axis=1) == y)
+
+        x_val, y_val = LATER, ANSWERS
+        right(x_val, y_val)
+
+    _, (asked,) = given(script)
+    assert asked.name == "x_val"
+    np.testing.assert_array_equal(asked.labels["y_val"], ANSWERS)

@@ -108,6 +108,11 @@ def test_all_inputs_and_the_loss_of_each_output():
     split = facts(model, x=[X, 2 * X], y=[Y, Y], validation_split=0.25)
     np.testing.assert_array_equal(split["validation"].further[0], 2 * X[45:])
     assert split["train"].names == ()
+    several = facts(model, x=x, y={"kind": Y, "size": 2 * Y}, validation_split=0.25)
+    np.testing.assert_array_equal(several["train"].others[0], 2 * Y[:45])
+    np.testing.assert_array_equal(several["validation"].others[0], 2 * Y[45:])
+    assert split["train"].others[0].shape == (45,)
+    assert facts(x=X, y=Y)["train"].others == ()
     assert facts(x=X, y=Y)["losses"] == {}
     alone = keras.Model(inputs[0], keras.layers.Dense(1)(inputs[0]))
     alone.compile("sgd", ["mse"])

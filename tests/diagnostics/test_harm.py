@@ -325,3 +325,14 @@ def test_of_several_outputs_the_first_is_compared_with_its_constant():
         assert penalty_shares(seen) == []
         seen.epochs = [{"val_loss": 9.0, "val_size_loss": 0.5 * np.var(y)}]
         assert harm_of(seen).elsewhere == pytest.approx(0.5, abs=0.01)
+
+
+def test_counts_are_judged_by_a_simple_model():
+    """Their loss is far below 0, whatever is learned: what counts is the way from the constant to the reference."""
+    x = RNG.uniform(1, 5, size=(800, 1))
+    y = RNG.poisson(10 * x[:, 0]).astype("float32")
+    best = float(np.mean(y.mean() - y * np.log(y.mean())))
+    low = harm_of(with_targets("poisson", y, [best] * 40, x=x)).reference
+    for share in (0.0, 0.5, 1.0):
+        found = harm_of(with_targets("poisson", y, [low + share * (best - low)] * 40, x=x))
+        assert found.degree == pytest.approx(share, abs=1e-4)

@@ -93,6 +93,9 @@ def test_parts_of_which_all_rows_have_a_class(x, labels, n):
         ("", slice(200, 300), False, []),
         ("", slice(200, 299), True, []),
         ("grid", slice(200, 300), True, []),  # by its name it is something else
+        ("xb", slice(200, 300), True, ["what is asked about"]),  # a name for each batch says nothing
+        ("inputs", slice(200, 300), False, []),
+        ("x", slice(190, 300), True, []),  # may be all rows
         ("x_test", slice(200, 299), False, ["x_test"]),
         ("", slice(80, 200), True, []),
     ],

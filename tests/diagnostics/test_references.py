@@ -64,3 +64,22 @@ def test_rows_of_a_loop_count_once():
     found = different_rows(Observation(name="m", probes=looks))
     assert sorted(found.y.tolist()) == list(range(30))
     np.testing.assert_array_equal(found.x, x[found.y])
+
+
+def test_the_reference_of_several_labels_is_the_mean_of_theirs():
+    x = RNG.normal(size=(400, 5))
+    y = np.stack([x[:, 0] > 0, x[:, 1] + x[:, 2] > 1, RNG.integers(0, 2, 400)], axis=1).astype("float32")
+    each = [reference_of(with_targets(BINARY, column, x=x)) for column in y.T]
+    assert reference_of(with_targets(BINARY, y, x=x)) == pytest.approx(np.mean(each))
+    assert max(each[:2]) < 0.4 < 0.65 < each[2]
+    assert reference_of(with_targets(BINARY, 0.9 * y, x=x)) is None, "of shares none is known"
+    assert reference_of(with_targets(BINARY, np.tile(y, 4), x=x)) is None, "as of pixels"
+
+
+def test_the_reference_of_counts_is_their_likelihood():
+    x = RNG.uniform(1, 5, size=(800, 1))
+    y = RNG.poisson(10 * x[:, 0]).astype("float32")
+    mean = 10 * x[:, 0]
+    found = reference_of(with_targets("poisson", y, x=x))
+    assert found == pytest.approx(np.mean(mean - y * np.log(mean)), abs=0.1)
+    assert found < np.mean(y.mean() - y * np.log(y.mean())) - 1

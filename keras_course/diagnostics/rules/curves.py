@@ -138,7 +138,9 @@ def small_capacity(seen: Observation) -> list[Finding]:
     layer, width = min(found, key=lambda pair: pair[1], default=("", 0))
     if _wider_learns_more(harm, e):
         text = f"the narrowest hidden layer has {width} units, and the loss ends at {harm.end:.3g}; behind the same "
-        text += f"steps a twin of the network leaves {e['twin_own']:.3g} of what is held out, and with more units there "
+        text += (
+            f"steps a twin of the network leaves {e['twin_own']:.3g} of what is held out, and with more units there "
+        )
         text += f"{e['twin_wider']:.3g}"
         sure = 0.92 if width == 1 else 0.89
         return [Finding(cause="underfitting_capacity", confidence=sure, certain=True, layer=layer, evidence=text)]

@@ -311,8 +311,8 @@ def _clean_elsewhere(seen: Observation) -> Finding | None:
 def _wrong_where_sure(seen: Observation) -> Finding | None:
     """Labels by which the network is as often wrong where it is surest as elsewhere, though it tells the classes."""
     e, names = seen.experiments, classes_seen(seen)
-    if "sure_wrong" not in e or names is None or e["sure_rows"] < 60:
-        return None
+    if "sure_wrong" not in e or names is None or e["sure_rows"] < 60 or harm_of(seen).baseline is None:
+        return None  # what a policy has done is no label
     chance = 1 / max(len(np.unique(names)), 2)
     hits = round(e["sure_wrong"] * e["sure_rows"])
     low = share_interval(hits, int(e["sure_rows"]), 0.99)[0]

@@ -241,3 +241,53 @@ def test_what_was_learned_by_heart_where_a_constant_would_cost_little_more(train
     found = RULES["overfitting"](seen)
     assert [f.certain for f in found] == [True] * fires
     assert not fires or "1.3 times that of a constant" in found[0].evidence
+
+
+def test_many_epochs_behind_which_validation_is_worse_than_nothing():
+    """It has not doubled, and a constant would be better."""
+    seen = with_targets(BINARY, np.arange(100) % 2, epochs=curves(0.5**E, 0.6 + 0.015 * E).epochs)
+    seen.validation = Data(x=np.zeros((300, 2)), y=np.arange(300) % 2, n=300)
+    assert [f.certain for f in RULES["overfitting"](seen)] == [True]
+    seen.plan = Plan(keeps_best=True)
+    assert RULES["overfitting"](seen) == []
+
+
+@pytest.mark.parametrize(("rows", "held", "fires_"), [(12, 0.8, True), (50, 0.8, False), (12, 0.9, False)])
+def test_a_handful_of_rows_that_are_known_by_heart(rows, held, fires_):
+    """Elsewhere the loss is that of a half: only so few rows say that it is learning by heart."""
+    known = {"right_train": 1.0, "right_held": held, "rows_train": rows, "held_loss": 0.4}
+    found = RULES["overfitting"](Observation(name="m", experiments=known))
+    assert [f.certain for f in found] == [True] * fires_
+    assert all(f"of {rows} rows to learn from" in f.evidence for f in found)
+
+
+WIDER = {"twin_own": 8.0, "twin_wider": 1.0}  # of the 9.5 that a constant leaves
+
+
+@pytest.mark.parametrize(
+    ("change", "end", "fires_"),
+    [
+        ({}, 7.0, True),
+        ({}, 3.0, False),  # the training itself comes as far as a quarter of the way
+        ({"twin_own": 3.0}, 7.0, False),  # a twin as narrow learns it too: it was something else
+        ({"twin_wider": 6.8}, 9.0, False),  # to have more units brings next to nothing
+    ],
+)
+def test_a_wider_twin_that_learns_more(change, end, fires_):
+    seen = with_targets(SQUARED, REAL, [end] * 200, experiments=WIDER | change)
+    seen.units = [
+        Unit(name="code", kind="dense", variables=("code/w",)),
+        Unit(name="h", kind="dense", variables=("h/w",)),
+    ]
+    seen.variables = [Variable(name="code/w", shape=(40, 6)), Variable(name="h/w", shape=(6, 1))]
+    found = RULES["underfitting_capacity"](seen)
+    assert [(f.certain, f.layer) for f in found] == [(True, "code")] * fires_
+
+
+def test_few_steps_are_judged_by_validation_too():
+    """As of a loss whose first steps gain most of it."""
+    losses = np.linspace(9.0, 2.0, 40)
+    seen = with_targets(SQUARED, REAL, losses, epochs=[{"val_loss": 6.0}])
+    assert [f.certain for f in RULES["too_few_steps"](seen)] == [True]
+    seen.epochs = [{"val_loss": 2.0}]
+    assert RULES["too_few_steps"](seen) == []

@@ -375,3 +375,12 @@ def test_noise_on_features_that_are_on_one_scale_is_told_by_the_labels(change):
     other = (40 if change == "wider elsewhere" else 1) * x[rest] + times[1] * rng.normal(size=(len(rest), 6))
     seen.validation = Data(x=other, y=y[rest], n=len(rest))
     assert bool(data.inputs_drowned_in_noise(seen)) is (not change)
+
+
+@pytest.mark.parametrize(("center", "fires"), [(1013.0, True), (90.0, False)])
+def test_one_feature_that_lies_far_away(center, fires):
+    """As the pressure of the air among eleven measurements about 0."""
+    x = MEASURED[:, :12].copy()
+    x[:, 3] = center + x[:, 3] * (9 if fires else 1)
+    named_, _ = causes(training(x, BENIGN, classes=2, losses=STUCK))
+    assert ("inputs_not_scaled" in named_) == fires

@@ -380,3 +380,23 @@ def test_the_last_weights_speak_of_the_part_that_they_were_asked_about():
     assert [f for f in labels.label_noise(seen) if f.certain] == []
     seen.validation = None
     assert "x_test 90%" in labels.label_noise(seen)[0].evidence
+
+
+WRONG = {"sure_rows": 200.0, "sure_wrong": 0.42, "sure_all": 0.44, "sure_recall": 0.56}
+
+
+@pytest.mark.parametrize(
+    ("change", "fires_"),
+    [
+        ({}, True),
+        ({"sure_wrong": 0.25}, False),  # it is unsure of what it is wrong about
+        ({"sure_wrong": 0.2, "sure_all": 0.22, "sure_recall": 0.75}, False),  # above .15 by chance
+        ({"sure_recall": 0.38}, False),  # the classes are hardly told
+        ({"sure_rows": 50.0}, False),
+    ],
+)
+def test_a_network_that_is_wrong_where_it_is_surest(change, fires_):
+    seen = training(RNG.normal(size=(400, 3)), np.arange(400) % 4, classes=4, losses=[0.9] * 20)
+    seen.experiments = WRONG | change
+    found = labels.label_noise(seen)
+    assert [f.certain for f in found if "surest" in f.evidence and "wrong at random" in f.evidence] == [True] * fires_

@@ -299,3 +299,22 @@ def test_the_layer_of_the_strongest_penalty():
         regularizer = settings and {"class_name": "L2", "config": settings}
         seen.layers.append({"class": "Dense", "name": name, "config": {"kernel_regularizer": regularizer}})
     assert found("regularisation_overwhelms", seen)[0].layer == "b"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "certain"),
+    [
+        ({}, "Dropout", True),
+        ({"again": 20}, "Dropout", False),
+        ({"x": ROWS[:5]}, "Dropout", False),
+        ({}, "Dense", False),
+    ],
+)
+def test_dropout_in_evaluation_is_certain_where_rows_are_asked_once(change, kind, certain):
+    """Monte Carlo dropout asks about the same rows again and again."""
+    seen = dropping(0.3, 1.0, kind=kind)
+    seen.experiments["draws_in_evaluation"] = 1.0
+    seen.asked = [Feed(**{"x": ROWS, "name": "x_test"} | change)]
+    assert [f.certain for f in found("dropout_mode", seen)] == [certain]
+    seen.asked = []
+    assert [f.certain for f in found("dropout_mode", seen)] == [False]

@@ -338,3 +338,25 @@ def test_a_validation_loss_that_no_learning_by_heart_gives(loss, val_loss, layer
     assert bool(splits.train_val_preprocessing_mismatch(classes)) is (fires or loss == 9.0 or min(val_loss) == 30)
     classes.epochs = classes.epochs[:1]
     assert splits.train_val_preprocessing_mismatch(classes) == [], "of one epoch"
+
+
+@pytest.mark.parametrize(
+    ("factor", "away", "held", "fires"),
+    [
+        (1.0, 2.0, 0.3, True),
+        (2.5, 0.0, 0.3, True),
+        (1.0, 2.0, 0.8, False),  # what was learned holds
+        (1.0, 0.8, 0.3, False),
+    ],
+)
+@pytest.mark.parametrize("where", ["validation", "x_test"])
+def test_inputs_that_are_moved_by_a_spread_where_what_was_learned_is_lost(factor, away, held, fires, where):
+    x = RNG.normal(size=(600, 7)).astype("float32")
+    y = (np.abs(x[:, 0]) > 0.7).astype("int64")  # which no linear model tells
+    later = (factor * x[400:] + away).astype("float32")
+    seen = asked(x, y, np.arange(400), *([(later, "x_test", y[400:])] if where == "x_test" else []), classes=2)
+    if where == "validation":
+        seen.validation = Data(x=later, y=y[400:], n=200)
+    seen.experiments = {"right_train": 0.95, "right_held": held}
+    found = splits.train_val_preprocessing_mismatch(seen)
+    assert [where in f.evidence for f in found] == [True] * fires

@@ -1,9 +1,9 @@
 import functools
 
-from keras_course.diagnostics.observation import Loss
+from keras_course.diagnostics.observation import Loss, Observation, Probe
 from keras_course.diagnostics.rules.steps import RULES
 from tests.diagnostics import typed
-from tests.diagnostics.typed import BINARY, SQUARED, net, walked
+from tests.diagnostics.typed import BINARY, SQUARED, net, steps, walked
 
 import numpy as np
 import pytest
@@ -109,3 +109,24 @@ def test_a_score_that_is_minimised(name, values, fires_):
     for other in (-1.0, 0.5, 1.1):
         minus = net(1, 1, steps=walked(), epochs=[{"loss": 2 + other * v, name: v} for v in values])
         assert found("gradient_sign_flipped", minus) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fires_"),
+    [
+        ({}, True),
+        ({"loss": Loss(name="binary_crossentropy")}, False),  # whose sign is known otherwise
+        ({"head": "linear"}, False),  # as of distances, which are small where labels are 1
+        ({"steps": steps(np.linspace(0.3, 0.2, 60))}, False),  # nothing is learned
+        ({"turned": -1}, False),
+    ],
+)
+def test_an_overlap_that_is_driven_out(change, fires_):
+    rng, sign = np.random.default_rng(0), change.pop("turned", 1)
+    masks = rng.integers(0, 2, (8, 4, 5, 5, 1)).astype("float32")
+    said = [0.5 - sign * 0.4 * (m - 0.5) * i / 8 + 0.05 * rng.random(m.shape) for i, m in enumerate(masks)]
+    probes = [Probe(step=7 * i, y=m, output=o) for i, (m, o) in enumerate(zip(masks, said, strict=True))]
+    seen = Observation(**{"name": "m", "loss": Loss(name="dice_loss"), "head": "sigmoid", "probes": probes,
+                          "steps": steps(np.linspace(0.3, 0.01, 60))} | change)  # fmt: skip
+    seen.steps.aligned = np.full_like(seen.steps.aligned, -1.0)
+    assert [f.certain for f in RULES["gradient_sign_flipped"](seen)] == [True] * fires_

@@ -253,3 +253,16 @@ def test_rows_that_enter_alike():
     for number, (x, fires_) in enumerate(((rows, True), (RNG.random((24, 100)), False), (rows > 0, False))):
         seen.probes = [Probe(step=i, x=np.asarray(x, "float32")) for i in range(4)]
         assert ("input_ignored" in fires("input_ignored", seen)) == fires_, number
+
+
+def test_layers_with_nothing_but_normalisation_between_them():
+    """What normalises by the batch bends, so that superposition does not hold."""
+    seen = net(1, 1, 1, activation="linear", normalised=True, experiments={"superposition": 0.3})
+    (finding,) = found("missing_nonlinearity", seen)
+    assert (finding.layer, finding.certain) == ("a", False)
+    seen.units[1].activation = "relu"
+    assert found("missing_nonlinearity", seen) == []
+    assert found("missing_nonlinearity", net(1, 1, activation="linear", normalised=True)) == [], "one hidden layer"
+    projected = net(1, 1, 1, activation="linear", normalised=True)
+    projected.units[0].kind = "attention"
+    assert found("missing_nonlinearity", projected) == []

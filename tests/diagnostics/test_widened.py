@@ -1,0 +1,63 @@
+from keras_course.diagnostics import widened
+from tests.diagnostics.trained import watched
+
+import keras
+import numpy as np
+import pytest
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(600, 6)).astype("float32")
+Y = (np.sign(X[:, 0]) * np.sign(X[:, 1]) > 0).astype("int64") + 2 * (np.abs(X[:, 2]) > 0.7)  # four classes
+
+
+def fitted(model, y=Y, loss=None):
+    keras.utils.set_random_seed(0)
+    model.compile("adam", loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    (training,) = watched(lambda: model.fit(X, y, epochs=1, batch_size=50, verbose=0))
+    return training, training.close()
+
+
+def model(width, outputs=4):
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(width, "relu", name="first"),
+            keras.layers.Dense(24, "relu", name="second"),
+            keras.layers.Dense(outputs, name="head"),
+        ]
+    )
+
+
+def test_a_wider_twin_learns_what_one_unit_cannot_pass_on():
+    narrow = model(1)
+    training, seen = fitted(narrow)
+    before = [w.copy() for w in narrow.get_weights()]
+    found = widened.wider(training, seen)
+    assert found["twin_wider"] < 0.7 * found["twin_own"]
+    for old, new in zip(before, narrow.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert narrow.get_layer("first").units == 1
+
+
+@pytest.mark.parametrize(
+    ("made", "y", "loss"),
+    [
+        (lambda: model(5), Y, None),  # wide enough
+        (lambda: model(1, 9), np.tile(X[:, :3], 3), "mse"),  # a code of what it is given
+    ],
+)
+def test_of_others_no_twin_is_made(made, y, loss):
+    assert widened.wider(*fitted(made(), y, loss)) == {}
+
+
+def test_layers_without_weights_to_train_keep_theirs():
+    given = keras.Input((6,))
+    scaled = keras.layers.Normalization(name="scale")
+    scaled.adapt(X + 3)
+    hidden = keras.layers.Dense(2, "tanh", name="hidden")(scaled(given))
+    both = keras.layers.Dense(4, name="head")(keras.layers.Dense(8, "relu", name="wide")(hidden))
+    training, seen = fitted(keras.Model(given, both))
+    twin = widened._twin(training.model, {"hidden"}, seen)
+    np.testing.assert_array_equal(twin.get_layer("scale").mean, scaled.mean)
+    assert twin.get_layer("hidden").units == widened.WIDE
+    assert twin.get_layer("wide").units == 8
