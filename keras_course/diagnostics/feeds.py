@@ -221,7 +221,7 @@ def _name_of(x: Any, scopes: Sequence[dict[str, Any]]) -> tuple[str, dict[str, A
 
 
 def _labels_beside(x: Any, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What may be the labels of `x`, by name: as many of them as there are of `x`, or of the array that it is cut from."""
+    """What may be the labels of `x`, by name: as many of them, or of the array that `x` is cut from."""
     whole, start = _whole(x)
     for name, value in list(scope.items()):
         fits = isinstance(value, np.ndarray) or (tf.is_tensor(value) and hasattr(value, "numpy"))

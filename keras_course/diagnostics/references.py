@@ -83,7 +83,8 @@ def _reference(
         if labels.shape[1] > (OUTPUTS if loss == "binary_crossentropy" else 1) or np.any(labels != np.round(labels)):
             return None
         each = [_of_classes(x, column.astype(int), classifiers) for column in labels.T]
-        return None if None in each else float(np.mean(each))
+        known = [loss for loss in each if loss is not None]
+        return float(np.mean(known)) if len(known) == len(each) else None
     targets, found = y.reshape(len(y), -1).astype("float64"), []
     if targets.shape[1] > 20 or loss not in (*COSTS, "poisson"):
         return None

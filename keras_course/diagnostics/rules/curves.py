@@ -128,10 +128,10 @@ def small_capacity(seen: Observation) -> list[Finding]:
     network cannot learn eight examples by heart in 100 steps of Adam; certain for classes, where one or two units let
     such steps keep 40 % of the loss, or more classes are told by them and three tenths of the loss are left, and for
     rows of numbers behind a layer of one unit, of which four principal axes leave a third of what the network leaves,
-    and one of them half of it. Where no rate changes anything, or all of a wider layer is silent, the network is dead,
-    not narrow. Named last. Tables that are looked up are no layers: a bias for each user is a table one wide; nor are
-    weights of attention, and what is the output each time that it is called.
-    Source: taxonomy row 41.
+    and one of them half of it. Certain too where a wider twin of the network learns more of the same rows
+    (`_wider_learns_more`). Where no rate changes anything, or all of a wider layer is silent, the network is dead, not
+    narrow. Named last. Tables that are looked up are no layers: a bias for each user is a table one wide; nor are
+    weights of attention, and what is the output each time that it is called. Source: taxonomy row 41.
     """
     harm, e = harm_of(seen), seen.experiments
     found = widths_of(seen)

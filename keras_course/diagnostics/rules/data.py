@@ -51,13 +51,13 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
     """Row 11: what enters the first weights is far from a scale of 1.
 
     Threshold: a spread above 20, or a centre further than 10 spreads and 10 from 0, for more than 20 % of the features;
-    or such a centre of one feature further than 100; or spreads a hundredfold apart of which the largest is above 20; or examples that lie closer than 0.2 to their mean.
-    It is named when there is harm: with Adam and batch normalisation such a network often learns; where the loss has no
-    constant to compare with, also when more than 90 % of the first units are flat from it; and where a spread is above
-    1,000, unless what is to be learned is known and was learned, up to 15 % of it. Judged behind Rescaling,
-    Normalization and the like. Must stay silent: embeddings, codes of zeros and ones, bags of words, rows of length 1,
-    constant features. Source: UMLAUT and TheDeepChecker ask for [-1, 1] or a spread of exactly 1, and alarm on half of
-    the healthy runs of the base; hence the wide band.
+    or such a centre of one feature further than 100; or spreads a hundredfold apart of which the largest is above 20;
+    or examples that lie closer than 0.2 to their mean. It is named when there is harm: with Adam and batch
+    normalisation such a network often learns; where the loss has no constant to compare with, also when more than 90 %
+    of the first units are flat from it; and where a spread is above 1,000, unless what is to be learned is known and
+    was learned, up to 15 % of it. Judged behind Rescaling, Normalization and the like. Must stay silent: embeddings,
+    codes of zeros and ones, bags of words, rows of length 1, constant features. Source: UMLAUT and TheDeepChecker ask
+    for [-1, 1] or a spread of exactly 1, and alarm on half of the healthy runs of the base; hence the wide band.
     """
     first = first_inputs(seen)
     given = [] if first is None or inputs_scaled_twice(seen) else [("", first)]

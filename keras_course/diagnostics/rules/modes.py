@@ -144,8 +144,8 @@ def dropout_mode(seen: Observation) -> list[Finding]:
     Source: taxonomy row 39.
     """
     if seen.experiments.get("draws_in_evaluation"):
-        asked = [feed for feed in seen.asked if len(feed.x) >= 20]
-        once = bool(asked) and all(feed.again < 2 for feed in asked)
+        questions = [feed for feed in seen.asked if len(feed.x) >= 20]
+        once = bool(questions) and all(feed.again < 2 for feed in questions)
         return [
             Finding(
                 cause="dropout_mode",

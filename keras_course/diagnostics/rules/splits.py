@@ -57,17 +57,17 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
 
     Threshold: more than 20 % of the features with spreads threefold apart or means 3 spreads apart, each with p < 1e-6
     of the Kolmogorov-Smirnov test. Rows drawn alike do not do that. Or 80 % of them one spread apart, or twice as wide,
-    where what was learned of the one part is known of the other by 0.3 less. Or columns that mean something else: what a linear
-    model learns from training closes more than half of the way from chance to being right on rows of it that were left
-    out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant. What the
-    script asks about outside of training counts where all of it differs so: rows that are alike but for their scale;
-    or, with labels and a name that says test, rows of which a linear model, or a table of words and their labels, says
-    as little; and pixels beside numbers up to 1, wherever they are asked about. Of rows that were not seen: a
-    validation loss of more than 100 times that of a constant after every epoch, of classes 3 times, of a network
-    without moving averages that is better than a constant on what it trains on; what is learned by heart comes to that
-    in late epochs alone. Must stay silent: words that are frequent in one part alone; series that drift, seen by halves
-    of the training rows that differ half as much; questions about what is meant to be strange, another kind or another
-    range. Source: row 20 of the taxonomy.
+    where what was learned of the one part is known of the other by 0.3 less. Or columns that mean something else: what
+    a linear model learns from training closes more than half of the way from chance to being right on rows of it that
+    were left out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant.
+    What the script asks about outside of training counts where all of it differs so: rows that are alike but for their
+    scale; or, with labels and a name that says test, rows of which a linear model, or a table of words and their
+    labels, says as little; and pixels beside numbers up to 1, wherever they are asked about. Of rows that were not
+    seen: a validation loss of more than 100 times that of a constant after every epoch, of classes 3 times, of a
+    network without moving averages that is better than a constant on what it trains on; what is learned by heart comes
+    to that in late epochs alone. Must stay silent: words that are frequent in one part alone; series that drift, seen
+    by halves of the training rows that differ half as much; questions about what is meant to be strange, another kind
+    or another range. Source: row 20 of the taxonomy.
     """
     both = validated(seen)
     found = (_prepared_otherwise(seen, both) if both is not None else []) or _asked_otherwise(seen)

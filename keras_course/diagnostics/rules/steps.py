@@ -45,10 +45,10 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     Threshold: change and gradient point the same way, by a cosine above 0.5 in all of two steps or more; or in at least
     9 of 10 of the first 50 kept steps, at least 8 of them (binomial p < .02 for each variable, and all together must
     agree); momentum and Adam lag, hence the first steps and the sum over variables. Steps count until their numbers
-    end. Certain: a loss that cannot be below 0 is; logarithms of a softmax are minimised, by sums and
-    positive factors alone; a score, by its name, equals the loss after every epoch and falls
-    with it; a loss of the script's own falls by half while its predictions, from 0 to 1, come to be the larger the
-    smaller their labels of 0 and 1 are. Must not trigger: a momentum that overshoots now and then. Source: taxonomy row 28.
+    end. Certain: a loss that cannot be below 0 is; logarithms of a softmax are minimised, by sums and positive factors
+    alone; a score, by its name, equals the loss after every epoch and falls with it; a loss of the script's own falls
+    by half while its predictions, from 0 to 1, come to be the larger the smaller their labels of 0 and 1 are. Must not
+    trigger: a momentum that overshoots now and then. Source: taxonomy row 28.
     """
     steps = seen.steps
     if steps is None:
