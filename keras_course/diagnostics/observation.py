@@ -5,6 +5,7 @@ rule that needs it stays silent. Nothing here knows TensorFlow, so a rule can be
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,7 @@ class Observation:
     are joined before they enter one.
     epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
     experiments: what was tried on copies when there was suspicion: name -> number.
+    compared: lines of the script that take n predictions and n labels together to n × n numbers, each with n.
     refused: what a loss did not take, so that the script has failed: "shape" or "value" -> the same in words.
     """
 
@@ -206,6 +208,7 @@ class Observation:
     experiments: dict[str, float] = dataclasses.field(default_factory=dict)
     references: dict[str, float | None] = dataclasses.field(default_factory=dict)  # losses of simple models, once found
     weights: dict[str, dict[int, float] | None] = dataclasses.field(default_factory=dict)  # of classes, once found
+    compared: Sequence[tuple[int, int]] = dataclasses.field(default_factory=list)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why
 

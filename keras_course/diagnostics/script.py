@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,6 +69,7 @@ def diagnose(
         status = _run(file, arguments, session)
     times.append(time.perf_counter())
     if session.seen is not None:
+        _read_again(file, session)
         session.seen.judge()
     times.append(time.perf_counter())
     if session.seen is not None and verify:
@@ -113,6 +114,7 @@ class Session:
         self.max_steps, self.stop_early, self.folder = max_steps, stop_early, folder
         self.seen: Any = None
         self.stopped = ""
+        self.names: dict[str, Any] = {}  # of the script, at its end
         self.running = False
         self.looked = time.monotonic()
         self.stack = ExitStack()
@@ -171,7 +173,7 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
     session.running = True
     try:
         with interruptible() if session.max_steps or session.stop_early else nullcontext():
-            runpy.run_path(str(file), run_name="__main__")
+            session.names = runpy.run_path(str(file), run_name="__main__")
     except SystemExit as error:
         return _status(error)
     except KeyboardInterrupt:
@@ -186,6 +188,16 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
         sys.argv, sys.path[:] = kept[0], kept[1]
         os.chdir(kept[2])
     return 0
+
+
+def _read_again(file: Path, session: Session) -> None:
+    """Notes for the last training what the script's lines compare."""
+    from keras_course.diagnostics.compared import compared
+
+    trainings = [training for training in session.seen.trainings if training.count]
+    if trainings and session.names:
+        with suppress(Exception):  # what cannot be read is no mistake of the script's
+            trainings[-1].close().compared = compared(file.read_text(encoding="utf-8"), session.names)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """One training as it is seen from outside: its steps while they run, and the observation that is made of them."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -333,19 +334,20 @@ class Training:
         drawn = self.facts.get("noise") if self.facts else noise_of(self.dataset)
         if noise or drawn:
             found["noise"] = max(float(np.median(noise or [0.0])), drawn or 0.0)
-        found["draws_in_evaluation"] = float(self._draws_in_evaluation())
+        found |= self._in_evaluation()
         return found
 
-    def _draws_in_evaluation(self) -> bool:
-        """Whether the model, called with training=False, draws uniform numbers: dropout that is always on."""
-        if self.model is None or self.entering is None:
-            return False
-        try:
-            traced = tf.function(lambda x: self.model(x, training=False)).get_concrete_function(self.entering)
-            kinds = {op.type for output in traced.outputs for op in graphs.ancestors(output)}
-        except Exception:  # a model that cannot be called so says nothing
-            return False
-        return any("RandomUniform" in kind for kind in kinds)
+    def _in_evaluation(self) -> dict[str, float]:
+        """Whether the model, called with training=False, draws uniform numbers: dropout that is always on, if it is one
+        by its name."""
+        drawn: list[str] = []
+        if self.model is not None and self.entering is not None:
+            with contextlib.suppress(Exception):  # a model that cannot be called so says nothing
+                traced = tf.function(lambda x: self.model(x, training=False)).get_concrete_function(self.entering)
+                operations = [op for output in traced.outputs for op in graphs.ancestors(output)]
+                drawn = [op.name for op in operations if "RandomUniform" in op.type]
+        drops = any("dropout" in name.lower() for name in drawn)
+        return {"draws_in_evaluation": float(bool(drawn)), "drops_in_evaluation": float(drops)}
 
     def _penalty(self) -> float:
         """What the regularizers of the model ask for its first weights."""

@@ -72,11 +72,25 @@ def test_dropout_in_evaluation_is_found_by_tracing_and_changes_nothing():
         def call(self, x):
             return tf.nn.dropout(x, 0.5)
 
-    def found(*parts):
-        return fitted(keras.Sequential([keras.Input((5,)), *parts, layers.Dense(3)])).experiments["draws_in_evaluation"]
+    class Named(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.thin = layers.Dropout(0.5, name="thin")
 
-    assert found(Always()) == 1
-    assert found(layers.Dropout(0.5)) == 0
+        def call(self, x):
+            return self.thin(x, training=True)
+
+    class Drawn(layers.Layer):
+        def call(self, x):
+            return x + tf.random.uniform(tf.shape(x))
+
+    def found(*parts):
+        e = fitted(keras.Sequential([keras.Input((5,)), *parts, layers.Dense(3)])).experiments
+        return e["draws_in_evaluation"], e["drops_in_evaluation"]
+
+    assert found(Always()) == found(Named()) == (1, 1)
+    assert found(Drawn()) == (1, 0)
+    assert found(layers.Dropout(0.5)) == (0, 0)
 
 
 def test_a_penalty_of_the_first_weights():

@@ -118,9 +118,25 @@ def loss_metric_inconsistent(seen: Observation) -> list[Finding]:
 
     Threshold: the last loss below half of the entropy of the labels, while the exact 95 % interval of the accuracy of
     that epoch holds the share of a single class. It is the sign that Keras 3 gives of a softmax over one unit. Must
-    stay silent: labels of which more than 80 % are of one class, where both can be true. Source: row 44 of the
-    taxonomy.
+    stay silent: labels of which more than 80 % are of one class, where both can be true. Certain too: a line of the
+    script takes n predictions (n, 1) and n labels (n,) together to n × n numbers. Source: row 44 of the taxonomy.
     """
+    if seen.compared:
+        line, rows = seen.compared[0]
+        text = f"line {line} takes {rows} predictions, ({rows}, 1), and {rows} labels, ({rows},), together to "
+        text += f"{rows} × {rows} numbers, of which a mean says nothing"
+        repair = "give both the same shape: predictions[:, 0], or labels[:, None]"
+        return [
+            Finding(
+                cause="loss_metric_inconsistent",
+                confidence=0.6,
+                certain=True,
+                evidence=text,
+                repair=repair,
+                file=seen.file,
+                line=line,
+            )
+        ]
     labels = classes_seen(seen)
     if labels is None or not seen.epochs or seen.loss.name not in CATEGORICAL + BINARY:
         return []

@@ -135,8 +135,8 @@ def dropout_mode(seen: Observation) -> list[Finding]:
     """The model has dropout, and the training step draws nothing.
 
     Certain: no random operation is among those that the loss is computed from. With harm: uniform draws are among those
-    that the prediction is computed from when the model is called with training=False; certain where it has layers of
-    dropout, and is asked about rows once each.
+    that the prediction is computed from when the model is called with training=False; certain where these are those of
+    a dropout, by the names of the operations, and it is asked about rows once each.
     With harm: the last layer of the network is a dropout, which spoils the prediction itself.
     Certain too: whatever the model is asked outside of training it is asked with training=True.
     Must not trigger: a rate of 0; questions that are asked several times, as in Monte Carlo dropout; a model none of
@@ -150,7 +150,7 @@ def dropout_mode(seen: Observation) -> list[Finding]:
             Finding(
                 cause="dropout_mode",
                 confidence=0.92,
-                certain=once and seen.alone and any("Dropout" in layer["class"] for layer in seen.layers),
+                certain=once and seen.alone and seen.experiments.get("drops_in_evaluation", 0.0) > 0,
                 step=0,
                 evidence="the model draws random numbers with training=False too: dropout is on in evaluation",
                 file=seen.file,
@@ -210,6 +210,7 @@ def _asked_in_training(seen: Observation, kind: str) -> list[Finding]:
     return [Finding(cause=cause, confidence=0.9, certain=True, layer=layers[0]["name"], evidence=text)]
 
 
+LEFT = 0.05  # by all layers of dropout together; two of one half leave 0.25
 DECAY = 0.5  # of the weights, as AdamW has it
 
 
@@ -219,9 +220,10 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     Threshold: the penalty is more than half of the first loss, or it falls from a fifth to less than a hundredth of it,
     as a divergence that leaves the latent variables nothing to say, or every kernel, of 8 weights at least, or every
     table where there is nothing else, has shrunk below a tenth of its first norm, or dropout takes four fifths of a
-    layer or more, or the divergence from a prior that the epochs report ends below 0.05 and a thousandth of the largest
-    other loss: the latent variables say nothing of the input; or those that say where to draw from give the prior for
-    all of it; or the optimizer decays the weights by 0.5 and more. Each is named only where the training is harmed.
+    layer or more, or leaves a twentieth by several layers, or the divergence from a prior that the epochs report ends
+    below 0.05 and a thousandth of the largest other loss: the latent variables say nothing of the input; or those that
+    say where to draw from give the prior for all of it; or the optimizer decays the weights by 0.5 and more. Each is
+    named only where the training is harmed.
     Must not trigger: the weight decay that keeps a trained net small (a few per cent of the loss).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules; Bowman et al. (2016), section 3.1.
     """
@@ -238,7 +240,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     penalised = next(
         (y["name"] for y in seen.layers if y["config"].get("activity_regularizer") and y["name"] in silent), ""
     )
-    rate = max([float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout")], default=0.0)
+    rates = [float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout")]
+    rate, left = max(rates, default=0.0), float(np.prod([1 - rate for rate in rates]))
     if penalty > 0.5 * first > 0 or (seen.loss.regularised and shares and shares[0] > 0.5):
         penalty = max(penalty, first * shares[0] if shares else 0.0)
         text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
@@ -253,6 +256,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         text = f"{penalised} has a penalty on its activity, and more than half of its units are silent"
     elif rate >= 0.8:
         text = f"dropout takes away {rate:.0%} of a layer's outputs (80 % and more)"
+    elif left < LEFT:
+        text = f"{len(rates)} layers of dropout leave {left:.1%} of the outputs of all of them, one behind the other"
     elif seen.optimizer.decay >= DECAY:
         text = f"the optimizer takes {seen.optimizer.decay:g} times the rate off every weight in each step (usual: .01)"
     elif prior := _collapsed(seen) or _latent_without_a_word(seen):

@@ -245,6 +245,11 @@ def test_an_optimizer_that_decays_the_weights_away(decay, fires):
 def test_dropout_that_leaves_next_to_nothing():
     assert found("regularisation_overwhelms", dropping(0.9, 1.0, steps=walked()))
     assert found("regularisation_overwhelms", dropping(0.5, 1.0, steps=walked())) == []
+    seen = dropping(0.7, 1.0, steps=walked())
+    seen.layers = 2 * seen.layers
+    assert found("regularisation_overwhelms", seen) == [], "a tenth is left"
+    seen.layers = 2 * seen.layers
+    assert "0.8%" in found("regularisation_overwhelms", seen)[0].evidence
 
 
 def test_an_empty_observation_is_judged_by_nothing():
@@ -302,18 +307,13 @@ def test_the_layer_of_the_strongest_penalty():
 
 
 @pytest.mark.parametrize(
-    ("change", "kind", "certain"),
-    [
-        ({}, "Dropout", True),
-        ({"again": 20}, "Dropout", False),
-        ({"x": ROWS[:5]}, "Dropout", False),
-        ({}, "Dense", False),
-    ],
+    ("change", "drops", "certain"),
+    [({}, 1.0, True), ({"again": 20}, 1.0, False), ({"x": ROWS[:5]}, 1.0, False), ({}, 0.0, False)],
 )
-def test_dropout_in_evaluation_is_certain_where_rows_are_asked_once(change, kind, certain):
+def test_dropout_in_evaluation_is_certain_where_rows_are_asked_once(change, drops, certain):
     """Monte Carlo dropout asks about the same rows again and again."""
-    seen = dropping(0.3, 1.0, kind=kind)
-    seen.experiments["draws_in_evaluation"] = 1.0
+    seen = dropping(0.3, 1.0)
+    seen.experiments |= {"draws_in_evaluation": 1.0, "drops_in_evaluation": drops}
     seen.asked = [Feed(**{"x": ROWS, "name": "x_test"} | change)]
     assert [f.certain for f in found("dropout_mode", seen)] == [certain]
     seen.asked = []

@@ -1,0 +1,66 @@
+from keras_course.diagnostics.compared import compared
+from keras_course.diagnostics.script import diagnose
+
+import keras
+import numpy as np
+import pytest
+
+N = 50
+START = f"""
+import keras
+import numpy as np
+import tensorflow as tf
+x = np.random.default_rng(0).normal(size=({N}, 3)).astype("float32")
+y = np.arange({N}) % 2
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+several = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+"""
+
+
+def lines(script):
+    names = {"x": np.zeros((N, 3), "float32"), "y": np.arange(N) % 2, "np": np, "keras": keras}
+    import tensorflow as tf
+
+    names["tf"] = tf
+    names["model"] = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    names["several"] = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    exec(script, names)
+    return compared(script, names)
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("right = np.mean((model.predict(x, verbose=0) > 0.5) == y)", [1]),
+        ("p = model(x, training=False).numpy()\nright = np.mean(np.round(p) == y)", [2]),
+        ("error = np.square(np.subtract(y, model.predict(x, verbose=0))).mean()", [1]),
+        ("error = tf.reduce_mean(tf.abs(model(x) - tf.cast(y, 'float32')))", [1]),
+        ("y_pred = np.zeros((50, 1))\nerror = y_pred - y", [2]),  # said by its name
+        ("def score(a, b):\n    p = model(a)\n    return tf.equal(p, tf.cast(b, 'float32'))\nscore(x, y)", [3]),
+        ("for _ in range(2):\n    if True:\n        error = model.predict(x, verbose=0) - y", [3]),
+        ("right = np.mean((model.predict(x, verbose=0)[:, 0] > 0.5) == y)", []),
+        ("right = np.mean(model.predict(x, verbose=0).flatten() == y)", []),
+        ("right = np.mean((model.predict(x, verbose=0) > 0.5) == y[:, None])", []),
+        ("right = np.mean(several.predict(x, verbose=0).argmax(1) == y)", []),
+        ("far = np.abs(y.reshape(-1, 1) - y)", []),  # on purpose, and no prediction
+        ("column = np.ones((50, 1))\nfar = column - y", []),
+        ("p = model.predict(x, verbose=0)\np = p[:, 0]\nright = np.mean(p == y)", []),
+    ],
+)
+def test_predictions_that_meet_the_labels_of_all_others(script, found):
+    assert [line.number for line in lines(script)] == found
+    assert all(line.rows == N for line in lines(script))
+
+
+def test_a_script_whose_score_compares_all_with_all(tmp_path):
+    body = START + (
+        'model.compile("sgd", "mse")\nmodel.fit(x, y, epochs=2, verbose=0)\n'
+        "right = np.mean((model.predict(x, verbose=0) > 0.5) == SHAPED)\n"
+    )
+    found = {}
+    for shaped in ("y", "y[:, None]"):
+        script = tmp_path / "train.py"
+        script.write_text(body.replace("SHAPED", shaped))
+        (report,) = diagnose(script).reports
+        found[shaped] = [(f.line, f.certain) for f in report.named if f.cause == "loss_metric_inconsistent"]
+    assert found == {"y": [(body.count("\n"), True)], "y[:, None]": []}
