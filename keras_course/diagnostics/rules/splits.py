@@ -4,6 +4,7 @@ from keras_course.diagnostics.comparisons import Shift, drowned, label_drift, sc
 from keras_course.diagnostics.held_out import FEW, HeldOut, held_out, parts, validated
 from keras_course.diagnostics.losses import baseline_of, loss_of_constant, targets_of_training
 from keras_course.diagnostics.observation import Data, Finding, Observation
+from keras_course.diagnostics.references import loss_of_models
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, looked_up, quantities
 from keras_course.diagnostics.statistics import classes_of, keys
 from keras_course.diagnostics.telling import told_by_words, transfer
@@ -81,11 +82,17 @@ def _far_off(seen: Observation) -> list[Finding]:
     averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
     if not best or not constant or len(rows) < 2 or averages or not rows[-1]["loss"] <= best:
         return []
-    least, times = min(row["val_loss"] for row in rows), 3 if seen.loss.name in CATEGORICAL + BINARY else 100
-    if not times * constant < least < np.inf:
+    of_classes = seen.loss.name in CATEGORICAL + BINARY
+    least, times = min(row["val_loss"] for row in rows), 3 if of_classes else 100
+    if not 0.98 * constant < least < np.inf:
         return []
     text = f"the validation loss is never below {least:.3g}, where a constant costs {constant:.3g}, and that of "
     text += f"training ends at {rows[-1]['loss']:.3g}"
+    if not times * constant < least:
+        told = loss_of_models(seen, bent=False) if of_classes else None  # a series may drift
+        if told is None or max(told, rows[-1]["loss"]) > 0.7 * constant:
+            return []
+        text += f", and a linear model of some of its rows leaves {told:.3g} of the others"
     return [Finding(cause=MISMATCH, confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
 
 

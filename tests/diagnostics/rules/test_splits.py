@@ -319,7 +319,7 @@ def test_noise_on_the_rows_of_training_is_no_other_scale(where):
     ("loss", "val_loss", "layer", "fires"),
     [
         (0.1, [4e3, 3e3], "Dense", True),
-        (0.1, [4e3, 1.5], "Dense", False),  # once it held
+        (0.1, [4e3, 0.5], "Dense", False),  # once it held
         (0.1, [40.0, 30.0], "Dense", False),  # as of what is learned by heart
         (0.1, [4e3, 3e3], "BatchNormalization", False),  # whose averages may do that
         (9.0, [4e3, 3e3], "Dense", False),  # nor is anything learned
@@ -338,6 +338,23 @@ def test_a_validation_loss_that_no_learning_by_heart_gives(loss, val_loss, layer
     assert bool(splits.train_val_preprocessing_mismatch(classes)) is (fires or loss == 9.0 or min(val_loss) == 30)
     classes.epochs = classes.epochs[:1]
     assert splits.train_val_preprocessing_mismatch(classes) == [], "of one epoch"
+
+
+@pytest.mark.parametrize(
+    ("change", "fires"),
+    [
+        ({}, True),
+        ({"y": RNG.permutation(BENIGN)}, False),  # which learning by heart gives too
+        ({"loss": 0.6}, False),
+        ({"val": [0.7, 0.6, 0.9]}, False),  # once it held
+    ],
+)
+def test_validation_that_is_never_better_than_a_constant_where_rows_tell_each_other(change, fires):
+    """As of folders whose classes are numbered in another order; constant: 0.66."""
+    change = {"y": BENIGN, "loss": 0.1, "val": [0.7, 1.0, 1.4]} | change
+    seen = training((CELLS - CELLS.mean(0)) / CELLS.std(0), change["y"], loss=BINARY, classes=1)
+    seen.epochs = [{"loss": change["loss"], "val_loss": value} for value in change["val"]]
+    assert bool(splits.train_val_preprocessing_mismatch(seen)) == fires
 
 
 @pytest.mark.parametrize(
