@@ -1,5 +1,6 @@
 """What a call of `fit` says before the first step: data, plan, loss; and what it logs behind each epoch."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -103,6 +104,15 @@ def _metric_name(metric: Any) -> str:
     name = getattr(metric, "name", "") or getattr(metric, "__name__", "")
     cut = (getattr(metric, "_fn_kwargs", None) or {}).get("threshold", 0.5)
     return name if cut == 0.5 else f"{name} at {cut}"
+
+
+def measure_of(metric: keras.metrics.Metric) -> str:
+    """What a metric that a script updates by itself measures, whatever it calls it: "categorical_accuracy"."""
+    if type(metric) is keras.metrics.Accuracy:
+        return EXACT_ACCURACY
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(metric).__name__).lower()
+    cut = (getattr(metric, "_fn_kwargs", None) or {}).get("threshold", 0.5)
+    return kind if cut == 0.5 else f"{kind} at {cut}"
 
 
 def _flat(nested: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from keras_course.diagnostics.feeds import Feeds
 from keras_course.diagnostics.forward import Noted, is_users
 from keras_course.diagnostics.inline import can_be_inlined, inlined
 from keras_course.diagnostics.probes import EVERY_LOOK, LOOKS, due
-from keras_course.diagnostics.trainings import Training
+from keras_course.diagnostics.trainings import Measured, Training
 
 import keras
 import tensorflow as tf
@@ -76,6 +76,7 @@ class Monitor:
         self.tapes: weakref.WeakKeyDictionary[Any, Context] = weakref.WeakKeyDictionary()
         self.sites: dict[tuple[str, int], int] = {}
         self.feeds = Feeds()
+        self.measured: dict[int, Measured] = {}  # by the metrics that the script updates by itself
         self.datasets: list[Any] = []  # that the script has iterated over, newest last
 
     # Tapes
@@ -84,7 +85,7 @@ class Monitor:
         """One more training, which knows what those before it have changed."""
         training.earlier = {id(v.handle) for t in self.trainings for v in t.variables}
         self.feeds.trainings += 1
-        training.feeds, training.number = self.feeds, self.feeds.trainings
+        training.feeds, training.number, training.measured = self.feeds, self.feeds.trainings, self.measured
         for older in self.trainings:
             older.later |= {id(v.handle) for v in training.variables}
             if older.key == training.key and older.until is None:
@@ -421,12 +422,21 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         train_on_batch.__doc__ = original.__doc__
         return quiet(train_on_batch)
 
+    def update(original: Callable) -> Callable:
+        def update(metric: Any, y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+            with contextlib.suppress(Exception):
+                monitor.measured.setdefault(id(metric), Measured(metric, y_pred.shape[-1] if y_pred.shape else None))
+            return original(metric, y_true, y_pred, *args, **kwargs)
+
+        return quiet(update)
+
     yield backprop.GradientTape, "__enter__", enter
     yield backprop.GradientTape, "__exit__", leave
     yield backprop.GradientTape, "gradient", gradient
     yield polymorphic_function.Function, "__call__", call_function
     yield keras.Layer, "__call__", call_layer
     yield keras.losses.Loss, "__call__", call_loss
+    yield keras.metrics.MeanMetricWrapper, "update_state", update
     yield from ((module, own, functools.partial(function_loss, name)) for module, own, name in LOSSES)
     yield from ((tf.nn, own, functools.partial(nn_loss, name)) for own, name in NN.items())
     yield keras.optimizers.Optimizer.__mro__[_owner(keras.optimizers.Optimizer, "apply")], "apply", apply

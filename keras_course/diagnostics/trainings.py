@@ -3,12 +3,12 @@
 import contextlib
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_course.base import summary_of
 from keras_course.diagnostics import forward as graphs
 from keras_course.diagnostics.feeds import Feeds
-from keras_course.diagnostics.fits import assigned, noise_of, plan_of_loop, rows_of_loop, schedule_of
+from keras_course.diagnostics.fits import assigned, measure_of, noise_of, plan_of_loop, rows_of_loop, schedule_of
 from keras_course.diagnostics.forward import Forward
 from keras_course.diagnostics.names import names_of
 from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Optimizer, Steps, Unit, Variable
@@ -18,6 +18,13 @@ from keras_course.diagnostics.seen import joined
 import keras
 import numpy as np
 import tensorflow as tf
+
+
+class Measured(NamedTuple):
+    """A metric that was updated, and how wide the predictions were."""
+
+    metric: keras.metrics.Metric
+    width: int | None
 
 
 class Training:
@@ -44,6 +51,7 @@ class Training:
         self.earlier: set[int] = set()  # ids of the handles of what earlier trainings changed
         self.later: set[int] = set()  # and of what trainings change that began after this one
         self.feeds: Feeds | None = None  # what models are given
+        self.measured: dict[int, Measured] = {}
         self.number = 0  # of the trainings there were, with this one
         self.until: int | None = None  # and with the next one of the same weights
         self.evaluating = False  # the model was called with training=False, or not told
@@ -227,6 +235,8 @@ class Training:
         units = [f.unit for f in forward.found] if forward else []
         looks = recorder.looks if recorder else []
         plan, steps = facts.get("plan") or plan_of_loop(self.dataset), recorder.steps() if recorder else None
+        if facts.get("interface") != "fit":
+            plan = dataclasses.replace(plan, metrics=(*plan.metrics, *self._measures()))
         train = facts.get("train") if facts else rows_of_loop(self.dataset, joined([p.y for p in looks]))
         fed, asked = self._given()
         return Observation(
@@ -263,6 +273,11 @@ class Training:
             refused=self.refused,
             unseen=[*facts.get("unseen", []), *self.unseen],
         )
+
+    def _measures(self) -> list[str]:
+        """What the script's own metrics measure, of predictions as wide as this network's."""
+        width = _width(self.forward)
+        return [measure_of(m.metric) for m in self.measured.values() if width is None or m.width in (width, None)]
 
     def _sequences(self, unit: Unit) -> Data | None:
         """The first batches of what a recurrent network is given, whose cells see one place at a time, where the rows

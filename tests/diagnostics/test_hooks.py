@@ -317,3 +317,39 @@ def test_a_mistake_of_ours_does_not_reach_the_script(monkeypatch):
     )
     assert seen.count == 4
     assert "ours" in seen.unseen[0]
+
+
+def test_metrics_that_a_loop_updates_by_itself_are_known_by_what_they_measure():
+    model, optimizer = mlp(), keras.optimizers.SGD(0.1)
+    right, exact = keras.metrics.CategoricalAccuracy(name="mae"), keras.metrics.Accuracy(name="acc")
+    cut, other = keras.metrics.BinaryAccuracy(threshold=0.0), keras.metrics.MeanAbsoluteError()
+    mean = keras.metrics.Mean()
+
+    @tf.function
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = crossentropy(model, x, y)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        mean.update_state(loss)
+        return loss
+
+    def train():
+        for _ in range(3):
+            step(tf.constant(X), tf.constant(Y))
+            said = model(X, training=False)
+            right.update_state(tf.one_hot(Y, 3), said)
+            exact(Y, tf.argmax(said, 1))
+            cut.update_state(tf.one_hot(Y, 3), said)
+            other.update_state(Y[:, None], said[:, :1])  # of another width
+
+    (training,) = watched(train)
+    found = training.close().plan.metrics
+    assert found == ("categorical_accuracy", "binary_accuracy at 0.0")
+
+
+def test_metrics_that_fit_updates_are_those_of_its_plan():
+    model = mlp()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    (training,) = watched(lambda: model.fit(X, Y, epochs=1, verbose=0))
+    assert training.close().plan.metrics == ("accuracy",)

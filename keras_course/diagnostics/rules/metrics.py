@@ -2,6 +2,7 @@
 
 import math
 
+from keras_course.diagnostics.causes import CAUSES
 from keras_course.diagnostics.observation import EXACT_ACCURACY, Finding, Observation
 from keras_course.diagnostics.seen import (
     ACCURACY,
@@ -79,12 +80,13 @@ def _one_of_many(seen: Observation, y: np.ndarray) -> bool:
 
 
 def _never_equal(seen: Observation) -> Finding | None:
-    """Outputs that are no whole numbers, compared with targets that are."""
+    """Outputs that are no whole numbers, compared with targets."""
     outputs, y = [p.output for p in seen.probes if p.output is not None], targets_of(seen)
-    if not outputs or y is None or np.any(y != np.round(y)) or np.all(outputs[-1] == np.round(outputs[-1])):
+    if not outputs or y is None or np.all(outputs[-1] == np.round(outputs[-1])):
         return None
     text = "keras.metrics.Accuracy counts outputs that equal the target, and the outputs are no whole numbers"
     repair = "metrics=['accuracy'], which takes the largest output, or cuts at one half"
+    repair = CAUSES["wrong_metric"].repair if _measures(seen, y) else repair
     return Finding(cause="wrong_metric", confidence=0.7, certain=True, evidence=text, repair=repair)
 
 

@@ -34,7 +34,7 @@ def shares(rows):
 @pytest.mark.parametrize(
     ("metric", "whole", "real", "fires"),
     [(EXACT_ACCURACY, False, False, True), ("accuracy", False, False, False), (EXACT_ACCURACY, True, False, False),
-     (EXACT_ACCURACY, False, True, False)],
+     (EXACT_ACCURACY, False, True, True)],
 )  # fmt: skip
 def test_accuracy_that_counts_what_is_equal(metric, whole, real, fires):
     said = lambda rows: np.round(3 * numbers(rows)) if whole else numbers(rows)  # noqa: E731 - one expression
