@@ -152,7 +152,14 @@ CAUSES: dict[str, Cause] = {
         19,
         "training and validation hold other classes",
         "shuffle before splitting: validation_split takes the last rows",
-        ("overfitting", "leakage_feature", "train_val_preprocessing_mismatch", "batchnorm_mode"),
+        (
+            "overfitting",
+            "leakage_feature",
+            "train_val_preprocessing_mismatch",
+            "batchnorm_mode",
+            "constant_labels",
+            "missing_class",
+        ),
     ),
     "train_val_preprocessing_mismatch": Cause(
         20,

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from keras_course.diagnostics.fits import rows_of
+from keras_course.diagnostics.fits import as_arrays, rows_of
 from keras_course.diagnostics.forward import is_users
 from keras_course.diagnostics.held_out import NOTHING
 from keras_course.diagnostics.observation import Data, Feed
@@ -115,7 +115,7 @@ class Feeds:
         """The model is called, by the script or while a function is traced."""
         names = tuple(given) if isinstance(given, dict) else ()
         given, *further = given.values() if names else given if isinstance(given, list | tuple) and given else [given]
-        if isinstance(given, np.ndarray) or hasattr(given, "numpy"):
+        if isinstance(given, np.ndarray) or hasattr(given, "numpy") or hasattr(given, "iloc"):
             self._record(model, given, training, inside=inside, further=further, names=names)
         elif functions and tf.is_tensor(given) and id(functions[-1]) not in self.marks:
             place = next((i for i, t in enumerate(given.graph.inputs) if t is given), None)
@@ -142,7 +142,8 @@ class Feeds:
             return
         kept = self._place(model, None, inside=False, name=_name_of(x, _users_scopes())[0], labelled=True)
         same, kept.last = x is kept.last, x
-        if not same and (data := rows_of(x, y) if y is not None else source_rows(x)) is not None:
+        data = None if same else rows_of(as_arrays(x), as_arrays(y)) if y is not None else source_rows(x)
+        if data is not None:
             kept.names = data.names
             self.room -= kept.add(data.x, {} if data.y is None else {"y": data.y}, self.room, data.further)
         if predicts and kept.beside and _reshuffles(x):
@@ -225,6 +226,7 @@ def _labels_beside(x: Any, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     whole, start = _whole(x)
     for name, value in list(scope.items()):
         fits = isinstance(value, np.ndarray) or (tf.is_tensor(value) and hasattr(value, "numpy"))
+        fits = fits or hasattr(value, "iloc")  # a table of pandas, or a column of one
         if not fits or value is x or value is whole or name.startswith("_") or len(value.shape) not in (1, 2, 3):
             continue
         if len(value) in (len(x), len(whole)) and not SPOKEN.search(name):

@@ -28,7 +28,7 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
 
     What cannot be read is said under "unseen": whatever the arguments are, the script must not notice.
     """
-    x, y, told = given.get("x"), given.get("y"), given.get("validation_data")
+    x, y, told = (as_arrays(given.get(name)) for name in ("x", "y", "validation_data"))
     epochs: list[dict[str, float]] = []
     unseen: list[str] = []
 
@@ -67,6 +67,13 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
         "epochs": epochs,
         "callbacks": callbacks,
     }
+
+
+def as_arrays(given: Any) -> Any:
+    """Tables and columns of pandas as arrays, also inside of pairs and lists."""
+    if isinstance(given, tuple | list):
+        return type(given)(map(as_arrays, given)) if type(given) in (tuple, list) else given
+    return given.to_numpy() if hasattr(given, "iloc") and hasattr(given, "to_numpy") else given
 
 
 def _plan(model: keras.Model, given: dict[str, Any], callbacks: Any, split: float) -> Plan:

@@ -7,6 +7,7 @@ from tests.diagnostics.trained import X, Y, mlp
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -353,3 +354,21 @@ def test_what_a_function_calls_x_has_the_name_of_whoever_calls_it():
     _, (asked,) = given(script)
     assert asked.name == "x_val"
     np.testing.assert_array_equal(asked.labels["y_val"], ANSWERS)
+
+
+@pytest.mark.parametrize("how", ["predict", "evaluate", "call"])
+def test_tables_of_pandas_are_rows(how):
+    def script(model):
+        x_test, y_test = pd.DataFrame(LATER), pd.Series(ANSWERS)
+        if how == "predict":
+            model.predict(x_test, verbose=0)
+        elif how == "call":
+            np.mean(np.argmax(model(x_test.to_numpy()), axis=1) == y_test)
+        else:
+            model.compile(loss="sparse_categorical_crossentropy")
+            model.evaluate(x_test, y_test, verbose=0)
+
+    _, (asked,) = given(script)
+    np.testing.assert_array_equal(asked.x, LATER)
+    np.testing.assert_array_equal(asked.labels["y" if how == "evaluate" else "y_test"], ANSWERS)
+    assert asked.name == ("" if how == "call" else "x_test")

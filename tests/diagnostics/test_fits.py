@@ -4,6 +4,7 @@ from tests.diagnostics.trained import X, Y, mlp, watched
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -228,3 +229,13 @@ def test_what_fit_logs_is_kept_as_numbers():
     rows = []
     fits.Epochs(rows).on_epoch_end(0, {"loss": np.float32(0.5), "confusion": np.zeros((2, 2))})
     assert rows == [{"loss": 0.5}]
+
+
+def test_tables_of_pandas_are_rows():
+    table, column = pd.DataFrame(X, columns=list("abcde")), pd.Series(Y)
+    found = facts(x=table, y=column, validation_data=(table[:5], column[:5]))
+    np.testing.assert_array_equal(found["train"].x, X)
+    np.testing.assert_array_equal(found["train"].y, Y)
+    np.testing.assert_array_equal(found["validation"].x, X[:5])
+    split = facts(x=table, y=column, validation_split=0.25)
+    np.testing.assert_array_equal(split["validation"].y, Y[45:])

@@ -18,7 +18,8 @@ def validation_split_sorted(seen: Observation) -> list[Finding]:
     """Row 19: training and validation have other classes.
 
     Threshold: total variation of the shares of the classes above 0.3 with p < 1e-6 of the chi-squared test, and a tenth
-    of the rows in classes that one of the two lacks. Certain when no class is in both. Where training alone lacks
+    of the rows in classes that one of the two lacks. Certain when no class is in both, or `validation_split` leaves one
+    class to the training and others to validation. Where training alone lacks
     classes, and the others have the same shares up to 0.15, they are missing: row 9. `validation_split` takes the
     last rows, so that sorted data give this. Must stay silent: small validation sets, by the test; training thinned by
     class against a balanced validation set; real targets, which drift with time. What the script asks about under a
@@ -32,6 +33,12 @@ def _other_classes(seen: Observation, train: Data, validation: Data, name: str) 
     if a is None or b is None or min(len(a), len(b)) < 20:
         return []
     drift = label_drift(a, b)
+    split = seen.plan.validation_split if name == "validation" else 0.0
+    if split and np.all(a == a[0]) and np.mean(b != a[0]) > 0.05:
+        text = f"all labels of training are {a[0]}, and {np.mean(b != a[0]):.0%} of those of validation are others"
+        text += f"; validation_split={split:g} takes the last rows"
+        cause = "validation_split_sorted"
+        return [Finding(cause=cause, confidence=0.97, certain=True, evidence=text, tag="labels/entropy")]
     apart = not np.intersect1d(a, b).size
     alone = np.isin(a, drift.only_first).mean() + np.isin(b, drift.only_second).mean()
     if drift.distance <= 0.3 or drift.p >= 1e-6 or alone < 0.1:
@@ -39,7 +46,6 @@ def _other_classes(seen: Observation, train: Data, validation: Data, name: str) 
     left = b[np.isin(b, a)]
     if len(left) and label_drift(a, left).distance < 0.15:
         return []
-    split = seen.plan.validation_split if name == "validation" else 0.0
     text = f"the shares of the classes differ by {drift.distance:.2f} between training and {name} (0.3 is much)"
     text += f"; validation_split={split:g} takes the last rows" if split else ""
     return [
@@ -234,8 +240,9 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     pairs = [pair for pair in pairs if pair[0][0].size > 1]
     if seen.interface == "loop":  # whose rows are known once each, so that nobody knows how many repeat by chance
         pairs = [pair for pair in pairs if _measured(pair[0])]
-    judge = _copied_texts if seen.units and seen.units[0].kind == "embedding" else repeats
-    return next((found for pair in pairs if (found := judge(*pair))), [])
+    words = bool(seen.units) and seen.units[0].kind == "embedding"  # unless numbers stand beside them
+    judged = ((_copied_texts if words and pair[0].dtype.kind != "f" else repeats)(*pair) for pair in pairs)
+    return next((found for found in judged if found), [])
 
 
 def _whole(data: Data) -> np.ndarray:

@@ -44,7 +44,8 @@ def sign_flipped(seen: Observation) -> list[Finding]:
 
     Threshold: change and gradient point the same way, by a cosine above 0.5 in all of two steps or more; or in at least
     9 of 10 of the first 50 kept steps, at least 8 of them (binomial p < .02 for each variable, and all together must
-    agree); momentum and Adam lag, hence the first steps and the sum over variables. Steps count until their numbers
+    agree); momentum and Adam lag, hence the first steps, of which the first two count by
+    themselves, and the sum over variables. Steps count until their numbers
     end. Certain: a loss that cannot be below 0 is; logarithms of a softmax are minimised, by sums and positive factors
     alone; a score, by its name, equals the loss after every epoch and falls with it; a loss of the script's own falls
     by half while its predictions, from 0 to 1, come to be the larger the smaller their labels of 0 and 1 are. Must not
@@ -72,7 +73,8 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     size = np.nansum(steps.update * steps.gradient, axis=1)[:50]
     use = np.isfinite(product) & np.isfinite(size) & (size > 0)
     few = use.sum() >= 2 and np.all(product[use] / size[use] > 0.5)  # uphill the numbers soon end
-    if not few and (use.sum() < 8 or np.mean(product[use] / size[use] > 0.02) < 0.9):
+    first = product[use][:2] > 0  # a rate beyond use overshoots from the third step on
+    if not few and (use.sum() < 8 or not first.all() or np.mean(product[use] / size[use] > 0.02) < 0.9):
         return []
     return [
         Finding(

@@ -377,3 +377,31 @@ def test_inputs_that_are_moved_by_a_spread_where_what_was_learned_is_lost(factor
     seen.experiments = {"right_train": 0.95, "right_held": held}
     found = splits.train_val_preprocessing_mismatch(seen)
     assert [where in f.evidence for f in found] == [True] * fires
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "split", "fires"),
+    [
+        (np.zeros(300, int), np.repeat([0, 1], [70, 30]), 0.25, True),  # by day, and the one class comes last
+        (np.zeros(300, int), np.repeat([0, 1], [97, 3]), 0.25, False),
+        (np.arange(300) % 2, np.repeat([0, 1], [70, 30]), 0.25, False),
+        (np.zeros(300, int), np.repeat([0, 1], [70, 30]), 0.0, False),  # nobody split
+    ],
+)
+def test_one_class_is_left_to_the_training(first, later, split, fires):
+    seen = training(RNG.normal(size=(300, 3)), first, classes=1, loss=BINARY, plan=Plan(validation_split=split))
+    seen.validation = Data(x=RNG.normal(size=(100, 3)), y=later, n=100)
+    found = splits.validation_split_sorted(seen)
+    assert [f.certain for f in found] == [True] * fires
+
+
+def test_copied_rows_of_names_and_numbers():
+    """Names of things repeat, and measurements beside them do not."""
+    names, numbers = RNG.integers(0, 9, 400), RNG.normal(size=(400, 3))
+    rows = np.concatenate([np.arange(300), np.arange(250, 400)])
+    seen = training(names[:300], np.arange(300) % 2, classes=2, kind="embedding", entering=numbers)
+    seen.train.further = (numbers[:300],)
+    seen.validation = Data(x=names[rows[300:]], y=np.arange(150) % 2, n=150, further=(numbers[rows[300:]],))
+    assert [f.cause for f in splits.leakage_duplicates(seen)] == ["leakage_duplicates"]
+    seen.train.further, seen.validation.further = (), ()
+    assert splits.leakage_duplicates(seen) == []

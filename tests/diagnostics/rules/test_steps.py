@@ -130,3 +130,10 @@ def test_an_overlap_that_is_driven_out(change, fires_):
                           "steps": steps(np.linspace(0.3, 0.01, 60))} | change)  # fmt: skip
     seen.steps.aligned = np.full_like(seen.steps.aligned, -1.0)
     assert [f.certain for f in RULES["gradient_sign_flipped"](seen)] == [True] * fires_
+
+
+@pytest.mark.parametrize(("first", "fires_"), [(-0.9, False), (0.9, True)])
+def test_a_rate_that_overshoots_goes_downhill_first(first, fires_):
+    seen = net(1, 1, steps=walked(30, aligned=0.2))
+    seen.steps.aligned[:1] = first
+    assert [f.cause for f in found("gradient_sign_flipped", seen)] == ["gradient_sign_flipped"] * fires_
