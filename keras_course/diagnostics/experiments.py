@@ -309,6 +309,45 @@ def outputs(replay: Replay, seen: Observation, training: Training) -> dict[str, 
     return {"output_spread": float(spread)} if np.isfinite(spread) else {}
 
 
+class Again:
+    """A network that is no model, asked about other rows by the forward pass of its last steps.
+
+    None is made of one that draws at random, or whose prediction hangs on more than the rows.
+    """
+
+    def __init__(self, replay: Replay, training: Training, place: int) -> None:
+        self.replay, self.place = replay, place
+        replay.put(last_weights(replay, training))
+
+    @classmethod
+    def of(cls, training: Training) -> "Again | None":
+        forward = training.forward
+        if forward is None or forward.draws or not forward.found or forward.prediction is None:
+            return None
+        place, targets = forward.place(forward.found[0].entering), forward.place(forward.targets)
+        others = [i for i in range(len(forward.boundary)) if i not in (place, targets)]
+        replay = replay_of(training) if place is not None and not others else None
+        return cls(replay, training, place) if replay is not None and place is not None else None
+
+    def close(self) -> None:
+        self.replay.close()
+
+    def __call__(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        batch = [np.resize(a, (len(x), *a.shape[1:])) for a in self.replay.batches[0]]
+        old = batch[self.place]
+        batch[self.place] = x.reshape(old.shape).astype(old.dtype)
+        return self.replay.session.run(self.replay.output, self.replay._feed(batch))
+
+
+def _asked_of(training: Training) -> Any:
+    """What answers for the last weights; None where they have been trained on since, or nothing does."""
+    if training.until is not None:
+        return None
+    if training.model is None and training.stored and training.again is None:
+        training.again = Again.of(training)
+    return training.model if training.model is not None else training.again
+
+
 ROWS = 1024  # of each part, of which a model is asked whether it knows them
 
 
@@ -320,7 +359,8 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     units, of inputs that were not all seen, or when the weights have been trained on since; and no linear model where
     what was learned holds, or of fewer than 100 rows.
     """
-    if training.model is None or training.until is not None:
+    model = _asked_of(training)
+    if model is None:
         return {}
     known = [
         (train, other)
@@ -332,7 +372,7 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     train, other = known[0]
     assert train.y is not None
     assert other.y is not None
-    (said, true), (said_held, true_held) = (_answered(training.model, part) for part in (train, other))
+    (said, true), (said_held, true_held) = (_answered(model, part) for part in (train, other))
     old, new = _decided(said, true, seen), _decided(said_held, true_held, seen)
     if old is None or new is None or not _of_one_scale(old[1], new[1]):
         return {}
@@ -343,7 +383,7 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
         found["held_loss"] = loss / constant
     if len(train.x) < 100:
         return found
-    further = [_decided(*_answered(training.model, part), seen) for _, part in known[1:]]
+    further = [_decided(*_answered(model, part), seen) for _, part in known[1:]]
     rare = [_rarest(train, *answer) for answer in (new, *further) if answer is not None]
     most = max(rare, key=lambda one: one.get("rare_rows", 0.0))  # of where there are most of it
     found |= most
@@ -360,12 +400,13 @@ def surest(training: Training, seen: Observation) -> dict[str, float]:
     By rows held out, else by those of the training. `sure_recall`: the mean share of each class that is found. Nothing
     of fewer than 100 rows, of inputs that were not all seen, or when the weights have been trained on since.
     """
-    if training.model is None or training.until is not None:
+    model = _asked_of(training)
+    if model is None:
         return {}
     own = trained_on(seen)
     candidates = [other for _, other, _ in parts(seen)] + ([own] if own is not None else [])
     part = next((p for p in candidates if _askable(seen, p) and len(p.x) >= 100), None)
-    answer = None if part is None else _answered(training.model, part)
+    answer = None if part is None else _answered(model, part)
     decided = None if answer is None else _decided(*answer, seen)
     if answer is None or decided is None or decided[0].dtype.kind not in "iu":
         return {}
@@ -403,7 +444,7 @@ def _askable(seen: Observation, part: Data) -> bool:
     return part.y is not None and len(part.y) == len(part.x) and complete
 
 
-def _answered(model: keras.Model, part: Data) -> tuple[np.ndarray, np.ndarray]:
+def _answered(model: Any, part: Data) -> tuple[np.ndarray, np.ndarray]:
     """What the model says of some rows of a part, without training, and their targets; of sequences place by place."""
     assert part.y is not None
     chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
@@ -423,8 +464,8 @@ def _decided(said: np.ndarray, y: np.ndarray, seen: Observation) -> tuple[np.nda
     if classes is not None and seen.loss.name in BINARY and said.size == len(y):
         middle = 0.0 if seen.loss.from_logits else 0.5
         return (said.reshape(-1) > middle).astype(int), (classes > 0).astype(int)
-    if seen.loss.name in DIFFERENCES and said.size == y.size == len(y) and np.var(y) > 0:
-        return said.reshape(-1), y.reshape(-1)
+    if seen.loss.name in DIFFERENCES and said.size == y.size <= 20 * len(y) and np.var(y) > 0:
+        return said.reshape(len(y), -1).astype("float64"), y.reshape(len(y), -1).astype("float64")
     return None
 
 
@@ -439,7 +480,7 @@ def _of_one_scale(y: np.ndarray, other: np.ndarray) -> bool:
 def _right(said: np.ndarray, true: np.ndarray) -> float:
     """The share of classes, or of the variance of real targets."""
     whole = said.dtype.kind in "iu"
-    return float(np.mean(said == true)) if whole else float(1 - np.mean((said - true) ** 2) / np.var(true))
+    return float(np.mean(said == true)) if whole else float(1 - np.mean((said - true) ** 2) / np.mean(true.var(0)))
 
 
 def _rarest(train: Data, said: np.ndarray, true: np.ndarray) -> dict[str, float]:

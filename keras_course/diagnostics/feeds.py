@@ -13,7 +13,7 @@ from typing import Any
 
 from keras_course.diagnostics.fits import as_arrays, rows_of
 from keras_course.diagnostics.forward import is_users
-from keras_course.diagnostics.held_out import NOTHING
+from keras_course.diagnostics.held_out import FEW, NAMES, NOTHING, WHOLE
 from keras_course.diagnostics.observation import Data, Feed
 from keras_course.diagnostics.pipeline import source_rows, stages
 from keras_course.diagnostics.seen import flat
@@ -31,7 +31,7 @@ SPOKEN = re.compile(r"pred|prob|logit|guess|score|(^|_|y)hat(_|$)|(^|_)out(put)?
 class _Kept:
     """The rows of one place and kind, as they come."""
 
-    def __init__(self, model: keras.Model, *, inside: bool, training: bool | None, name: str) -> None:
+    def __init__(self, model: keras.Model | None, *, inside: bool, training: bool | None, name: str) -> None:
         self.model, self.inside, self.training, self.name = model, inside, training, name
         self.parts: list[np.ndarray] = []
         self.further: list[list[np.ndarray]] = []
@@ -187,6 +187,23 @@ class Feeds:
             complete = all(other.ndim and len(other) == len(x) for other in others)
             kept.names = names if complete else ()
             self.room -= kept.add(x, few, self.room, others if complete else ())
+
+
+def stored(names: Mapping[str, Any], form: tuple[int, ...]) -> list[Feed]:
+    """What a script without a model holds out, by the names that it has at its end: rows of this form, with labels."""
+    found = []
+    for name, value in names.items():
+        held = NAMES.search(name) and not WHOLE.search(name) and not name.startswith("_")
+        if not held or not (isinstance(value, np.ndarray) or hasattr(value, "numpy")):
+            continue
+        x = np.asarray(value)
+        if x.ndim < 2 or x.dtype.kind not in "iuf" or len(x) < FEW or x[0].size != np.prod(form):
+            continue
+        kept = _Kept(None, inside=False, training=None, name=name)
+        beside = {n: np.asarray(v) for n, v in _labels_beside(value, dict(names))}
+        kept.add(x.reshape(-1, *form), {n: v for n, v in beside.items() if len(v) == len(x)}, ROOM)
+        found.append(kept.feed)
+    return found
 
 
 def _reshuffles(dataset: tf.data.Dataset) -> bool:

@@ -1,6 +1,7 @@
 """Rows that a script asks its model about outside of training, beside those it trains on: validation that `fit` is not
 given, a test set, what a loop evaluates on."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,7 +12,9 @@ from keras_course.diagnostics.statistics import classes_of, form_of, keys
 
 import numpy as np
 
-NAMES = re.compile(r"val|test|hold|held|unseen|eval|(^|_)dev(_|$)|^x_?(v|te|t)$|^(v|te|t)_?x$", re.IGNORECASE)
+NAMES = re.compile(
+    r"val|test|hold|held|unseen|eval|(^|_)(dev|va|vl|te|tst|oos)(_|$)|^x_?(v|te|t)$|^(v|te|t)_?x$", re.IGNORECASE
+)
 NOTHING = re.compile(  # of what names say, as those of a batch
     r"^([xb]*|x?s|(x_?)?batch(_?x)?|(batch_?)?(inputs?|images?|imgs?|features?|data|samples?|rows?|texts?))$",
     re.IGNORECASE,
@@ -116,10 +119,13 @@ def classed(seen: Observation) -> list[Classed]:
 
 def trained_on(seen: Observation, few: int = FEW) -> Data | None:
     """The rows of the training as the model is given them: those of `fit`, of a generator those of the looks where
-    nothing stands before the first unit, or those of the steps of a loop; where no labels stand beside these, as in
+    nothing stands before the first unit, or those of the steps of a loop, without a model those of the looks; where no
+    labels stand beside these, as in
     `y[rows]`, those of the looks, if they are rows of the steps."""
     if seen.interface != "loop":
         data = seen.train if seen.train is not None or _prepares(seen) else _looked_at(seen)
+    elif not seen.fed and not seen.layers:  # plain functions, whose rows are those of the looks
+        data = different_rows(dataclasses.replace(seen, train=None))
     else:
         data = _of_steps(seen)
         if data is not None and data.y is None and (looked := different_rows(seen)) is not None:

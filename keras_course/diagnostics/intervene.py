@@ -13,7 +13,8 @@ from keras_course.base import summary_of
 from keras_course.diagnostics.experiments import fresh_start, rate_of, replay_of, rule_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.replay import Batch, Replay
-from keras_course.diagnostics.seen import BINARY, DIFFERENCES
+from keras_course.diagnostics.seen import BINARY, DIFFERENCES, classes_seen
+from keras_course.diagnostics.statistics import classes_of
 from keras_course.diagnostics.trainings import Training
 
 import numpy as np
@@ -190,7 +191,12 @@ def standard_targets(case: Case) -> list[Repair]:
 
 
 def mixed(case: Case) -> list[Repair]:
-    """The same examples in a random order."""
+    """The same examples in a random order; none where the first batches lack a class, which no order brings there."""
+    place, known = case.replay.forward.place(case.replay.forward.targets), classes_seen(case.seen)
+    if place is not None and known is not None:
+        labels = classes_of(np.concatenate([batch[place] for batch in case.replay.batches]))
+        if labels is not None and not np.isin(known, labels).all():
+            return []
     batches, rng = case.replay.batches, np.random.default_rng(0)
     whole = [b for b in batches if {a.shape[0] if a.ndim else 0 for a in b} == {batches[0][0].shape[0]}]
     if len(whole) < 2:

@@ -191,13 +191,20 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
 
 
 def _read_again(file: Path, session: Session) -> None:
-    """Notes for the last training what the script's lines compare."""
+    """Notes for the last training what the script's lines compare, and what it holds out where it has no model."""
     from keras_course.diagnostics.compared import compared
+    from keras_course.diagnostics.feeds import stored
 
     trainings = [training for training in session.seen.trainings if training.count]
-    if trainings and session.names:
-        with suppress(Exception):  # what cannot be read is no mistake of the script's
-            trainings[-1].close().compared = compared(file.read_text(encoding="utf-8"), session.names)
+    if not trainings or not session.names:
+        return
+    last = trainings[-1]
+    looks = [p.x for p in last.close().probes if p.x is not None and p.x.ndim >= 2]
+    if last.model is None and looks:
+        with suppress(Exception):
+            last.stored = stored(session.names, looks[0].shape[1:])
+    with suppress(Exception):  # what cannot be read is no mistake of the script's
+        last.close().compared = compared(file.read_text(encoding="utf-8"), session.names)
 
 
 @contextmanager

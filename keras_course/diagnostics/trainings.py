@@ -52,6 +52,8 @@ class Training:
         self.later: set[int] = set()  # and of what trainings change that began after this one
         self.feeds: Feeds | None = None  # what models are given
         self.measured: dict[int, Measured] = {}
+        self.stored: list[Feed] = []  # what a script without a model holds out
+        self.again: Any = None  # what answers for its last weights then
         self.number = 0  # of the trainings there were, with this one
         self.until: int | None = None  # and with the next one of the same weights
         self.evaluating = False  # the model was called with training=False, or not told
@@ -215,8 +217,10 @@ class Training:
         return self.closed
 
     def _given(self) -> tuple[list[Feed], list[Feed]]:
-        """What the model was given in the steps of a loop, and outside of steps until it is trained again."""
-        return self.feeds.of(self.model, self.number, self.until) if self.feeds is not None else ([], [])
+        """What the model was given in the steps of a loop, and outside of steps until it is trained again; without a
+        model what the script holds out, by its names."""
+        fed, asked = self.feeds.of(self.model, self.number, self.until) if self.feeds is not None else ([], [])
+        return fed, [*asked, *self.stored]
 
     @property
     def idle(self) -> bool:

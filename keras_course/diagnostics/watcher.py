@@ -95,6 +95,8 @@ def examined(training: Training, *, alone: bool = True) -> Report:
     for question in (experiments.by_heart, experiments.surest, experiments.in_evaluation, wider):
         with contextlib.suppress(Exception):  # a model that is built by hand need not be one that can be asked so
             seen.experiments |= question(training, seen)
+    if training.again is not None:
+        training.again.close()
     return doctor.examine(seen)
 
 

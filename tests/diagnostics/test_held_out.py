@@ -128,8 +128,10 @@ def test_rows_with_gaps_are_all_of_them_rows():
 
 def test_the_rows_of_a_loop_are_those_of_its_steps():
     seen = training(X[:200] * 2, Y[:200], classes=3, interface="loop")
-    seen.asked = [Feed(x=X[200:], name="xv")]
+    seen.asked, seen.layers = [Feed(x=X[200:], name="xv")], [{"class": "Dense", "name": "dense", "config": {}}]
     assert held_out(seen) == []  # nobody knows what the model was given
+    seen.layers = []  # of plain functions it is what entered
+    np.testing.assert_array_equal(np.unique(held_out(seen)[0].train.x, axis=0), np.unique(2 * X[:200], axis=0))
     seen.fed = [Feed(x=np.tile(X[:200], (2, 1)), labels={"argument 1": np.tile(Y[:200], 2)})]
     (found,) = held_out(seen)
     np.testing.assert_array_equal(found.train.x, X[:200])

@@ -1,10 +1,13 @@
 """Rules on layers that train otherwise than they predict, and on penalties: rows 38 and 39 of the taxonomy."""
 
+import dataclasses
+
 from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import held_out
 from keras_course.diagnostics.losses import baseline_of, penalty_shares
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import kernels
+from keras_course.diagnostics.statistics import keys
 
 import numpy as np
 
@@ -138,7 +141,7 @@ def dropout_mode(seen: Observation) -> list[Finding]:
     that the prediction is computed from when the model is called with training=False; certain where these are those of
     a dropout, by the names of the operations, and it is asked about rows once each.
     With harm: the last layer of the network is a dropout, which spoils the prediction itself.
-    Certain too: whatever the model is asked outside of training it is asked with training=True.
+    Certain too: it is asked with training=True about rows that are held out.
     Must not trigger: a rate of 0; questions that are asked several times, as in Monte Carlo dropout; a model none of
     whose dropout layers is trainable.
     Source: taxonomy row 39.
@@ -193,19 +196,23 @@ def dropout_mode(seen: Observation) -> list[Finding]:
 
 
 def _asked_in_training(seen: Observation, kind: str) -> list[Finding]:
-    """The model is asked with training=True, always, about rows that are not those of the training."""
+    """The model is asked with training=True about rows that are not those of the training; of normalisation always."""
     layers = [
         layer
         for layer in seen.layers
         if kind in layer["class"] and layer["trainable"] and float(layer["config"].get("rate", 1) or 0) > 0
     ]
     asked = [feed for feed in seen.asked if len(feed.x) >= 20]
-    if not layers or not asked or not seen.alone or not all(f.training is True and f.again < 2 for f in asked):
+    off = [keys(feed.x) for feed in asked if feed.training is not True]
+    on = [feed for feed in asked if feed.training is True and feed.again < 2]
+    on = [feed for feed in on if not any(np.isin(keys(feed.x), each).any() for each in off)]  # nor is it compared
+    enough = len(on) == len(asked) if kind != "Dropout" else bool(on)  # of averages one question may be about them
+    if not layers or not asked or not seen.alone or not enough:
         return []
-    if not held_out(seen):
+    if not held_out(dataclasses.replace(seen, asked=on)):
         return []
-    rows = sum(len(feed.x) for feed in asked)
-    text = f"the model is asked about {rows} rows outside of training, all of them with training=True"
+    rows = sum(len(feed.x) for feed in on)
+    text = f"the model is asked about {rows} rows outside of training with training=True"
     cause = "dropout_mode" if kind == "Dropout" else "batchnorm_mode"
     return [Finding(cause=cause, confidence=0.9, certain=True, layer=layers[0]["name"], evidence=text)]
 
