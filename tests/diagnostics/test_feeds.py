@@ -372,3 +372,20 @@ def test_tables_of_pandas_are_rows(how):
     np.testing.assert_array_equal(asked.x, LATER)
     np.testing.assert_array_equal(asked.labels["y" if how == "evaluate" else "y_test"], ANSWERS)
     assert asked.name == ("" if how == "call" else "x_test")
+
+
+def test_what_a_script_without_a_model_holds_out():
+    names = {
+        "x_test": LATER,
+        "x_val_flat": LATER.reshape(len(LATER), -1)[:, ::-1],
+        "y_test": ANSWERS,
+        "test_names": np.array(["a", "b"]),
+        "x_train": X,
+        "x_test_wide": np.zeros((30, 9)),
+        "_x_test": LATER,
+        "few_test": LATER[:9],
+    }
+    found = {feed.name: feed for feed in feeds.stored(names, (1, LATER.shape[1]))}
+    assert set(found) == {"x_test", "x_val_flat"}
+    np.testing.assert_array_equal(found["x_test"].x, LATER[:, None])
+    np.testing.assert_array_equal(found["x_test"].labels["y_test"], ANSWERS)

@@ -194,3 +194,10 @@ def test_inputs_that_are_the_targets_too_are_not_scaled():
         rate=1e-6,
     )
     assert found.confirmed is None
+
+
+def test_a_better_order_is_not_tried_where_the_first_batches_lack_a_class(monkeypatch):
+    """No order brings it there."""
+    assert tried("data_sorted", hidden()).confirmed is not None
+    monkeypatch.setattr(intervene, "classes_seen", lambda seen: np.arange(4))
+    assert tried("data_sorted", hidden()).confirmed is None

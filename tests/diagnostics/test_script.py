@@ -228,3 +228,40 @@ def test_bad_input_is_one_sentence(tmp_path, name, steps):
     (tmp_path / "train.py").write_text("")
     with pytest.raises(InputError, match=r"must be .*Received"):
         script.diagnose(tmp_path / name, max_steps=steps)
+
+
+RAW = """
+import numpy as np
+import tensorflow as tf
+rng = np.random.default_rng(0)
+x = rng.normal(size=(700, 4)).astype("float32")
+y = (x[:, 0] + x[:, 1] > 0).astype("int32")
+x_train, y_train, x_test, y_test = x[:300], y[:300], x[300:] * SCALE, y[300:]
+w, b = tf.Variable(rng.normal(size=(4, 2)).astype("float32") * 0.1), tf.Variable(tf.zeros(2))
+
+@tf.function
+def step(a, c):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=c, logits=a @ w + b))
+    for v, g in zip((w, b), tape.gradient(loss, (w, b))):
+        v.assign_sub(0.5 * g)
+
+for i in range(60):
+    rows = rng.integers(0, 300, 50)
+    step(tf.constant(x_train[rows]), tf.constant(y_train[rows]))
+"""
+
+
+def test_what_a_loop_without_a_model_holds_out_is_asked_about(tmp_path):
+    """By the forward pass of its steps, with the last weights; of rows that are prepared otherwise it is said."""
+    found = {}
+    for scale in ("1", "30"):
+        path = tmp_path / "train.py"
+        path.write_text(RAW.replace("SCALE", scale))
+        (report,) = script.diagnose(path).reports
+        found[scale] = report
+    e = found["1"].observation.experiments
+    assert e["right_train"] > 0.9
+    assert e["right_held"] > 0.9
+    assert [f.cause for f in found["1"].named] == []
+    assert [f.cause for f in found["30"].named] == ["train_val_preprocessing_mismatch"]

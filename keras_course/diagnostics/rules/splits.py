@@ -6,12 +6,13 @@ from keras_course.diagnostics.losses import baseline_of, loss_of_constant, targe
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.references import loss_of_models
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, looked_up, quantities
-from keras_course.diagnostics.statistics import classes_of, keys
+from keras_course.diagnostics.statistics import classes_of, form_of, keys
 from keras_course.diagnostics.telling import told_by_words, transfer
 
 import numpy as np
 
 MISMATCH = "train_val_preprocessing_mismatch"
+PLACES = 20  # of labels beside each other that are looked at one by one
 
 
 def validation_split_sorted(seen: Observation) -> list[Finding]:
@@ -29,7 +30,19 @@ def validation_split_sorted(seen: Observation) -> list[Finding]:
 
 
 def _other_classes(seen: Observation, train: Data, validation: Data, name: str) -> list[Finding]:
-    a, b = (None if part.y is None else classes_of(part.y) for part in (train, validation))
+    """Of labels with several places, as of the letters of a word, each place by itself."""
+    if train.y is None or validation.y is None or train.y.shape[1:] != validation.y.shape[1:]:
+        return []
+    if classes_of(train.y) is not None or train.y.ndim != 2 or not 1 < train.y.shape[1] <= PLACES:
+        return _classes_apart(seen, train.y, validation.y, name)
+    if form_of(train.y) != "ids":
+        return []
+    pairs = zip(train.y.T, validation.y.T, strict=True)
+    return next((found for pair in pairs if (found := _classes_apart(seen, *pair, name))), [])
+
+
+def _classes_apart(seen: Observation, y: np.ndarray, other: np.ndarray, name: str) -> list[Finding]:
+    a, b = classes_of(y), classes_of(other)
     if a is None or b is None or min(len(a), len(b)) < 20:
         return []
     drift = label_drift(a, b)

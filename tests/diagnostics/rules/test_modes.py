@@ -318,3 +318,10 @@ def test_dropout_in_evaluation_is_certain_where_rows_are_asked_once(change, drop
     assert [f.certain for f in found("dropout_mode", seen)] == [certain]
     seen.asked = []
     assert [f.certain for f in found("dropout_mode", seen)] == [False]
+
+
+def test_one_evaluation_with_training_on_is_enough_for_dropout_alone():
+    for kind, cause in (("Dropout", {"dropout_mode"}), ("BatchNormalization", set())):
+        seen = dropping(0.3, 1.0, kind=kind, train=Data(x=ROWS[:40], y=np.arange(40)), interface="fit", steps=walked())
+        seen.asked = [Feed(x=ROWS[40:65], training=False), Feed(x=ROWS[65:], name="x_test", training=True)]
+        assert fires("dropout_mode", seen) | fires("batchnorm_mode", seen) == cause

@@ -156,3 +156,21 @@ def test_inputs_in_another_order_than_labels_that_come_sorted():
     assert pairs.labels_shuffled_apart(again)[0].confidence > 0.94
     together = training(DIGITS[order], LABELS[order], losses=STUCK, shuffle=False, looks=56)
     assert pairs.labels_shuffled_apart(together) == []
+
+
+@pytest.mark.parametrize(("held", "fires"), [(-0.05, True), (0.1, False)])
+def test_real_targets_of_which_nothing_is_known_elsewhere(held, fires):
+    """The loss of training falls, since so few rows are learned by heart."""
+    x = RNG.normal(size=(400, 6))
+    y = RNG.permutation(x[:, :3])
+    seen = training(x, y, loss=SQUARED, classes=3, losses=[1.0] * 30 + [0.2] * 30)
+    assert pairs.labels_shuffled_apart(seen) == [], "nobody knows"
+    seen.experiments = {"right_train": 0.8, "right_held": held}
+    assert bool(pairs.labels_shuffled_apart(seen)) == fires
+
+
+def test_rows_of_looks_that_come_again_do_not_agree_with_themselves():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(300, 6))
+    seen = training(x, rng.permutation(x[:, 0]), loss=SQUARED, classes=1, stored=False, looks=40, losses=[1.0] * 9)
+    assert pairs.labels_shuffled_apart(seen)

@@ -405,3 +405,14 @@ def test_copied_rows_of_names_and_numbers():
     assert [f.cause for f in splits.leakage_duplicates(seen)] == ["leakage_duplicates"]
     seen.train.further, seen.validation.further = (), ()
     assert splits.leakage_duplicates(seen) == []
+
+
+def test_places_of_labels_that_have_other_classes():
+    """As of numbered pictures, whose first figure says where in the folder they stand."""
+    figures = np.stack([np.arange(600) // 60, np.arange(600) // 6 % 10, RNG.integers(0, 10, 600)], axis=1)
+    seen = training(RNG.normal(size=(480, 5)), figures[:480], classes=10)
+    seen.validation = Data(x=RNG.normal(size=(120, 5)), y=figures[480:], n=120)
+    assert [f.certain for f in splits.validation_split_sorted(seen)] == [True]
+    mixed = RNG.permutation(figures)
+    seen.train.y, seen.validation.y = mixed[:480], mixed[480:]
+    assert splits.validation_split_sorted(seen) == []
