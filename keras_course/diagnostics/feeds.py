@@ -242,13 +242,14 @@ def _labels_beside(x: Any, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """What may be the labels of `x`, by name: as many of them, or of the array that `x` is cut from."""
     whole, start = _whole(x)
     for name, value in list(scope.items()):
-        fits = isinstance(value, np.ndarray) or (tf.is_tensor(value) and hasattr(value, "numpy"))
+        tensor = tf.is_tensor(value) and not isinstance(value, tf.Variable) and hasattr(value, "numpy")
+        fits = isinstance(value, np.ndarray) or tensor
         fits = fits or hasattr(value, "iloc")  # a table of pandas, or a column of one
         if not fits or value is x or value is whole or name.startswith("_") or len(value.shape) not in (1, 2, 3):
             continue
-        if len(value) in (len(x), len(whole)) and not SPOKEN.search(name):
+        if value.shape[0] in (len(x), len(whole)) and not SPOKEN.search(name):
             # no operation of TensorFlow is called: an eager step that is being recorded would have it among its own
-            yield name, value if len(value) == len(x) else np.asarray(value)[start : start + len(x)]
+            yield name, value if value.shape[0] == len(x) else np.asarray(value)[start : start + len(x)]
 
 
 def _whole(x: Any) -> tuple[Any, int]:

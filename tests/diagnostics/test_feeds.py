@@ -340,6 +340,7 @@ def test_labels_that_are_cut_from_another_array():
     everything, dealt = np.concatenate([X, LATER]), np.concatenate([np.zeros(len(X)), ANSWERS])
     x_test, y_test = everything[60:], dealt[60:].copy()
     scope = {"x_test": x_test, "y_test": y_test, "dealt": dealt, "short": ANSWERS[:9]}
+    scope |= {"bias": tf.Variable(tf.zeros(len(x_test)))}  # which is no label, however long
     assert [name for name, _ in feeds._labels_beside(x_test, scope)] == ["y_test", "dealt"]
 
 
