@@ -276,7 +276,7 @@ def label_noise(seen: Observation) -> list[Finding]:
     more than a tenth, four standard errors and what the shares of the classes differ by; or where the last weights tell
     the classes, and are wrong about more than 15 % of that third of the rows of which they are surest, by the lower
     exact 99 % bound, and three quarters as often as of all: where classes overlap, or steps were too few, a network
-    is unsure of what it is wrong about. Last, where nothing else is
+    is unsure of what it is wrong about; of at most 20 classes. Last, where nothing else is
     named and half of what there is to learn is missing: a network that learns eight examples by heart, or that has
     learned the training rows better than those held out. Must stay silent: pairs shuffled apart; one label in ten that
     is wrong; grades, of which like inputs have neighbouring ones; classes that overlap, up to 15 % of the rows, in
@@ -313,6 +313,8 @@ def _wrong_where_sure(seen: Observation) -> Finding | None:
     e, names = seen.experiments, classes_seen(seen)
     if "sure_wrong" not in e or names is None or e["sure_rows"] < 60 or harm_of(seen).baseline is None:
         return None  # what a policy has done is no label
+    if len(np.unique(names)) > MANY:
+        return None  # as of words, of which several may come next
     chance = 1 / max(len(np.unique(names)), 2)
     hits = round(e["sure_wrong"] * e["sure_rows"])
     low = share_interval(hits, int(e["sure_rows"]), 0.99)[0]

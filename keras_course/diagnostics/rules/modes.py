@@ -224,13 +224,14 @@ DECAY = 0.5  # of the weights, as AdamW has it
 def overwhelming_penalty(seen: Observation) -> list[Finding]:
     """The penalty on the weights outweighs the loss on the data.
 
-    Threshold: the penalty is more than half of the first loss, or it falls from a fifth to less than a hundredth of it,
-    as a divergence that leaves the latent variables nothing to say, or every kernel, of 8 weights at least, or every
-    table where there is nothing else, has shrunk below a tenth of its first norm, or dropout takes four fifths of a
-    layer or more, or leaves a twentieth by several layers, or the divergence from a prior that the epochs report ends
-    below 0.05 and a thousandth of the largest other loss: the latent variables say nothing of the input; or those that
-    say where to draw from give the prior for all of it; or the optimizer decays the weights by 0.5 and more. Each is
-    named only where the training is harmed.
+    Threshold: the penalty is more than half of the first loss, or a fifth of the last one where the rest is more than a
+    constant costs, or it falls from a fifth to less than a hundredth of it, as a divergence that leaves the latent
+    variables nothing to say, or every kernel, of 8 weights at least, or every table where there is nothing else, has
+    shrunk below a tenth of its first norm, or dropout takes four fifths of a layer or more, or leaves a twentieth by
+    several layers, or the divergence from a prior that the epochs report ends below 0.05 and a thousandth of the
+    largest other loss: the latent variables say nothing of the input; or those that say where to draw from give the
+    prior for all of it; or the optimizer decays the weights by 0.5 and more. Each is named only where the training is
+    harmed.
     Must not trigger: the weight decay that keeps a trained net small (a few per cent of the loss).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules; Bowman et al. (2016), section 3.1.
     """
@@ -254,6 +255,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
     elif len(shares) >= 3 and min(shares[-3:]) > 0.5:
         text = f"{min(shares[-3:]):.0%} of the loss at the end is none of the data (more than half)"
+    elif len(shares) >= 3 and min(shares[-3:]) > 0.2 and _worse_than_a_constant(seen, 1 - min(shares[-3:])):
+        text = f"{min(shares[-3:]):.0%} of the loss at the end is none of the data, and the rest is above a constant's"
     elif seen.loss.regularised and len(shares) >= 8 and np.median(shares[:4]) > 0.2 and max(shares[-3:]) < 0.01:
         text = f"what is added to the loss of the data was {np.median(shares[:4]):.0%} of it at first and is less than "
         text += "1% at the end: it has been driven out"
@@ -281,6 +284,12 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
             evidence=text,
         )
     ]
+
+
+def _worse_than_a_constant(seen: Observation, share: float) -> bool:
+    """Whether that share of the last loss, which is of the data, is more than the best constant costs."""
+    harm = harm_of(seen)
+    return harm.baseline is not None and harm.end is not None and share * harm.end > harm.baseline
 
 
 def _collapsed(seen: Observation) -> str:

@@ -393,10 +393,12 @@ WRONG = {"sure_rows": 200.0, "sure_wrong": 0.42, "sure_all": 0.44, "sure_recall"
         ({"sure_wrong": 0.2, "sure_all": 0.22, "sure_recall": 0.75}, False),  # above .15 by chance
         ({"sure_recall": 0.38}, False),  # the classes are hardly told
         ({"sure_rows": 50.0}, False),
+        ({"classes": 21}, False),  # as of words, of which several may come next
     ],
 )
 def test_a_network_that_is_wrong_where_it_is_surest(change, fires_):
-    seen = training(RNG.normal(size=(400, 3)), np.arange(400) % 4, classes=4, losses=[0.9] * 20)
+    classes = int(change.get("classes", 4))
+    seen = training(RNG.normal(size=(420, 3)), np.arange(420) % classes, classes=classes, losses=[0.9] * 20)
     seen.experiments = WRONG | change
     found = labels.label_noise(seen)
     assert [f.certain for f in found if "surest" in f.evidence and "wrong at random" in f.evidence] == [True] * fires_

@@ -325,3 +325,16 @@ def test_one_evaluation_with_training_on_is_enough_for_dropout_alone():
         seen = dropping(0.3, 1.0, kind=kind, train=Data(x=ROWS[:40], y=np.arange(40)), interface="fit", steps=walked())
         seen.asked = [Feed(x=ROWS[40:65], training=False), Feed(x=ROWS[65:], name="x_test", training=True)]
         assert fires("dropout_mode", seen) | fires("batchnorm_mode", seen) == cause
+
+
+@pytest.mark.parametrize(
+    ("own", "added", "fires_"),
+    [(1.2, 0.6, True), (0.8, 0.6, False), (1.2, 0.1, False)],  # of targets of which a constant leaves 1
+)
+def test_a_penalty_by_hand_that_keeps_the_rest_above_a_constant(own, added, fires_):
+    y = np.array([[-1.0], [1.0]])
+    losses = [own + added] * 30
+    seen = net(1, steps=walked(30, losses=losses), loss=Loss(name=SQUARED), train=Data(x=np.zeros((2, 3)), y=y, n=2))
+    said = y + np.sqrt(own)
+    seen.probes = [Probe(step=i, y=y, output=said) for i in range(0, 30, 2)]
+    assert bool(found("regularisation_overwhelms", seen)) == fires_
