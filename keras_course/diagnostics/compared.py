@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from keras_course.diagnostics.feeds import SPOKEN
 
 import keras
+import tensorflow as tf
 
 ALIKE = {"astype", "numpy", "copy", "round", "clip", "float", "cast", "rint", "abs", "square", "exp", "log", "sqrt",
          "sign", "asarray", "array", "floor", "sigmoid", "convert_to_tensor", "int", "where"}  # fmt: skip
@@ -35,9 +36,9 @@ class Line(NamedTuple):
 def compared(source: str, names: Mapping[str, Any]) -> list[Line]:
     """The lines of a script that take n predictions and n labels together to n × n numbers; names: at its end."""
     tree = ast.parse(source)
-    reader = _Reader(names)
-    reader.body(tree.body, reader.outer)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    reader = _Reader(names, _networks(functions, names))
+    reader.body(tree.body, reader.outer)
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             continue
@@ -47,11 +48,24 @@ def compared(source: str, names: Mapping[str, Any]) -> list[Line]:
     return sorted(set(reader.found))
 
 
-class _Reader:
-    """Follows shapes through assignments, from the first statement on."""
+def _networks(functions: Mapping[str, ast.FunctionDef], names: Mapping[str, Any]) -> set[str]:
+    """The functions that give predictions: those that ask a model or take weights, or call others that do."""
+    reads = {name: {n.id for n in ast.walk(f) if isinstance(n, ast.Name)} for name, f in functions.items()}
+    found = {n for n, value in names.items() if any(isinstance(v, tf.Variable | keras.Model) for v in _flat(value))}
+    while more := {name for name, read in reads.items() if read & found} - found:
+        found |= more
+    return found & set(functions)
 
-    def __init__(self, names: Mapping[str, Any]) -> None:
-        self.names = names
+
+def _flat(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+class _Reader:
+    """Follows shapes through assignments, from the first statement on. A size of -1 is not known."""
+
+    def __init__(self, names: Mapping[str, Any], networks: set[str]) -> None:
+        self.names, self.networks = names, networks
         self.outer: dict[str, Known] = {}
         self.found: list[Line] = []
 
@@ -94,8 +108,14 @@ class _Reader:
         value = self.names.get(owner.id) if isinstance(owner, ast.Name) else None
         if isinstance(value, keras.Model) and (name == "predict" or owner is function) and given:
             width = getattr(value, "output_shape", None)
-            rows = given[0].shape
-            return Known((rows[0], width[1]) if isinstance(width, tuple) and len(width) == 2 and rows else None, True)
+            first = given[0].shape
+            return Known((first[0], width[1]) if isinstance(width, tuple) and len(width) == 2 and first else None, True)
+        rows = given[0].shape[:1] if given and given[0].shape else None
+        if owner is function and name in self.networks:
+            return Known((*rows, -1) if rows else None, True)
+        if name == "argmax":
+            inner = given[0] if given and given[0].shape else self.of(owner, scope)
+            return Known(inner.shape[:1] if inner.shape and len(inner.shape) == 2 and _by_row(node) else None, said)
         module = isinstance(owner, ast.Name) and type(value).__name__ in ("module", "LazyLoader", "KerasLazyLoader")
         if name in PAIRED and module and len(given) >= 2:
             return self._together(node, given[0], given[1])
@@ -110,6 +130,15 @@ class _Reader:
             self.found.append(Line(node.lineno, rows))
         longest = max((shape for shape in shapes if shape is not None), key=len, default=None)
         return Known(longest if None not in shapes else None, first.said or second.said)
+
+
+def _by_row(call: ast.Call) -> bool:
+    """Whether an argmax goes along the last of two axes."""
+    axis = next((word.value for word in call.keywords if word.arg == "axis"), call.args[-1] if call.args else None)
+    try:
+        return ast.literal_eval(axis) in (1, -1) if axis is not None else False
+    except ValueError:
+        return False
 
 
 def _own(statement: ast.stmt) -> Iterator[ast.expr]:

@@ -147,8 +147,12 @@ def drowned(first: np.ndarray, second: np.ndarray) -> float:
     By the spreads, where they let expect more than 1.8, a signal-to-noise ratio below 0.3, and the correlations of the
     features are gone accordingly, to 0.3 and less of what they are in the second part; or features of unlike spreads,
     of which the widest tenth is three times as wide as the narrowest, have gained the same variance, where another
-    scale multiplies; unless they are alike but for their scale, as features that were all brought to one.
+    scale multiplies; unless they are alike but for their scale, as features that were all brought to one. Or by one
+    channel of sequences or pictures that spreads so, and of whose places those beside each other go together as much
+    as they did: another scale would multiply that too.
     """
+    if (times := _beside_the_signal(first, second)) > 1.8:
+        return times
     a, b = columns_of(first).astype("float64").std(0), columns_of(second).astype("float64").std(0)
     varied = (a > 0) & (b > 0)
     ratio = float(np.median((a[varied] / b[varied]) ** 2)) - 1 if varied.any() else 0.0
@@ -160,6 +164,20 @@ def drowned(first: np.ndarray, second: np.ndarray) -> float:
     if not added and not kept_correlation(first, second) < 0.3:
         return 0.0
     return float(np.sqrt(np.mean(gained) / np.mean(b[varied] ** 2)) if added else np.sqrt(ratio))
+
+
+def _beside_the_signal(first: np.ndarray, second: np.ndarray) -> float:
+    """How many times as strong the noise is on the noisiest channel, by what neighbouring places have in common."""
+    if np.ndim(first) < 3 or first.shape[1:] != second.shape[1:] or first.shape[-2] < 3:
+        return 0.0
+    found = [0.0]
+    for channel in range(first.shape[-1]):
+        a, b = (x[..., channel].astype("float64") - np.mean(x[..., channel]) for x in (first, second))
+        common = [float(np.mean(x[..., 1:] * x[..., :-1])) for x in (a, b)]
+        power = [float(np.mean(x**2)) for x in (a, b)]
+        if common[1] > 0.3 * power[1] > 0 and 0.4 < common[0] / common[1] < 2.5:
+            found.append(float(np.sqrt(max(power[0] / power[1] - 1, 0.0))))
+    return max(found)
 
 
 def _ks(first: np.ndarray, second: np.ndarray, feature: int) -> float:

@@ -37,6 +37,16 @@ def lines(script):
         ("error = tf.reduce_mean(tf.abs(model(x) - tf.cast(y, 'float32')))", [1]),
         ("y_pred = np.zeros((50, 1))\nerror = y_pred - y", [2]),  # said by its name
         ("def score(a, b):\n    p = model(a)\n    return tf.equal(p, tf.cast(b, 'float32'))\nscore(x, y)", [3]),
+        ("def score(a, b):\n    return np.mean(np.argmax(several(a).numpy(), axis=1) == b)\nscore(x, y[:, None])", []),
+        ("late = y[:, None]\nright = np.mean(several.predict(x, verbose=0).argmax(1) == late)", [2]),
+        (
+            "w = tf.Variable(tf.zeros((3, 4)))\ndef net(a):\n    return a @ w\n"
+            "def score(a, b):\n    return np.mean(np.argmax(net(a).numpy(), axis=1) == b)\n"
+            "late = y[:, None]\nscore(x, late)",
+            [5],
+        ),
+        ("def other(a):\n    return a\nlate = y[:, None]\nfar = np.argmax(other(x), axis=1) == late", []),
+        ("late = y[:, None]\nright = several.predict(x, verbose=0).argmax(0) == late[:4]", []),
         ("for _ in range(2):\n    if True:\n        error = model.predict(x, verbose=0) - y", [3]),
         ("right = np.mean((model.predict(x, verbose=0)[:, 0] > 0.5) == y)", []),
         ("right = np.mean(model.predict(x, verbose=0).flatten() == y)", []),

@@ -110,3 +110,13 @@ def test_noise_adds_the_same_variance_to_all_features_and_a_scale_multiplies():
     assert comparisons.drowned(one[:1000] + 4 * rng.normal(size=(1000, 30)), one[1000:]) == 0, "of one spread"
     alike = rng.normal(size=(2000, 30))
     assert comparisons.drowned(alike[:1000] + 4 * rng.normal(size=(1000, 30)), alike[1000:]) == 0, "nobody knows"
+
+
+@pytest.mark.parametrize(("times", "scale", "expected"), [(3.0, 1.0, 3.0), (0.5, 1.0, 0.0), (0.0, 3.2, 0.0)])
+def test_noise_on_one_channel_of_sequences(times, scale, expected):
+    """Another scale multiplies what neighbouring places have in common."""
+    rng = np.random.default_rng(0)
+    waves = np.sin(rng.uniform(0, 6, (600, 1)) + np.linspace(0, 9, 40))[..., None] * [1.0, 2.0, 0.5]
+    train = waves[:400] * [scale, 1.0, 1.0]
+    train[..., 0] += times * np.std(waves[..., 0]) * rng.normal(size=train.shape[:2])
+    assert comparisons.drowned(train, waves[400:]) == pytest.approx(expected, rel=0.1)

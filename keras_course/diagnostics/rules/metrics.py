@@ -125,8 +125,8 @@ def loss_metric_inconsistent(seen: Observation) -> list[Finding]:
     """
     if seen.compared:
         line, rows = seen.compared[0]
-        text = f"line {line} takes {rows} predictions, ({rows}, 1), and {rows} labels, ({rows},), together to "
-        text += f"{rows} × {rows} numbers, of which a mean says nothing"
+        text = f"line {line} takes predictions and labels of the forms ({rows}, 1) and ({rows},) together to {rows} × "
+        text += f"{rows} numbers, of which a mean says nothing"
         repair = "give both the same shape: predictions[:, 0], or labels[:, None]"
         return [
             Finding(
