@@ -43,6 +43,7 @@ def compared(source: str, names: Mapping[str, Any]) -> list[Line]:
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             continue
         if function := functions.get(call.func.id):
+            # without arguments too, as `main()`, whose names are those of the training
             given = [reader.of(argument, reader.outer) for argument in call.args]
             reader.body(function.body, dict(zip([a.arg for a in function.args.args], given, strict=False)))
     return sorted(set(reader.found))

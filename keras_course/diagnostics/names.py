@@ -7,6 +7,7 @@ from typing import Any
 from keras_course.diagnostics.forward import is_users
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -45,6 +46,23 @@ def names_of(variables: Sequence[tf.Variable], model: keras.Model | None) -> Nam
             own, name = variable.name.split(":")[0], scripts.get(id(variable), "")
             given = own if own != "Variable" else ""  # better than a place in a list
             found[variable] = name if name.isidentifier() else given or name or f"variable_{number}"
+    return found
+
+
+def scope_of_script() -> dict[str, Any]:
+    """Arrays, tensors, variables and models by the names that the frames of the script have for them, the innermost
+    first, and that its file has."""
+    found: dict[str, Any] = {}
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if is_users(frame.f_code.co_filename):
+            for scope in (frame.f_locals, frame.f_globals):
+                for name, value in list(scope.items()):
+                    first = value[0] if isinstance(value, list | tuple) and value else value
+                    data = isinstance(first, np.ndarray | tf.Variable | keras.Model) or hasattr(first, "iloc")
+                    if data or (tf.is_tensor(first) and hasattr(first, "numpy")):
+                        found.setdefault(name, value)
+        frame = frame.f_back
     return found
 
 

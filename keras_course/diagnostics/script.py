@@ -191,20 +191,15 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
 
 
 def _read_again(file: Path, session: Session) -> None:
-    """Notes for the last training what the script's lines compare, and what it holds out where it has no model."""
+    """Notes for the last training what the script's lines compare; its data have the names of the end too."""
     from keras_course.diagnostics.compared import compared
-    from keras_course.diagnostics.feeds import stored
 
     trainings = [training for training in session.seen.trainings if training.count]
-    if not trainings or not session.names:
-        return
-    last = trainings[-1]
-    looks = [p.x for p in last.close().probes if p.x is not None and p.x.ndim >= 2]
-    if last.model is None and looks:
-        with suppress(Exception):
-            last.stored = stored(session.names, looks[0].shape[1:])
-    with suppress(Exception):  # what cannot be read is no mistake of the script's
-        last.close().compared = compared(file.read_text(encoding="utf-8"), session.names)
+    if trainings:
+        last = trainings[-1]
+        last.scope = {**last.scope, **session.names}
+        with suppress(Exception):  # what cannot be read is no mistake of the script's
+            last.close().compared = compared(file.read_text(encoding="utf-8"), last.scope)
 
 
 @contextmanager

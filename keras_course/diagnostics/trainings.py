@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from keras_course.base import summary_of
 from keras_course.diagnostics import forward as graphs
-from keras_course.diagnostics.feeds import Feeds
+from keras_course.diagnostics.feeds import Feeds, stored
 from keras_course.diagnostics.fits import assigned, measure_of, noise_of, plan_of_loop, rows_of_loop, schedule_of
 from keras_course.diagnostics.forward import Forward
 from keras_course.diagnostics.names import names_of
@@ -52,6 +52,7 @@ class Training:
         self.later: set[int] = set()  # and of what trainings change that began after this one
         self.feeds: Feeds | None = None  # what models are given
         self.measured: dict[int, Measured] = {}
+        self.scope: dict[str, Any] = {}  # the script's data by their names
         self.stored: list[Feed] = []  # what a script without a model holds out
         self.again: Any = None  # what answers for its last weights then
         self.number = 0  # of the trainings there were, with this one
@@ -222,6 +223,13 @@ class Training:
         fed, asked = self.feeds.of(self.model, self.number, self.until) if self.feeds is not None else ([], [])
         return fed, [*asked, *self.stored]
 
+    def look_for_held_out(self) -> None:
+        """Without a model nobody sees what it is asked: rows are held out by the names that the script has for them."""
+        looks = [look.x for look in (self.recorder.looks if self.recorder else []) if look.x is not None]
+        if self.model is None and looks and looks[0].ndim >= 2:
+            with contextlib.suppress(Exception):
+                self.stored = stored(self.scope, looks[0].shape[1:])
+
     @property
     def idle(self) -> bool:
         """Whether it is a call of `fit` in which nothing can be trained."""
@@ -281,7 +289,7 @@ class Training:
     def _measures(self) -> list[str]:
         """What the script's own metrics measure, of predictions as wide as this network's."""
         width = _width(self.forward)
-        return [measure_of(m.metric) for m in self.measured.values() if width is None or m.width in (width, None)]
+        return [measure_of(m.metric) for m in self.measured.values() if width is not None and m.width == width]
 
     def _sequences(self, unit: Unit) -> Data | None:
         """The first batches of what a recurrent network is given, whose cells see one place at a time, where the rows

@@ -80,6 +80,7 @@ def examined(training: Training, *, alone: bool = True) -> Report:
 
     alone: whether the script trains no other weights.
     """
+    training.look_for_held_out()
     seen = training.close()
     seen.alone = alone
     harm = doctor.harm_of(seen)

@@ -252,12 +252,14 @@ for i in range(60):
 """
 
 
-def test_what_a_loop_without_a_model_holds_out_is_asked_about(tmp_path):
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_a_loop_without_a_model_holds_out_is_asked_about(tmp_path, inside):
     """By the forward pass of its steps, with the last weights; of rows that are prepared otherwise it is said."""
     found = {}
     for scale in ("1", "30"):
         path = tmp_path / "train.py"
-        path.write_text(RAW.replace("SCALE", scale))
+        text = RAW.replace("SCALE", scale)
+        path.write_text("def main():" + text.replace("\n", "\n    ") + "\nmain()\n" if inside else text)
         (report,) = script.diagnose(path).reports
         found[scale] = report
     e = found["1"].observation.experiments
