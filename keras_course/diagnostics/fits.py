@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_course.base import summary_of
 from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan, Steps
+from keras_course.diagnostics.seen import ACCURACY
 
 import keras
 import numpy as np
@@ -105,16 +106,16 @@ def _metric_names(model: keras.Model) -> Sequence[str]:
 
 
 def _metric_name(metric: Any) -> str:
-    """The name of a metric; with where it cuts, when that is not at one half."""
-    if type(metric) is keras.metrics.Accuracy:
-        return EXACT_ACCURACY
+    """The name of a metric, of an accuracy what it measures; with where it cuts, when that is not at one half."""
+    if isinstance(metric, keras.metrics.Metric) and measure_of(metric).split(" ")[0] in (*ACCURACY, EXACT_ACCURACY):
+        return measure_of(metric)
     name = getattr(metric, "name", "") or getattr(metric, "__name__", "")
     cut = (getattr(metric, "_fn_kwargs", None) or {}).get("threshold", 0.5)
     return name if cut == 0.5 else f"{name} at {cut}"
 
 
 def measure_of(metric: keras.metrics.Metric) -> str:
-    """What a metric that a script updates by itself measures, whatever it calls it: "categorical_accuracy"."""
+    """What a metric measures, whatever the script calls it: "categorical_accuracy"."""
     if type(metric) is keras.metrics.Accuracy:
         return EXACT_ACCURACY
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(metric).__name__).lower()

@@ -41,7 +41,9 @@ def test_a_metric_that_cuts_elsewhere_says_so():
 def test_accuracy_by_its_class_counts_what_is_equal_whatever_it_is_called():
     model = mlp()
     model.compile(
-        "sgd", "mse", metrics=["accuracy", keras.metrics.Accuracy(name="acc"), keras.metrics.CategoricalAccuracy()]
+        "sgd",
+        "mse",
+        metrics=["accuracy", keras.metrics.Accuracy(name="acc"), keras.metrics.CategoricalAccuracy("mine")],
     )
     assert facts(model, x=X, y=Y)["plan"].metrics == ("accuracy", EXACT_ACCURACY, "categorical_accuracy")
 
