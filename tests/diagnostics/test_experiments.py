@@ -385,3 +385,15 @@ def test_of_one_output_the_surest_answers_are_furthest_from_the_middle():
     training.model = Table(WIDE[:300], said, np.zeros(1))
     found = experiments.surest(training, seen)
     assert (found["sure_wrong"], found["sure_all"]) == (pytest.approx(0.3), pytest.approx(0.1))
+
+
+def test_of_several_real_targets_each_is_known_about_its_own_mean():
+    """To say the means is to know nothing, however far they lie apart."""
+    y = np.stack([WIDE[:, 0], 100 + WIDE[:, 1]], axis=1).astype("float64")
+    seen = Observation(name="m", interface="fit", loss=Loss(name="mean_squared_error"))
+    seen.train = Data(x=WIDE[:300], y=y[:300])
+    seen.asked = [Feed(x=WIDE[300:], name="x_test", labels={"y_test": y[300:]})]
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE[:300], y[:300], y[300:].mean(0))
+    found = experiments.by_heart(training, seen)
+    assert (found["right_train"], found["right_held"]) == (pytest.approx(1.0), pytest.approx(0.0, abs=1e-6))

@@ -336,3 +336,12 @@ def test_counts_are_judged_by_a_simple_model():
     for share in (0.0, 0.5, 1.0):
         found = harm_of(with_targets("poisson", y, [low + share * (best - low)] * 40, x=x))
         assert found.degree == pytest.approx(share, abs=1e-4)
+
+
+def test_counts_that_nothing_tells_are_not_told_by_a_tenth_of_the_way():
+    y = RNG.poisson(10, 800).astype("float32")
+    best = float(np.mean(y.mean() - y * np.log(y.mean())))
+    least = float(np.mean(y - y * np.log(np.maximum(y, 1e-12))))
+    end = best - 0.05 * (best - least)
+    found = harm_of(with_targets("poisson", y, [end] * 40, x=RNG.normal(size=(800, 2))))
+    assert found.degree == pytest.approx(0.5, abs=1e-3)

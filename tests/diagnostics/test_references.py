@@ -72,7 +72,9 @@ def test_the_reference_of_several_labels_is_the_mean_of_theirs():
     each = [reference_of(with_targets(BINARY, column, x=x)) for column in y.T]
     assert reference_of(with_targets(BINARY, y, x=x)) == pytest.approx(np.mean(each))
     assert max(each[:2]) < 0.4 < 0.65 < each[2]
-    assert reference_of(with_targets(BINARY, 0.9 * y, x=x)) is None, "of shares none is known"
+    assert reference_of(with_targets(BINARY, np.clip(y, 0.1, 1.0), x=x)) is None, "of shares none is known"
+    rare = np.concatenate([y, np.arange(400)[:, None] < 2], axis=1)
+    assert reference_of(with_targets(BINARY, rare, x=x)) is None, "two rows of a label teach nothing"
     assert reference_of(with_targets(BINARY, np.tile(y, 4), x=x)) is None, "as of pixels"
 
 

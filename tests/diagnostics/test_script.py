@@ -267,3 +267,11 @@ def test_what_a_loop_without_a_model_holds_out_is_asked_about(tmp_path, inside):
     assert e["right_held"] > 0.9
     assert [f.cause for f in found["1"].named] == []
     assert [f.cause for f in found["30"].named] == ["train_val_preprocessing_mismatch"]
+
+
+def test_a_loop_that_draws_is_not_asked(tmp_path):
+    """Its forward pass drops units, as in its steps."""
+    path = tmp_path / "train.py"
+    path.write_text(RAW.replace("SCALE", "1").replace("logits=a @ w", "logits=tf.nn.dropout(a, 0.3) @ w"))
+    (report,) = script.diagnose(path).reports
+    assert "right_train" not in report.observation.experiments

@@ -1,5 +1,6 @@
 import functools
 
+from keras_course.diagnostics.comparisons import shift
 from keras_course.diagnostics.observation import Data, Feed, Plan, Unit
 from keras_course.diagnostics.rules import splits
 from tests.diagnostics import typed
@@ -416,3 +417,20 @@ def test_places_of_labels_that_have_other_classes():
     mixed = RNG.permutation(figures)
     seen.train.y, seen.validation.y = mixed[:480], mixed[480:]
     assert splits.validation_split_sorted(seen) == []
+
+
+@pytest.mark.parametrize("why", ["another form", "a drift"])
+def test_inputs_that_are_moved_by_a_spread_for_another_reason(why):
+    """Rows of which only some are moved far, or a series that has moved as far inside of the training."""
+    x = RNG.normal(size=(600, 7)).astype("float32")
+    y = (np.abs(x[:, 0]) > 0.7).astype("int64")
+    if why == "a drift":
+        x += np.linspace(0, 6, 600, dtype="float32")[:, None]
+    later = x[400:].copy()
+    if why == "another form":
+        later[::4] += 8
+    seen = asked(x, y, np.arange(400), classes=2)
+    seen.validation = Data(x=later, y=y[400:], n=200)
+    seen.experiments = {"right_train": 0.95, "right_held": 0.3}
+    assert shift(seen.train.x, later, ratio=2.0, distance=1.0).share > 0.8
+    assert splits._moved_and_lost(seen, seen.train, seen.validation, "validation") == []

@@ -263,6 +263,7 @@ def test_layers_with_nothing_but_normalisation_between_them():
     seen.units[1].activation = "relu"
     assert found("missing_nonlinearity", seen) == []
     assert found("missing_nonlinearity", net(1, 1, activation="linear", normalised=True)) == [], "one hidden layer"
+    assert found("missing_nonlinearity", net(1, 1, 1, activation="linear")) == [], "superposition says it of others"
     projected = net(1, 1, 1, activation="linear", normalised=True)
     projected.units[0].kind = "attention"
     assert found("missing_nonlinearity", projected) == []
