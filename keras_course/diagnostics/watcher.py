@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_course.base import summary_of
-from keras_course.diagnostics import doctor, experiments, printed
+from keras_course.diagnostics import answers, doctor, experiments, printed
 from keras_course.diagnostics.doctor import Report
 from keras_course.diagnostics.fits import facts_of
 from keras_course.diagnostics.hooks import Monitor, users_frame, watching
@@ -93,7 +93,7 @@ def examined(training: Training, *, alone: bool = True) -> Report:
     harmed = harm.degree >= SUSPICIOUS or harm.diverged
     if harmed or badly_mixed(seen) or any(unit.activation == "linear" for unit in seen.units[:-1]):
         seen.experiments |= experiments.run(training, seen, harmed=harmed)
-    for question in (experiments.by_heart, experiments.surest, experiments.in_evaluation, wider):
+    for question in (answers.by_heart, answers.surest, answers.in_evaluation, wider):
         with contextlib.suppress(Exception):  # a model that is built by hand need not be one that can be asked so
             seen.experiments |= question(training, seen)
     if training.again is not None:

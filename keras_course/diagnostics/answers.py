@@ -1,0 +1,209 @@
+"""What the last weights of a training say of its rows and of those held out, asked when it is judged.
+
+Each number goes into `Observation.experiments`, as those of the experiments do. A model is asked as the script would; a
+network that is no model by the forward pass of its steps, run again.
+"""
+
+from typing import Any
+
+from keras_course.diagnostics.experiments import last_weights, replay_of
+from keras_course.diagnostics.held_out import given, parts, trained_on
+from keras_course.diagnostics.losses import loss_by_definition, loss_of_constant
+from keras_course.diagnostics.observation import Data, Observation
+from keras_course.diagnostics.replay import Replay
+from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, inputs_of, quantities, several_inputs
+from keras_course.diagnostics.statistics import classes_of
+from keras_course.diagnostics.telling import linear
+from keras_course.diagnostics.trainings import Training
+
+import numpy as np
+from scipy import special
+
+
+class Again:
+    """A network that is no model, asked about other rows by the forward pass of its last steps.
+
+    None is made of one that draws at random, or whose prediction hangs on more than the rows.
+    """
+
+    def __init__(self, replay: Replay, training: Training, place: int) -> None:
+        self.replay, self.place = replay, place
+        replay.put(last_weights(replay, training))
+
+    @classmethod
+    def of(cls, training: Training) -> "Again | None":
+        forward = training.forward
+        if forward is None or forward.draws or not forward.found or forward.prediction is None:
+            return None
+        place, targets = forward.place(forward.found[0].entering), forward.place(forward.targets)
+        others = [i for i in range(len(forward.boundary)) if i not in (place, targets)]
+        replay = replay_of(training) if place is not None and not others else None
+        return cls(replay, training, place) if replay is not None and place is not None else None
+
+    def close(self) -> None:
+        self.replay.close()
+
+    def __call__(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        batch = [np.resize(a, (len(x), *a.shape[1:])) for a in self.replay.batches[0]]
+        old = batch[self.place]
+        batch[self.place] = x.reshape(old.shape).astype(old.dtype)
+        return self.replay.session.run(self.replay.output, self.replay._feed(batch))
+
+
+def _asked_of(training: Training) -> Any:
+    """What answers for the last weights; None where they have been trained on since, or nothing does."""
+    if training.until is not None:
+        return None
+    if training.model is None and training.stored and training.again is None:
+        training.again = Again.of(training)
+    return training.model if training.model is not None else training.again
+
+
+ROWS = 1024  # of each part, of which a model is asked whether it knows them
+
+
+def by_heart(training: Training, seen: Observation) -> dict[str, float]:
+    """How often the last weights are right on rows of the training and on those held out, and a linear model on these;
+    and the loss of what is held out as so many times that of a constant.
+
+    Shares of classes, or of the variance of real targets. Nothing without labels, of real ones that stand in other
+    units, of inputs that were not all seen, or when the weights have been trained on since; and no linear model where
+    what was learned holds, or of fewer than 100 rows.
+    """
+    model = _asked_of(training)
+    if model is None:
+        return {}
+    known = [
+        (train, other)
+        for train, other, _ in parts(seen, few=4)
+        if _askable(seen, train) and _askable(seen, other) and len(other.x) >= 100
+    ]
+    if not known:
+        return {}
+    train, other = known[0]
+    assert train.y is not None
+    assert other.y is not None
+    (said, true), (said_held, true_held) = (_answered(model, part) for part in (train, other))
+    old, new = _decided(said, true, seen), _decided(said_held, true_held, seen)
+    if old is None or new is None or not _of_one_scale(old[1], new[1]):
+        return {}
+    found = {"right_train": _right(*old), "right_held": _right(*new), "rows_train": float(len(train.x))}
+    loss = loss_by_definition(seen, true_held, said_held)
+    constant = loss_of_constant(true_held, seen.loss.name)
+    if loss is not None and constant:
+        found["held_loss"] = loss / constant
+    if len(train.x) < 100:
+        return found
+    further = [_decided(*_answered(model, part), seen) for _, part in known[1:]]
+    rare = [_rarest(train, *answer) for answer in (new, *further) if answer is not None]
+    most = max(rare, key=lambda one: one.get("rare_rows", 0.0))  # of where there are most of it
+    found |= most
+    if found["right_train"] > max(0.9, found["right_held"] + 0.2) and train.y.size == len(train.x):
+        rows = quantities(seen, train, other)
+        if rows[0].size <= 4096 and rows.dtype.kind in "iuf" and np.isfinite(rows).all():
+            found["linear_held"] = linear(rows[: len(train.x)], train.y, rows[len(train.x) :], other.y)
+    return found
+
+
+def surest(training: Training, seen: Observation) -> dict[str, float]:
+    """How often the last weights are wrong about classes: the third of the rows of which they are surest, and all.
+
+    By rows held out, else by those of the training. `sure_recall`: the mean share of each class that is found. Nothing
+    of fewer than 100 rows, of inputs that were not all seen, or when the weights have been trained on since.
+    """
+    model = _asked_of(training)
+    if model is None:
+        return {}
+    own = trained_on(seen)
+    candidates = [other for _, other, _ in parts(seen)] + ([own] if own is not None else [])
+    part = next((p for p in candidates if _askable(seen, p) and len(p.x) >= 100), None)
+    answer = None if part is None else _answered(model, part)
+    decided = None if answer is None else _decided(*answer, seen)
+    if answer is None or decided is None or decided[0].dtype.kind not in "iu":
+        return {}
+    said, true = decided
+    wrong, values = said != true, answer[0].astype("float64").reshape(len(said), -1)
+    if values.shape[1] == 1:
+        sure = np.abs(values[:, 0] - (0.0 if seen.loss.from_logits else 0.5))
+    else:
+        chances = special.softmax(values, axis=1) if seen.loss.from_logits else values
+        sure = chances.max(1)
+    first = np.argsort(-sure, kind="stable")[: len(sure) // 3]
+    recall = np.mean([np.mean(said[true == name] == name) for name in np.unique(true)])
+    found = {"sure_rows": len(first), "sure_wrong": np.mean(wrong[first]), "sure_all": np.mean(wrong)}
+    return {name: float(value) for name, value in (found | {"sure_recall": recall}).items()}
+
+
+def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
+    """The loss of rows of the training by the last weights, normalised by moving averages. Nothing without those, or
+    when the weights have been trained on since."""
+    data = trained_on(seen) or seen.train  # of which a few rows say enough
+    averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
+    since = training.later & {id(v.handle) for v in training.variables}
+    if training.model is None or since or not averages:
+        return {}
+    if data is None or not _askable(seen, data) or data.x.dtype.kind not in "iuf":
+        return {}
+    said, true = _answered(training.model, data)
+    loss = loss_by_definition(seen, true, said)
+    return {} if loss is None or not np.isfinite(loss) else {"evaluated": loss}
+
+
+def _askable(seen: Observation, part: Data) -> bool:
+    """Whether these are labelled rows of all that the model is given."""
+    complete = not several_inputs(seen) or len(part.further) == inputs_of(seen) - 1
+    return part.y is not None and len(part.y) == len(part.x) and complete
+
+
+def _answered(model: Any, part: Data) -> tuple[np.ndarray, np.ndarray]:
+    """What the model says of some rows of a part, without training, and their targets; of sequences place by place."""
+    assert part.y is not None
+    chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
+    split = np.array_split(chosen, min(4, len(chosen)))
+    said = np.concatenate([np.asarray(model(given(part.take(rows)), training=False)) for rows in split])
+    true = np.asarray(part.y)[chosen]
+    if said.ndim == 3 and true.shape in (said.shape, said.shape[:2]):
+        return said.reshape(-1, said.shape[2]), true.reshape(said.shape[0] * said.shape[1], *true.shape[2:])
+    return said, true
+
+
+def _decided(said: np.ndarray, y: np.ndarray, seen: Observation) -> tuple[np.ndarray, np.ndarray] | None:
+    """What is said and what is true: class numbers, or real targets; None where they are neither."""
+    classes = classes_of(y)
+    if classes is not None and seen.loss.name in CATEGORICAL and said.ndim == 2:
+        return said.argmax(-1), classes
+    if classes is not None and seen.loss.name in BINARY and said.size == len(y):
+        middle = 0.0 if seen.loss.from_logits else 0.5
+        return (said.reshape(-1) > middle).astype(int), (classes > 0).astype(int)
+    if seen.loss.name in DIFFERENCES and said.size == y.size <= 20 * len(y) and np.var(y) > 0:
+        return said.reshape(len(y), -1).astype("float64"), y.reshape(len(y), -1).astype("float64")
+    return None
+
+
+def _of_one_scale(y: np.ndarray, other: np.ndarray) -> bool:
+    """Whether real targets of two parts have like spreads and means; those of a test may stand in other units."""
+    if y.dtype.kind in "iu":
+        return True
+    a, b = float(np.std(y)), float(np.std(other))
+    return a / 3 < b < 3 * a and abs(float(np.mean(y) - np.mean(other))) < 2 * a
+
+
+def _right(said: np.ndarray, true: np.ndarray) -> float:
+    """The share of classes, or of the variance of real targets."""
+    whole = said.dtype.kind in "iu"
+    return float(np.mean(said == true)) if whole else float(1 - np.mean((said - true) ** 2) / np.mean(true.var(0)))
+
+
+def _rarest(train: Data, said: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """How often rows held out of the rarest class of training are found, and those of the others."""
+    classes = classes_of(np.asarray(train.y))
+    if classes is None or said.dtype.kind not in "iu":
+        return {}
+    names, counts = np.unique(classes, return_counts=True)
+    rare = names[counts.argmin()]
+    others = [np.mean(said[true == name] == name) for name in np.unique(true) if name != rare]
+    if not others or not np.any(true == rare):
+        return {}
+    found = {"rare_found": np.sum(said[true == rare] == rare), "rare_rows": np.sum(true == rare)}
+    found |= {"rare_class": rare, "others_found": np.mean(others)}
+    return {name: float(value) for name, value in found.items()}

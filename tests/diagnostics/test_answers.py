@@ -1,0 +1,204 @@
+from keras_course.diagnostics import answers
+from keras_course.diagnostics.observation import Data, Feed, Loss, Observation
+from keras_course.diagnostics.trainings import Training
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+WIDE = np.random.default_rng(3).normal(size=(400, 24)).astype("float32")
+WIDE[:, 0] *= 3  # the direction that says most, and in which a linear model errs least
+KINDS = (WIDE[:, 0] + np.random.default_rng(4).normal(size=400) > 0).astype("int64")
+SPLIT = (("train", slice(300)), ("validation", slice(300, None)))
+
+
+class Table(keras.Model):
+    """Knows by heart what it was given, and says `other` of all else."""
+
+    def __init__(self, x, said, other):
+        super().__init__()
+        self.known = dict(zip(map(bytes, x), said, strict=True))
+        self.other = other
+
+    def call(self, x, training=False):
+        return tf.constant(np.array([self.known.get(bytes(row), self.other) for row in np.asarray(x)], "float32"))
+
+
+@pytest.mark.parametrize(("loss", "logits"), [("sparse", True), ("binary", True), ("binary", False), ("squared", None)])
+def test_what_the_last_weights_know_of_rows_held_out(loss, logits):
+    y = KINDS if loss != "squared" else WIDE @ np.arange(24.0)
+    said = {"sparse": np.eye(2)[KINDS], "binary": (KINDS - 0.5 if logits else 0.2 + 0.6 * KINDS)[:, None],
+            "squared": y[:, None]}[loss]  # fmt: skip
+    other = np.zeros_like(said[0]) + (np.mean(y) if loss == "squared" else 0.2 if logits is False else 0)
+    names = {
+        "sparse": "sparse_categorical_crossentropy",
+        "binary": "binary_crossentropy",
+        "squared": "mean_squared_error",
+    }
+    seen = Observation(name="m", interface="fit", loss=Loss(name=names[loss], from_logits=logits))
+    seen.train, seen.asked = (
+        Data(x=WIDE[:300], y=y[:300]),
+        [Feed(x=WIDE[300:], name="x_test", labels={"y_test": y[300:]})],
+    )
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE[:300], said[:300], other)
+    found = answers.by_heart(training, seen)
+    at_random = {"sparse": np.mean(KINDS[300:] == 0), "binary": np.mean(KINDS[300:] == 0)}.get(loss, 0.0)
+    assert found["right_train"] == pytest.approx(1.0)
+    assert found["right_held"] == pytest.approx(at_random, abs=0.05)
+    assert found["linear_held"] > 0.8
+    seen.train = Data(x=WIDE[:30], y=y[:30])
+    few = answers.by_heart(training, seen)
+    assert not {"linear_held", "rare_rows"} & set(few), "of thirty rows"
+    assert {name: few[name] for name in ("right_held", "held_loss")} == {
+        name: pytest.approx(found[name], abs=1e-6) for name in ("right_held", "held_loss")
+    }
+    p, rest = np.mean(KINDS[300:]), y[300:] - np.mean(y)
+    entropy = -p * np.log(p) - (1 - p) * np.log(1 - p)
+    of_other = -p * np.log(0.2) - (1 - p) * np.log(0.8) if logits is False else np.log(2)
+    expected = np.mean(rest**2) / np.var(y[300:]) if loss == "squared" else of_other / entropy
+    assert few["held_loss"] == pytest.approx(expected, rel=1e-4)
+    seen.train = Data(x=WIDE[:300], y=y[:300])
+    if loss == "squared":  # a test set whose targets are not standardised
+        for units in (y[300:] * 4, y[300:] + 3 * np.std(y)):
+            seen.asked[0].labels = {"y_test": units}
+            assert answers.by_heart(training, seen) == {}
+        seen.asked[0].labels = {"y_test": y[300:]}
+    training.model = Table(WIDE, said, other)
+    found = answers.by_heart(training, seen)
+    assert (found["right_train"], found["right_held"]) == (pytest.approx(1.0), pytest.approx(1.0))
+    assert "linear_held" not in found, "what was learned holds"
+
+
+@pytest.mark.parametrize("change", ["", "trained on since", "two inputs", "no averages", "no labels"])
+def test_the_loss_of_rows_of_the_training_with_moving_averages(change):
+    seen = Observation(name="m", interface="fit", loss=Loss(name="mean_squared_error"))
+    seen.layers = [{"class": "BatchNormalization"}]
+    y = WIDE @ np.arange(24.0)
+    seen.train = Data(x=WIDE, y=None if change == "no labels" else y)
+    weight = tf.Variable(1.0)
+    training = Training([weight], facts=None, site=("", 0))
+    training.model = Table(WIDE, y[:, None] + 3, np.zeros(1))
+    if change == "trained on since":
+        training.later = {id(weight.handle)}
+    elif change == "two inputs":
+        seen.layers += [{"class": "InputLayer"}] * 2
+    elif change == "no averages":
+        seen.layers = [{"class": "LayerNormalization"}]
+    found = answers.in_evaluation(training, seen)
+    assert found == ({} if change else {"evaluated": pytest.approx(9.0, rel=1e-4)})
+    if not change:
+        seen.train = Data(x=WIDE[:3], y=y[:3])
+        assert answers.in_evaluation(training, seen) == pytest.approx(found, rel=1e-4), "three rows say it too"
+
+
+def test_the_rarest_class_of_training_among_the_rows_held_out():
+    y = np.where(np.arange(400) % 20 == 0, 2, KINDS)
+    said = np.eye(3)[
+        np.where((y == 2) & (np.arange(400) < 380), 0, np.where(y == 1, 1, y))
+    ]  # finds one of the last two
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))
+    seen.train = Data(x=WIDE[:250], y=y[:250])
+    seen.asked = [Feed(x=WIDE[250:], name="x_test", labels={"y_test": y[250:]})]
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE, said, np.zeros(3))
+    found = answers.by_heart(training, seen)
+    assert {name: found[name] for name in found if name.startswith(("rare", "others"))} == {
+        "rare_class": 2.0, "rare_found": 1.0, "rare_rows": 7.0, "others_found": 1.0
+    }  # fmt: skip
+    seen.validation = Data(x=WIDE[250:359], y=y[250:359])  # it has five of them
+    assert answers.by_heart(training, seen)["rare_rows"] == 7.0
+
+
+@pytest.mark.parametrize("change", ["trained on since", "two inputs", "few rows", "no labels", "another name"])
+def test_nothing_is_asked_of_weights_that_have_changed_or_of_what_is_not_known(change):
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))
+    seen.train = Data(x=WIDE[:300], y=KINDS[:300])
+    seen.asked = [Feed(x=WIDE[300:], name="x_test", labels={"y": KINDS[300:]})]
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE, np.eye(2)[KINDS], np.zeros(2))
+    assert answers.by_heart(training, seen)
+    if change == "trained on since":
+        training.until = 2
+    elif change == "two inputs":
+        seen.layers = [{"class": "InputLayer"}] * 2
+    else:
+        rows, labels = (WIDE[300:], {}) if change == "no labels" else (WIDE[300:], {"y": KINDS[300:]})
+        if change == "few rows":
+            rows, labels = WIDE[320:380], {"y": KINDS[320:380]}
+        seen.asked = [Feed(x=rows, name="grid" if change == "another name" else "x_test", labels=labels)]
+    assert answers.by_heart(training, seen) == {}
+
+
+@pytest.mark.parametrize("names", [(), ("rows", "kinds")])
+def test_a_model_of_several_inputs_is_asked_with_all_of_them(names):
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))
+    seen.layers = [{"class": "InputLayer"}] * 2 + [{"class": "BatchNormalization"}]
+    parts = {name: Data(x=WIDE[some], further=(KINDS[some],), names=names, y=KINDS[some]) for name, some in SPLIT}
+    seen.train, seen.validation = parts["train"], parts["validation"]
+    training = Training([], facts=None, site=("", 0))
+    training.model = lambda given, training: np.eye(2)[given["kinds"] if names else given[1]]  # says the second
+    found = answers.by_heart(training, seen)
+    assert (found["right_train"], found["right_held"]) == (1.0, 1.0)
+    assert answers.in_evaluation(training, seen)["evaluated"] < 1e-3
+    seen.validation.further = ()
+    assert answers.by_heart(training, seen) == {}
+
+
+def test_places_of_sequences_are_asked_for_one_by_one():
+    """Two digits a picture: the first is known wherever it stands, the second in training alone."""
+    y = np.stack([KINDS, np.roll(KINDS, 7)], axis=1)
+    said = np.eye(2)[y]
+    said[300:, 1] = np.eye(2)[1 - y[300:, 1]]
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))
+    seen.train = Data(x=WIDE[:300], y=y[:300])
+    seen.asked = [Feed(x=WIDE[300:], name="x_test", labels={"y_test": y[300:]})]
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE, said, np.eye(2))
+    found = answers.by_heart(training, seen)
+    assert (found["right_train"], found["right_held"]) == (1.0, 0.5)
+    assert found["held_loss"] > 1
+    assert "linear_held" not in found
+
+
+def test_what_the_last_weights_are_surest_of():
+    """Of 60 rows in 300 the sure answer is another class; of the rest it is right, and half as sure."""
+    y = KINDS[:300]
+    flipped = np.arange(300) % 5 == 0
+    logits = np.where(flipped[:, None], -4.0, 2.0) * (np.eye(2)[y] - 0.5)
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy", from_logits=True))
+    seen.train = Data(x=WIDE[:300], y=y)
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE[:300], logits, np.zeros(2))
+    found = answers.surest(training, seen)
+    assert found["sure_rows"] == 100
+    assert found["sure_wrong"] == pytest.approx(0.6)
+    assert found["sure_all"] == pytest.approx(0.2)
+    seen.asked = [Feed(x=WIDE[300:], name="x_test", labels={"y_test": KINDS[300:]})]
+    assert answers.surest(training, seen)["sure_all"] == pytest.approx(np.mean(KINDS[300:] != 0)), "of held out rows"
+    seen.asked, seen.train = [], Data(x=WIDE[:99], y=KINDS[:99])
+    assert answers.surest(training, seen) == {}, "of too few rows"
+
+
+def test_of_one_output_the_surest_answers_are_furthest_from_the_middle():
+    y = KINDS[:300]
+    said = np.where(np.arange(300) < 30, 1 - y, np.where(y, 0.6, 0.4))[:, None]  # 30 rows are surely wrong
+    seen = Observation(name="m", interface="fit", loss=Loss(name="binary_crossentropy", from_logits=False))
+    seen.train = Data(x=WIDE[:300], y=y)
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE[:300], said, np.zeros(1))
+    found = answers.surest(training, seen)
+    assert (found["sure_wrong"], found["sure_all"]) == (pytest.approx(0.3), pytest.approx(0.1))
+
+
+def test_of_several_real_targets_each_is_known_about_its_own_mean():
+    """To say the means is to know nothing, however far they lie apart."""
+    y = np.stack([WIDE[:, 0], 100 + WIDE[:, 1]], axis=1).astype("float64")
+    seen = Observation(name="m", interface="fit", loss=Loss(name="mean_squared_error"))
+    seen.train = Data(x=WIDE[:300], y=y[:300])
+    seen.asked = [Feed(x=WIDE[300:], name="x_test", labels={"y_test": y[300:]})]
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE[:300], y[:300], y[300:].mean(0))
+    found = answers.by_heart(training, seen)
+    assert (found["right_train"], found["right_held"]) == (pytest.approx(1.0), pytest.approx(0.0, abs=1e-6))
