@@ -189,19 +189,19 @@ class Feeds:
             self.room -= kept.add(x, few, self.room, others if complete else ())
 
 
-def stored(names: Mapping[str, Any], form: tuple[int, ...]) -> list[Feed]:
-    """What a script without a model holds out, by the names that it has at its end: rows of this form, with labels."""
+def stored(names: Mapping[str, Any]) -> list[Feed]:
+    """What a script holds out, by its names: rows of numbers, with what may be their labels."""
     found = []
     for name, value in names.items():
         held = NAMES.search(name) and not WHOLE.search(name) and not name.startswith("_")
         if not held or not (isinstance(value, np.ndarray) or hasattr(value, "numpy")):
             continue
         x = np.asarray(value)
-        if x.ndim < 2 or x.dtype.kind not in "iuf" or len(x) < FEW or x[0].size != np.prod(form):
+        if x.ndim < 2 or x.dtype.kind not in "iuf" or len(x) < FEW:
             continue
         kept = _Kept(None, inside=False, training=None, name=name)
         beside = {n: np.asarray(v) for n, v in _labels_beside(value, dict(names))}
-        kept.add(x.reshape(-1, *form), {n: v for n, v in beside.items() if len(v) == len(x)}, ROOM)
+        kept.add(x, {n: v for n, v in beside.items() if len(v) == len(x)}, ROOM)
         found.append(kept.feed)
     return found
 

@@ -1,8 +1,9 @@
 """What a variable is called: its path in a Keras model, or the name that the script has for it."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from keras_course.diagnostics.forward import is_users
 
@@ -49,10 +50,38 @@ def names_of(variables: Sequence[tf.Variable], model: keras.Model | None) -> Nam
     return found
 
 
-def scope_of_script() -> dict[str, Any]:
-    """Arrays, tensors, variables and models by the names that the frames of the script have for them, the innermost
-    first, and that its file has."""
-    found: dict[str, Any] = {}
+class Form(NamedTuple):
+    """What is left of data that a script no longer has."""
+
+    shape: tuple[int, ...]
+
+
+class Scope:
+    """Arrays, tensors, variables and models of a script by its names; kept no longer than the script keeps them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Callable[[], Any]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._kept
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        shape = getattr(value, "shape", None)
+        try:
+            known, form = weakref.ref(value), None if shape is None else Form(tuple(shape))
+        except TypeError:  # as of a list, or of what has no form that is known
+            known, form = lambda: value, None  # type: ignore[assignment]
+        self._kept[name] = lambda: form if (found := known()) is None else found
+
+    def names(self) -> dict[str, Any]:
+        """Each with what it stands for, or its form where that is gone."""
+        found = {name: kept() for name, kept in self._kept.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def scope_of_script() -> Scope:
+    """By the names that the frames of the script have, the innermost first, and that its file has."""
+    found = Scope()
     frame: Any = sys._getframe(1)
     while frame is not None:
         if is_users(frame.f_code.co_filename):
@@ -60,8 +89,8 @@ def scope_of_script() -> dict[str, Any]:
                 for name, value in list(scope.items()):
                     first = value[0] if isinstance(value, list | tuple) and value else value
                     data = isinstance(first, np.ndarray | tf.Variable | keras.Model) or hasattr(first, "iloc")
-                    if data or (tf.is_tensor(first) and hasattr(first, "numpy")):
-                        found.setdefault(name, value)
+                    if name not in found and (data or (tf.is_tensor(first) and hasattr(first, "numpy"))):
+                        found[name] = value
         frame = frame.f_back
     return found
 

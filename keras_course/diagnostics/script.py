@@ -191,15 +191,15 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
 
 
 def _read_again(file: Path, session: Session) -> None:
-    """Notes for the last training what the script's lines compare; its data have the names of the end too."""
+    """Notes for the last training what the script's lines compare, by the names of its beginning and of the end."""
     from keras_course.diagnostics.compared import compared
 
     trainings = [training for training in session.seen.trainings if training.count]
     if trainings:
         last = trainings[-1]
-        last.scope = {**last.scope, **session.names}
         with suppress(Exception):  # what cannot be read is no mistake of the script's
-            last.close().compared = compared(file.read_text(encoding="utf-8"), last.scope)
+            names = {**last.scope.names(), **session.names}
+            last.close().compared = compared(file.read_text(encoding="utf-8"), names)
 
 
 @contextmanager

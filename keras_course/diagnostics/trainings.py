@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from keras_course.base import summary_of
 from keras_course.diagnostics import forward as graphs
-from keras_course.diagnostics.feeds import Feeds, stored
+from keras_course.diagnostics.feeds import Feeds
 from keras_course.diagnostics.fits import assigned, measure_of, noise_of, plan_of_loop, rows_of_loop, schedule_of
 from keras_course.diagnostics.forward import Forward
-from keras_course.diagnostics.names import names_of
+from keras_course.diagnostics.names import Scope, names_of
 from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Optimizer, Steps, Unit, Variable
 from keras_course.diagnostics.probes import PARAMETERS, Recorder, measured
 from keras_course.diagnostics.seen import joined
@@ -52,8 +52,9 @@ class Training:
         self.later: set[int] = set()  # and of what trainings change that began after this one
         self.feeds: Feeds | None = None  # what models are given
         self.measured: dict[int, Measured] = {}
-        self.scope: dict[str, Any] = {}  # the script's data by their names
-        self.stored: list[Feed] = []  # what a script without a model holds out
+        self.scope = Scope()  # the script's data by their names
+        self.candidates: list[Feed] = []  # rows that it may hold out, when its training begins
+        self.stored: list[Feed] = []  # and what a script without a model does hold out
         self.again: Any = None  # what answers for its last weights then
         self.number = 0  # of the trainings there were, with this one
         self.until: int | None = None  # and with the next one of the same weights
@@ -226,9 +227,11 @@ class Training:
     def look_for_held_out(self) -> None:
         """Without a model nobody sees what it is asked: rows are held out by the names that the script has for them."""
         looks = [look.x for look in (self.recorder.looks if self.recorder else []) if look.x is not None]
-        if self.model is None and looks and looks[0].ndim >= 2:
-            with contextlib.suppress(Exception):
-                self.stored = stored(self.scope, looks[0].shape[1:])
+        if self.model is not None or not looks or looks[0].ndim < 2:
+            return
+        form = looks[0].shape[1:]
+        fits = [feed for feed in self.candidates if feed.x[0].size == np.prod(form)]
+        self.stored = [dataclasses.replace(feed, x=feed.x.reshape(-1, *form)) for feed in fits]
 
     @property
     def idle(self) -> bool:

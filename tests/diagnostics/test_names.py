@@ -1,7 +1,8 @@
-from keras_course.diagnostics.names import names_of
+from keras_course.diagnostics.names import names_of, scope_of_script
 from tests.diagnostics.trained import mlp
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -35,3 +36,22 @@ def test_spaces_do_not_get_into_tags():
 def test_a_name_that_was_given_is_better_than_a_place_in_a_list():
     several = [tf.Variable(1.0, name="kernel_of_one"), tf.Variable(2.0)]
     assert [name for _, name in names_of(several, None).items()] == ["kernel_of_one", "several[1]"]
+
+
+def test_the_data_of_a_script_are_known_by_its_names_as_long_as_it_keeps_them():
+    rows, weights, words = np.zeros((3, 2)), [tf.Variable(1.0)], "no data"
+
+    def inside():
+        rows = tf.zeros((5, 2))
+        found = scope_of_script()
+        assert found.names()["rows"] is rows, "the innermost"
+        return found
+
+    gone = inside().names()["rows"]
+    assert not tf.is_tensor(gone), "its frame is gone"
+    assert gone.shape == (5, 2)
+    names = scope_of_script().names()
+    assert names["rows"] is rows
+    assert names["weights"] is weights
+    assert "words" not in names
+    assert words

@@ -236,3 +236,20 @@ def test_an_input_that_leads_to_no_output_has_no_use():
     subclassed = keras.Sequential([keras.layers.Dense(2)])
     subclassed(np.zeros((2, 5)))
     assert all(layer["used"] for layer in trainings._layers(subclassed))
+
+
+def test_rows_that_are_held_out_have_the_form_of_what_enters():
+    """As flat pictures that the network makes rectangular; of another size they are of something else."""
+    w = tf.Variable(tf.zeros((2, 3)))
+    x = np.random.default_rng(0).normal(size=(40, 2, 2)).astype("float32")
+
+    def train():
+        x_test, x_val, y_test = x.reshape(40, 4), np.zeros((30, 5)), np.arange(40)
+        loop(lambda a, b: tf.reduce_mean(tf.square(a @ w)), [w], x=x, y=y_test, steps=2)
+        assert len(x_val) == 30
+
+    (training,) = watched(train)
+    training.look_for_held_out()
+    (found,) = training.close().asked
+    assert (found.name, found.x.shape) == ("x_test", (40, 2, 2))
+    np.testing.assert_array_equal(found.labels["y_test"], np.arange(40))
