@@ -246,7 +246,7 @@ def test_rows_that_are_held_out_have_the_form_of_what_enters():
     def train():
         x_test, x_val, y_test = x.reshape(40, 4), np.zeros((30, 5)), np.arange(40)
         loop(lambda a, b: tf.reduce_mean(tf.square(a @ w)), [w], x=x, y=y_test, steps=2)
-        assert len(x_val) == 30
+        assert (len(x_test), len(x_val)) == (40, 30)
 
     (training,) = watched(train)
     training.look_for_held_out()
