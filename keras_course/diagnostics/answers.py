@@ -181,11 +181,13 @@ def _decided(said: np.ndarray, y: np.ndarray, seen: Observation) -> tuple[np.nda
 
 
 def _of_one_scale(y: np.ndarray, other: np.ndarray) -> bool:
-    """Whether real targets of two parts have like spreads and means; those of a test may stand in other units."""
+    """Whether real targets of two parts have like spreads and means, each column of them; those of a test may stand in
+    other units."""
     if y.dtype.kind in "iu":
         return True
-    a, b = float(np.std(y)), float(np.std(other))
-    return a / 3 < b < 3 * a and abs(float(np.mean(y) - np.mean(other))) < 2 * a
+    a, b = y.std(0), other.std(0)
+    near = np.abs(y.mean(0) - other.mean(0)) < 2 * a
+    return bool(np.all((a / 3 < b) & (b < 3 * a) & near))
 
 
 def _right(said: np.ndarray, true: np.ndarray) -> float:

@@ -247,9 +247,10 @@ class Monitor:
                 training.apply(optimizer)
 
     def model(self, model: keras.Model, training: bool | None, given: Any) -> None:
-        entering = (
-            tf.TensorSpec((None, *given.shape[1:]), given.dtype) if tf.is_tensor(given) and given.shape.rank else None
-        )
+        leaves = tf.nest.flatten(given)
+        known = leaves and all(tf.is_tensor(leaf) and leaf.shape.rank for leaf in leaves)
+        spec = lambda leaf: tf.TensorSpec((None, *leaf.shape[1:]), leaf.dtype)  # noqa: E731 - one expression
+        entering = tf.nest.map_structure(spec, given) if known else None
         for context in self.contexts:
             context.models.append((model, training, entering))
 

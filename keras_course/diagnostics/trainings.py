@@ -45,7 +45,7 @@ class Training:
         self.rate: float | None = None
         self.dataset: Any = None
         self.model: keras.Model | None = facts["model"] if facts else None
-        self.entering: tf.TensorSpec | None = None  # what the model was called with
+        self.entering: Any = None  # what the model was called with: the form of one tensor, or of several
         self.disconnected = False  # no weight has a gradient
         self.refused: dict[str, str] = {}  # what a loss did not take
         self.earlier: set[int] = set()  # ids of the handles of what earlier trainings changed

@@ -202,3 +202,14 @@ def test_of_several_real_targets_each_is_known_about_its_own_mean():
     training.model = Table(WIDE[:300], y[:300], y[300:].mean(0))
     found = answers.by_heart(training, seen)
     assert (found["right_train"], found["right_held"]) == (pytest.approx(1.0), pytest.approx(0.0, abs=1e-6))
+
+
+def test_several_real_targets_in_other_units_are_not_compared():
+    """One column has them, and the whole spreads as that of the training does."""
+    y = np.stack([WIDE[:, 0], 3 * WIDE[:, 1]], axis=1).astype("float64")
+    seen = Observation(name="m", interface="fit", loss=Loss(name="mean_squared_error"))
+    seen.train = Data(x=WIDE[:300], y=y[:300])
+    seen.asked = [Feed(x=WIDE[300:], name="x_test", labels={"y_test": y[300:] * [0.1, 1.0]})]
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE[:300], y[:300], np.zeros(2))
+    assert answers.by_heart(training, seen) == {}

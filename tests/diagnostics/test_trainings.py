@@ -91,6 +91,12 @@ def test_dropout_in_evaluation_is_found_by_tracing_and_changes_nothing():
     assert found(Always()) == found(Named()) == (1, 1)
     assert found(Drawn()) == (1, 0)
     assert found(layers.Dropout(0.5)) == (0, 0)
+    inputs = [keras.Input((5,)), keras.Input((5,))]
+    both = Always()(layers.Concatenate()(inputs))
+    several = keras.Model(inputs, layers.Dense(3)(both))
+    several.compile("sgd", LOSS)
+    (training,) = watched(lambda: several.fit([X, X], Y, verbose=0))
+    assert training.close().experiments["drops_in_evaluation"] == 1
 
 
 def test_a_penalty_of_the_first_weights():
