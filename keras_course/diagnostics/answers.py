@@ -27,8 +27,7 @@ class Again:
     """
 
     def __init__(self, replay: Replay, training: Training, place: int) -> None:
-        self.replay, self.place = replay, place
-        replay.put(last_weights(replay, training))
+        self.replay, self.place, self.weights = replay, place, last_weights(replay, training)
 
     @classmethod
     def of(cls, training: Training) -> "Again | None":
@@ -44,10 +43,11 @@ class Again:
         self.replay.close()
 
     def __call__(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """What it says of rows (n, ...), as the loss is given it; training: as of a model, and without effect."""
         batch = [np.resize(a, (len(x), *a.shape[1:])) for a in self.replay.batches[0]]
         old = batch[self.place]
         batch[self.place] = x.reshape(old.shape).astype(old.dtype)
-        return self.replay.session.run(self.replay.output, self.replay._feed(batch))
+        return self.replay.outputs(self.weights, batch)
 
 
 def _asked_of(training: Training) -> Any:

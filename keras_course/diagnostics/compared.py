@@ -5,7 +5,10 @@ array is touched for it: the script is read once more, with the shapes that its 
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from keras_course.diagnostics.feeds import SPOKEN
@@ -33,20 +36,47 @@ class Line(NamedTuple):
     rows: int
 
 
-def compared(source: str, names: Mapping[str, Any]) -> list[Line]:
-    """The lines of a script that take n predictions and n labels together to n × n numbers; names: at its end."""
+@dataclasses.dataclass
+class _Scope:
+    """passing: names of which what they stand for in the end says nothing."""
+
+    known: dict[str, Known]
+    passing: set[str]
+
+
+def compared(source: str | bytes, names: Mapping[str, Any]) -> list[Line]:
+    """The lines of a script that take n predictions and n labels together to n × n numbers, each once, in their order.
+
+    names: what the script's own names stand for at its end, or anything with the `shape` that it had.
+
+    Raises:
+        SyntaxError: `source` is no Python.
+    """
     tree = ast.parse(source)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    reader = _Reader(names, _networks(functions, names))
+    reader = _Reader(names, _networks(functions, names), _stored_again(tree.body))
     reader.body(tree.body, reader.outer)
     for call in ast.walk(tree):
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-            continue
-        if function := functions.get(call.func.id):
-            # without arguments too, as `main()`, whose names are those of the training
-            given = [reader.of(argument, reader.outer) for argument in call.args]
-            reader.body(function.body, dict(zip([a.arg for a in function.args.args], given, strict=False)))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in functions:
+            reader.function(functions[call.func.id], call)
     return sorted(set(reader.found))
+
+
+def _stored_again(statements: Sequence[ast.stmt]) -> set[str]:
+    """Names that are assigned in several places: what they stand for in the end, they need not before."""
+    count = Counter(node.id for node in _names_of(statements) if isinstance(node.ctx, ast.Store))
+    return {name for name, times in count.items() if times > 1}
+
+
+def _names_of(statements: Sequence[ast.stmt]) -> Iterator[ast.Name]:
+    """The names in statements, but for those inside of functions and classes."""
+    for statement in statements:
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            for child in ast.iter_child_nodes(statement):
+                if isinstance(child, ast.stmt):
+                    yield from _names_of([child])
+                else:
+                    yield from (node for node in ast.walk(child) if isinstance(node, ast.Name))
 
 
 def _networks(functions: Mapping[str, ast.FunctionDef], names: Mapping[str, Any]) -> set[str]:
@@ -65,12 +95,25 @@ def _flat(value: Any) -> list[Any]:
 class _Reader:
     """Follows shapes through assignments, from the first statement on. A size of -1 is not known."""
 
-    def __init__(self, names: Mapping[str, Any], networks: set[str]) -> None:
+    def __init__(self, names: Mapping[str, Any], networks: set[str], again: set[str]) -> None:
         self.names, self.networks = names, networks
-        self.outer: dict[str, Known] = {}
+        self.outer = _Scope({}, again)
         self.found: list[Line] = []
 
-    def body(self, statements: list[ast.stmt], scope: dict[str, Known]) -> None:
+    def function(self, function: ast.FunctionDef, call: ast.Call) -> None:
+        """What a function compares when it is called so; one without arguments, as `main`, has the names of the
+        training."""
+        arguments = [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
+        loops = [node.target for node in ast.walk(function) if isinstance(node, ast.For)]
+        passing = {node.id for target in loops for node in ast.walk(target) if isinstance(node, ast.Name)}
+        passing |= _stored_again(function.body) | set(arguments)
+        if arguments:
+            passing |= {node.id for node in _names_of(function.body) if isinstance(node.ctx, ast.Store)}
+        given = zip(arguments, [self.of(each, self.outer) for each in call.args], strict=False)
+        words = [(word.arg, self.of(word.value, self.outer)) for word in call.keywords if word.arg in arguments]
+        self.body(function.body, _Scope(dict([*given, *words]), passing))
+
+    def body(self, statements: Sequence[ast.stmt], scope: _Scope) -> None:
         for statement in statements:
             if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
                 continue
@@ -79,50 +122,56 @@ class _Reader:
             for expression in _own(statement):
                 value = self.of(expression, scope)
                 targets = statement.targets if isinstance(statement, ast.Assign) else []
-                for target in targets:
-                    if isinstance(target, ast.Name):
-                        scope[target.id] = value
+                scope.known |= {target.id: value for target in targets if isinstance(target, ast.Name)}
 
-    def of(self, node: ast.expr, scope: dict[str, Known]) -> Known:
-        """What is known of an expression; what it compares on the way is noted."""
-        inside = [self.of(child, scope) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
-        said = any(each.said for each in inside)
+    def of(self, node: ast.expr, scope: _Scope) -> Known:
+        """What is known of an expression; what it compares on the way is noted. Each part is looked at once."""
         if isinstance(node, ast.Name):
-            shape = _shape(self.names.get(node.id)) if scope is self.outer or node.id not in scope else None
-            known = scope.get(node.id, self.outer.get(node.id, NOTHING))
-            said = known.said or (shape is not None and bool(SPOKEN.search(node.id)))
-            return Known(known.shape if known.shape is not None else shape, said)
+            return self._name(node.id, scope)
         if isinstance(node, ast.Constant):
             return Known((), False)
+        if isinstance(node, ast.Call):
+            return self._call(node, scope)
+        if isinstance(node, ast.Lambda):  # whose names are given by whoever calls it
+            return NOTHING
+        inside = [self.of(child, scope) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
         if isinstance(node, ast.BinOp) or (isinstance(node, ast.Compare) and len(node.ops) == 1):
             return self._together(node, inside[0], inside[-1])
-        if isinstance(node, ast.UnaryOp):
-            return inside[0]
-        if isinstance(node, ast.Call):
-            return self._call(node, scope, said)
-        return Known(None, said)
+        return inside[0] if isinstance(node, ast.UnaryOp) else Known(None, any(each.said for each in inside))
 
-    def _call(self, node: ast.Call, scope: dict[str, Known], said: bool) -> Known:
-        function, given = node.func, [self.of(argument, scope) for argument in node.args]
-        owner = function.value if isinstance(function, ast.Attribute) else function
-        name = getattr(function, "attr", getattr(function, "id", ""))
-        value = self.names.get(owner.id) if isinstance(owner, ast.Name) else None
-        if isinstance(value, keras.Model) and (name == "predict" or owner is function) and given:
-            width = getattr(value, "output_shape", None)
-            first = given[0].shape
-            return Known((first[0], width[1]) if isinstance(width, tuple) and len(width) == 2 and first else None, True)
+    def _name(self, name: str, scope: _Scope) -> Known:
+        hidden = name in scope.passing or name in self.outer.passing
+        known = scope.known.get(name) or (NOTHING if name in scope.passing else self.outer.known.get(name, NOTHING))
+        shape = _shape(self.names.get(name)) if known.shape is None and not hidden else known.shape
+        return Known(shape, known.said or (shape is not None and bool(SPOKEN.search(name))))
+
+    def _call(self, node: ast.Call, scope: _Scope) -> Known:
+        method = node.func if isinstance(node.func, ast.Attribute) else None
+        name = method.attr if method else getattr(node.func, "id", "")
+        owner = self.of(method.value if method else node.func, scope)
+        given = [self.of(argument, scope) for argument in node.args]
+        words = [self.of(word.value, scope) for word in node.keywords]
+        said = any(each.said for each in (owner, *given, *words))
+        value = self._value(method.value if method else node.func)
         rows = given[0].shape[:1] if given and given[0].shape else None
-        if owner is function and name in self.networks:
-            return Known((*rows, -1) if rows else None, True)
+        if isinstance(value, keras.Model) and (not method or name == "predict"):
+            width = getattr(value, "output_shape", None)
+            return Known((*rows, width[1]) if rows and isinstance(width, tuple) and len(width) == 2 else None, True)
+        if not method:
+            return Known((*rows, -1) if rows else None, True) if name in self.networks else Known(None, said)
+        first = owner if not isinstance(value, ModuleType) else given[0] if given else NOTHING
         if name == "argmax":
-            inner = given[0] if given and given[0].shape else self.of(owner, scope)
-            return Known(inner.shape[:1] if inner.shape and len(inner.shape) == 2 and _by_row(node) else None, said)
-        module = isinstance(owner, ast.Name) and type(value).__name__ in ("module", "LazyLoader", "KerasLazyLoader")
-        if name in PAIRED and module and len(given) >= 2:
-            return self._together(node, given[0], given[1])
-        if name in ALIKE and isinstance(function, ast.Attribute):
-            return self.of(owner, scope) if not module else given[0] if given else NOTHING
-        return Known(None, said)
+            return Known(first.shape[:1] if first.shape and len(first.shape) == 2 and _by_row(node) else None, said)
+        if name in PAIRED and isinstance(value, ModuleType) and len(given) >= 2:
+            return self._together(node, *given[:2])
+        return first if name in ALIKE else Known(None, said)
+
+    def _value(self, node: ast.expr) -> Any:
+        """What a name stands for, and of a chain of modules, as `tf.math`, the last one; None of anything else."""
+        if isinstance(node, ast.Attribute):
+            module = self._value(node.value)
+            return getattr(module, node.attr, None) if isinstance(module, ModuleType) else None
+        return self.names.get(node.id) if isinstance(node, ast.Name) else None
 
     def _together(self, node: ast.expr, first: Known, second: Known) -> Known:
         shapes = {first.shape, second.shape}

@@ -14,9 +14,8 @@ from keras_course.base import summary_of
 from keras_course.diagnostics import rules as package
 from keras_course.diagnostics.causes import CAUSES, CURVES
 from keras_course.diagnostics.harm import Harm, harm_of
-from keras_course.diagnostics.observation import LEFT_OVER, Finding, Loss, Observation, Steps
-
-import numpy as np
+from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation
+from keras_course.diagnostics.seen import by_output
 
 # Causes whose harm shows in validation or in what the result is worth, not in the training loss.
 ELSEWHERE = {
@@ -105,38 +104,6 @@ def examine(seen: Observation) -> Report:
     found = [dataclasses.replace(f, repair=f.repair or CAUSES[f.cause].repair) for f in found]
     judged = [_judged(f, harm) for f in _once(found)]
     return Report(observation=seen, harm=harm, findings=_explained(judged))
-
-
-def by_output(seen: Observation) -> list[tuple[str, Observation]]:
-    """Each output beyond the first by its name, as a training of its own: its targets, its loss after each epoch."""
-    if seen.train is None or len(seen.losses) != len(seen.train.others) + 1:
-        return []
-    found = []
-    for place, (name, loss) in enumerate(list(seen.losses.items())[1:]):
-        train, validation = (
-            None if data is None or len(data.others) <= place else dataclasses.replace(data, y=data.others[place])
-            for data in (seen.train, seen.validation)
-        )
-        rows = [{key: row[f"{way}{name}_loss"] for key, way in (("loss", ""), ("val_loss", "val_"))
-                 if f"{way}{name}_loss" in row} for row in seen.epochs]  # fmt: skip
-        losses = np.array([row["loss"] for row in rows if "loss" in row])
-        nothing = np.zeros((len(losses), 0))
-        steps = Steps(all_losses=losses, count=len(losses), index=np.arange(len(losses)), loss=losses,
-                      gradient=nothing, weight=nothing, update=nothing, aligned=nothing)  # fmt: skip
-        part = Observation(
-            name=seen.name,
-            interface=seen.interface,
-            alone=seen.alone,
-            layers=seen.layers,
-            loss=Loss(name=loss),
-            plan=seen.plan,
-            train=train,
-            validation=validation,
-            epochs=rows,
-            steps=steps if len(losses) else None,
-        )
-        found.append((name, part))
-    return found
 
 
 def _of_output(finding: Finding, output: str) -> Finding:

@@ -29,7 +29,6 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
 
     What cannot be read is said under "unseen": whatever the arguments are, the script must not notice.
     """
-    x, y, told = (as_arrays(given.get(name)) for name in ("x", "y", "validation_data"))
     epochs: list[dict[str, float]] = []
     unseen: list[str] = []
 
@@ -40,6 +39,10 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
             unseen.append(f"The {what} of `fit` could not be read: {summary_of(error)}")
             return otherwise
 
+    x, y, told = (
+        read(name.replace("_", " "), as_arrays, given.get(name), otherwise=given.get(name))
+        for name in ("x", "y", "validation_data")
+    )
     callbacks = given.get("callbacks")
     ours = Epochs(epochs)
     if isinstance(callbacks, keras.callbacks.CallbackList):
@@ -107,20 +110,25 @@ def _metric_names(model: keras.Model) -> Sequence[str]:
 
 def _metric_name(metric: Any) -> str:
     """The name of a metric, of an accuracy what it measures; with where it cuts, when that is not at one half."""
-    if isinstance(metric, keras.metrics.Metric) and measure_of(metric).split(" ")[0] in (*ACCURACY, EXACT_ACCURACY):
+    if isinstance(metric, keras.metrics.Metric) and _kind_of(metric) in (*ACCURACY, EXACT_ACCURACY):
         return measure_of(metric)
-    name = getattr(metric, "name", "") or getattr(metric, "__name__", "")
-    cut = (getattr(metric, "_fn_kwargs", None) or {}).get("threshold", 0.5)
-    return name if cut == 0.5 else f"{name} at {cut}"
+    return getattr(metric, "name", "") + _cut(metric) if hasattr(metric, "name") else getattr(metric, "__name__", "")
 
 
 def measure_of(metric: keras.metrics.Metric) -> str:
-    """What a metric measures, whatever the script calls it: "categorical_accuracy"."""
-    if type(metric) is keras.metrics.Accuracy:
-        return EXACT_ACCURACY
-    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(metric).__name__).lower()
+    """What a metric measures, whatever the script calls it: "categorical_accuracy", "binary_accuracy at 0.0"."""
+    return _kind_of(metric) + _cut(metric)
+
+
+def _kind_of(metric: keras.metrics.Metric) -> str:
+    """As Keras would call a metric of its class: "categorical_accuracy"."""
+    exact = type(metric) is keras.metrics.Accuracy
+    return EXACT_ACCURACY if exact else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(metric).__name__).lower()
+
+
+def _cut(metric: Any) -> str:
     cut = (getattr(metric, "_fn_kwargs", None) or {}).get("threshold", 0.5)
-    return kind if cut == 0.5 else f"{kind} at {cut}"
+    return "" if cut == 0.5 else f" at {cut}"
 
 
 def _flat(nested: Any) -> list[Any]:

@@ -120,8 +120,7 @@ def classed(seen: Observation) -> list[Classed]:
 def trained_on(seen: Observation, few: int = FEW) -> Data | None:
     """The rows of the training as the model is given them: those of `fit`, of a generator those of the looks where
     nothing stands before the first unit, or those of the steps of a loop, without a model those of the looks; where no
-    labels stand beside these, as in
-    `y[rows]`, those of the looks, if they are rows of the steps."""
+    labels stand beside these, as in `y[rows]`, those of the looks, if they are rows of the steps."""
     if seen.interface != "loop":
         data = seen.train if seen.train is not None or _prepares(seen) else _looked_at(seen)
     elif not seen.fed and not seen.layers:  # plain functions, whose rows are those of the looks

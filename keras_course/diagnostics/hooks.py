@@ -16,10 +16,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from keras_course.diagnostics.eager import Recording
-from keras_course.diagnostics.feeds import Feeds, stored
+from keras_course.diagnostics.feeds import Feeds
 from keras_course.diagnostics.forward import Noted, is_users
 from keras_course.diagnostics.inline import can_be_inlined, inlined
-from keras_course.diagnostics.names import scope_of_script
 from keras_course.diagnostics.probes import EVERY_LOOK, LOOKS, due
 from keras_course.diagnostics.trainings import Measured, Training
 
@@ -86,9 +85,6 @@ class Monitor:
         """One more training, which knows what those before it have changed."""
         training.earlier = {id(v.handle) for t in self.trainings for v in t.variables}
         self.feeds.trainings += 1
-        with contextlib.suppress(Exception):  # whatever a script calls its own
-            training.scope = scope_of_script()
-            training.candidates = stored(training.scope.names()) if training.facts is None else []
         training.feeds, training.number, training.measured = self.feeds, self.feeds.trainings, self.measured
         for older in self.trainings:
             older.later |= {id(v.handle) for v in training.variables}

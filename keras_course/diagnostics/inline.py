@@ -59,6 +59,19 @@ def _draw_from(states: tuple[Any, Any]) -> None:
     np.random.set_state(states[1])
 
 
+@contextmanager
+def from_seed(seed: int) -> Iterator[None]:
+    """What Python, NumPy and Keras's initializers draw comes from a seed; behind it they go on as if nothing had been
+    drawn."""
+    before = _drawn()
+    random.seed(seed)
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        _draw_from(before)
+
+
 def _traced(function: Any, args: Any, kwargs: Any) -> Any:
     """Calls the Python function as TensorFlow traces it: with branches and loops made of tensors, or without."""
     if not getattr(function, "_autograph", True):

@@ -18,7 +18,7 @@ OUTPUTS = 10  # of several labels for a row
 
 def reference_of(seen: Observation) -> float | None:
     """The cross-validated loss of the better of a linear model and ten nearest neighbours, by all inputs or the best of
-    several; None without data."""
+    several; None without data. Of several labels for a row, at most 10, the mean of theirs."""
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 

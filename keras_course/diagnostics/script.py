@@ -69,7 +69,7 @@ def diagnose(
         status = _run(file, arguments, session)
     times.append(time.perf_counter())
     if session.seen is not None:
-        _read_again(file, session)
+        _note_comparisons(file, session)
         session.seen.judge()
     times.append(time.perf_counter())
     if session.seen is not None and verify:
@@ -190,7 +190,7 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
     return 0
 
 
-def _read_again(file: Path, session: Session) -> None:
+def _note_comparisons(file: Path, session: Session) -> None:
     """Notes for the last training what the script's lines compare, by the names of its beginning and of the end."""
     from keras_course.diagnostics.compared import compared
 
@@ -199,7 +199,7 @@ def _read_again(file: Path, session: Session) -> None:
         last = trainings[-1]
         with suppress(Exception):  # what cannot be read is no mistake of the script's
             names = {**last.scope.names(), **session.names}
-            last.close().compared = compared(file.read_text(encoding="utf-8"), names)
+            last.close().compared = compared(file.read_bytes(), names)
 
 
 @contextmanager

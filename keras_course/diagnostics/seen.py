@@ -1,8 +1,9 @@
 """What several rules ask of an observation: its targets, its classes, its outputs, its rows."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
-from keras_course.diagnostics.observation import Data, Observation, Stage, Unit, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Stage, Steps, Unit, Variable
 from keras_course.diagnostics.statistics import Mixing, binned, classes_of, form_of, keys, mixing
 
 import numpy as np
@@ -91,6 +92,38 @@ def losses_of_outputs(seen: Observation) -> dict[str, tuple[str, np.ndarray]]:
     """Of each output of several the name of its loss and its value after each epoch."""
     found = {name: [row.get(f"{name}_loss", np.nan) for row in seen.epochs] for name in seen.losses}
     return {name: (seen.losses[name], np.array(v)) for name, v in found.items() if v and np.isfinite(v).all()}
+
+
+def by_output(seen: Observation) -> list[tuple[str, Observation]]:
+    """Each output beyond the first by its name, as a training of its own: its targets, its loss after each epoch."""
+    if seen.train is None or len(seen.losses) != len(seen.train.others) + 1:
+        return []
+    found = []
+    for place, (name, loss) in enumerate(list(seen.losses.items())[1:]):
+        train, validation = (
+            None if data is None or len(data.others) <= place else dataclasses.replace(data, y=data.others[place])
+            for data in (seen.train, seen.validation)
+        )
+        rows = [{key: row[f"{way}{name}_loss"] for key, way in (("loss", ""), ("val_loss", "val_"))
+                 if f"{way}{name}_loss" in row} for row in seen.epochs]  # fmt: skip
+        losses = np.array([row["loss"] for row in rows if "loss" in row])
+        nothing = np.zeros((len(losses), 0))
+        steps = Steps(all_losses=losses, count=len(losses), index=np.arange(len(losses)), loss=losses,
+                      gradient=nothing, weight=nothing, update=nothing, aligned=nothing)  # fmt: skip
+        part = Observation(
+            name=seen.name,
+            interface=seen.interface,
+            alone=seen.alone,
+            layers=seen.layers,
+            loss=Loss(name=loss),
+            plan=seen.plan,
+            train=train,
+            validation=validation,
+            epochs=rows,
+            steps=steps if len(losses) else None,
+        )
+        found.append((name, part))
+    return found
 
 
 def inputs_of(seen: Observation) -> int:

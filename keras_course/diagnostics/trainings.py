@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from keras_course.base import summary_of
 from keras_course.diagnostics import forward as graphs
-from keras_course.diagnostics.feeds import Feeds
+from keras_course.diagnostics.feeds import Feeds, stored
 from keras_course.diagnostics.fits import assigned, measure_of, noise_of, plan_of_loop, rows_of_loop, schedule_of
 from keras_course.diagnostics.forward import Forward
-from keras_course.diagnostics.names import Scope, names_of
+from keras_course.diagnostics.layers import layers_of
+from keras_course.diagnostics.names import Scope, names_of, scope_of_script
 from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Optimizer, Steps, Unit, Variable
 from keras_course.diagnostics.probes import PARAMETERS, Recorder, measured
 from keras_course.diagnostics.seen import joined
@@ -150,6 +151,9 @@ class Training:
             if self.facts is None and graphs.frame_of(forward.loss.op)[0]:
                 self.site = graphs.frame_of(forward.loss.op)  # the call of a traced function says less
             self._remember(forward.reads.values())
+            with contextlib.suppress(Exception):  # whatever a script calls its own
+                self.scope = scope_of_script()
+                self.candidates = stored(self.scope.names()) if self.model is None else []
         return forward
 
     def _note_models(self, models: Sequence[tuple[keras.Model, bool | None, Any]]) -> None:
@@ -262,7 +266,7 @@ class Training:
             finished=False,
             variables=self._variables(units),
             units=units,
-            layers=_layers(self.model),
+            layers=layers_of(self.model),
             head=forward.head if forward else "",
             classes=_width(forward),
             loss=Loss(
@@ -449,45 +453,6 @@ def _numpy(variable: tf.Variable) -> np.ndarray | None:
         return variable.numpy()
     except (tf.errors.OpError, NotImplementedError):
         return None
-
-
-def _layers(model: keras.Model | None) -> list[dict[str, Any]]:
-    """Class, name, trainable flag, configuration, use and width of the output of each layer of a model, however deep.
-
-    Inputs of models inside of a model whose own inputs are known are none. Of the others all are used but inputs of the
-    model that lead to none of its outputs.
-    """
-    found, idle = [], _inputs_without_use(model)
-    layers = list(model._flatten_layers(include_self=False)) if model is not None else []
-    if hasattr(model, "inputs"):  # of a functional or sequential model
-        models = [layer for layer in layers if isinstance(layer, keras.Model)]
-        inside = {id(layer) for one in models for layer in one._flatten_layers(include_self=False)}
-        layers = [x for x in layers if not (isinstance(x, keras.layers.InputLayer) and id(x) in inside)]
-    for layer in layers:
-        try:
-            config = layer.get_config()
-        except (NotImplementedError, TypeError, ValueError):
-            config = {}
-        said = {"class": type(layer).__name__, "name": layer.name, "trainable": layer.trainable, "config": config}
-        found.append(said | {"used": layer.name not in idle, "width": _last_axis(layer)})
-    return found
-
-
-def _last_axis(layer: keras.layers.Layer) -> int | None:
-    """The length of the last axis of what a layer of a functional model gives; None where it has no one output."""
-    try:
-        return layer.output.shape[-1]
-    except (AttributeError, ValueError, IndexError):
-        return None
-
-
-def _inputs_without_use(model: keras.Model | None) -> set[str]:
-    """Names of the inputs of a functional model that no layer and no operation on the way to its outputs takes."""
-    if not isinstance(model, keras.Function):
-        return set()
-    nodes = [node for some in model._nodes_by_depth.values() for node in some]
-    taken = {id(x) for node in nodes for x in node.input_tensors} | set(map(id, model.outputs))
-    return {x._keras_history.operation.name for x in model.inputs if id(x) not in taken}
 
 
 def _width(forward: Forward | None) -> int | None:

@@ -3,7 +3,8 @@
 import time
 
 from keras_course.diagnostics.held_out import given, trained_on
-from keras_course.diagnostics.observation import Observation
+from keras_course.diagnostics.inline import from_seed
+from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.seen import widths_of
 from keras_course.diagnostics.trainings import Training
 
@@ -29,29 +30,36 @@ def wider(training: Training, seen: Observation) -> dict[str, float]:
     """What a twin of the model with narrow hidden layers, and one that has 32 units there, leave of the loss.
 
     `twin_own` and `twin_wider`: of rows that neither was trained on, behind the same 200 steps of Adam. Nothing of a
-    model that cannot be made from its settings, of several outputs, of targets of eight or more numbers, which may be
-    the inputs again, or without a hidden layer of at most 4 units.
+    model of a class of the script's own or that cannot be made from its settings, of several outputs, of targets of
+    eight or more numbers, which may be the inputs again, or without a hidden layer of at most 4 units.
     """
     narrow = {name.split("/")[0] for name, width in widths_of(seen) if width <= NARROW}
     data, model = trained_on(seen, few=100), training.model
     if not narrow or data is None or data.y is None or seen.losses or seen.loss.name not in LOSSES:
         return {}
-    if not isinstance(model, keras.Sequential | keras.models.Model) or not hasattr(model, "inputs"):
-        return {}
+    if model is None or not type(model).__module__.startswith("keras.") or not hasattr(model, "inputs"):
+        return {}  # whose steps or calls are the script's own
     if len(model.inputs or ()) != 1 + len(data.further) or (data.y.ndim > 1 and data.y.shape[1] >= 8):
         return {}
     order = np.random.default_rng(0).permutation(len(data.x))[:ROWS]
     some, rest = data.take(order[len(order) // 4 :]), data.take(order[: len(order) // 4])
-    twins = {"twin_own": _twin(model, set(), seen), "twin_wider": _twin(model, narrow, seen)}
+    with from_seed(0):
+        twins = {"twin_own": _twin(model, set(), seen), "twin_wider": _twin(model, narrow, seen)}
+        left = _trained(twins, some, rest)
+    return {name: loss for name, loss in left.items() if np.isfinite(loss)}
+
+
+def _trained(twins: dict[str, keras.Model], some: Data, rest: Data) -> dict[str, float]:
+    """The loss of the rest behind the same steps on some rows."""
     begun = time.process_time()
     for step in range(STEPS):
         if time.process_time() - begun > SECONDS:
             break
         rows = np.random.default_rng(step).integers(0, len(some.x), min(BATCH, len(some.x)))
         for twin in twins.values():
-            twin.train_on_batch(given(some.take(rows)), some.y[rows] if some.y is not None else None)
-    left = {name: float(twin.evaluate(given(rest), rest.y, verbose=0)) for name, twin in twins.items()}
-    return {name: loss for name, loss in left.items() if np.isfinite(loss)}
+            batch = some.take(rows)
+            twin.train_on_batch(given(batch), batch.y)
+    return {name: float(twin.evaluate(given(rest), rest.y, verbose=0)) for name, twin in twins.items()}
 
 
 def _twin(model: keras.Model, widen: set[str], seen: Observation) -> keras.Model:

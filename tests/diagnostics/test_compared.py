@@ -1,4 +1,4 @@
-from keras_course.diagnostics.compared import compared
+from keras_course.diagnostics.compared import _Reader, compared
 from keras_course.diagnostics.script import diagnose
 
 import keras
@@ -45,6 +45,18 @@ def lines(script):
             "late = y[:, None]\nscore(x, late)",
             [5],
         ),
+        ("def score(p, y):\n    return p == y\nscore(y=y, p=model.predict(x, verbose=0)[:, 0])", []),
+        ("p = model.predict(x, verbose=0)\ndef score(p, y):\n    return p == y\nscore(y=y, p=x[:, 0])", []),
+        ("def score(p, y):\n    return p == y\nscore(y=y, p=model.predict(x, verbose=0))", [2]),
+        (
+            "def score(rows):\n    for x, y in rows:\n        right = model.predict(x, verbose=0) == y\n"
+            "score([(x, y[:, None])])",
+            [],  # what a loop calls y is not what the script does
+        ),
+        ("late = y\nright = model.predict(x, verbose=0)[:, 0] == late\nlate = late[:, None]", []),
+        ("late = np.copy(y)\nright = several(x).numpy().argmax(1) == late\nlate = late[:, None]", []),
+        ("error = tf.math.subtract(model(x), tf.cast(y, 'float32'))", [1]),
+        ("far = lambda y_pred, y: y_pred - y\ny_pred = np.zeros((50, 1))\nfar(y_pred[:, 0], y)", []),
         ("def other(a):\n    return a\nlate = y[:, None]\nfar = np.argmax(other(x), axis=1) == late", []),
         ("late = y[:, None]\nright = several.predict(x, verbose=0).argmax(0) == late[:4]", []),
         ("for _ in range(2):\n    if True:\n        error = model.predict(x, verbose=0) - y", [3]),
@@ -74,3 +86,11 @@ def test_a_script_whose_score_compares_all_with_all(tmp_path):
         (report,) = diagnose(script).reports
         found[shaped] = [(f.line, f.certain) for f in report.named if f.cause == "loss_metric_inconsistent"]
     assert found == {"y": [(body.count("\n"), True)], "y[:, None]": []}
+
+
+def test_each_part_of_a_line_is_read_once(monkeypatch):
+    """Calls inside of calls, as of layers called on each other, would else be read twice as often each time."""
+    times, of = [], _Reader.of
+    monkeypatch.setattr(_Reader, "of", lambda *args: times.append(1) or of(*args))
+    compared("y = " + "f(" * 30 + "x" + ")" * 30 + ".a().b()" * 30, {})
+    assert len(times) < 400

@@ -251,11 +251,6 @@ def test_the_targets_of_each_output_are_judged_by_themselves():
         epochs=[{"loss": 0.1, "urgent_loss": 0.0, "kind_loss": 0.2, "val_urgent_loss": 0.5}] * 3,
         steps=steps([0.1] * 40),
     )
-    (first, one), (second, other) = doctor.by_output(seen)
-    assert (first, second) == ("urgent", "kind")
-    assert one.epochs == [{"loss": 0.0, "val_loss": 0.5}] * 3
-    np.testing.assert_array_equal(other.train.y, data.others[1])
     report = doctor.examine(seen)
     assert named(report) == ["constant_labels"]
     assert report.named[0].evidence.startswith("of output urgent: ")
-    assert doctor.by_output(Observation(name="m", losses=seen.losses, train=Data(x=x, y=x[:, 0]))) == []

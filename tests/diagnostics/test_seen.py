@@ -1,5 +1,6 @@
-from keras_course.diagnostics.observation import Data, Observation, Probe, Stage, Unit, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Probe, Stage, Unit, Variable
 from keras_course.diagnostics.seen import (
+    by_output,
     flat,
     flat_rows,
     gain_of,
@@ -11,7 +12,7 @@ from keras_course.diagnostics.seen import (
     takes_turns,
     targets_of,
 )
-from tests.diagnostics.typed import RNG, net, training
+from tests.diagnostics.typed import RNG, SQUARED, net, training
 
 import numpy as np
 import pytest
@@ -100,3 +101,19 @@ def test_embeddings_are_no_kernels():
     seen = net(1, 1)
     seen.units[0].kind = "embedding"
     assert [unit.name for unit, _ in kernels(seen)] == ["b"]
+
+
+def test_each_further_output_is_a_training_of_its_own():
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    data = Data(x=x, y=x[:, 0], n=30, others=(np.ones(30), np.arange(30.0) % 2))
+    losses = {"size": SQUARED, "urgent": "binary_crossentropy", "kind": "binary_crossentropy"}
+    epochs = [{"loss": 0.1, "urgent_loss": 0.0, "kind_loss": 0.2, "val_urgent_loss": 0.5}] * 3
+    seen = Observation(name="m", loss=Loss(name=SQUARED), losses=losses, train=data, validation=data, epochs=epochs)
+    (first, one), (second, other) = by_output(seen)
+    assert (first, second) == ("urgent", "kind")
+    assert one.epochs == [{"loss": 0.0, "val_loss": 0.5}] * 3
+    assert (one.loss.name, one.steps.count) == ("binary_crossentropy", 3)
+    for part in (other.train, other.validation):
+        np.testing.assert_array_equal(part.y, data.others[1])
+    seen.train = Data(x=x, y=x[:, 0])
+    assert by_output(seen) == [], "nobody knows their targets"

@@ -1,3 +1,5 @@
+import random
+
 from keras_course.diagnostics import widened
 from tests.diagnostics.trained import watched
 
@@ -61,3 +63,28 @@ def test_layers_without_weights_to_train_keep_theirs():
     np.testing.assert_array_equal(twin.get_layer("scale").mean, scaled.mean)
     assert twin.get_layer("hidden").units == widened.WIDE
     assert twin.get_layer("wide").units == 8
+
+
+def test_what_a_script_draws_behind_it_is_what_it_would_have_drawn():
+    """And twins are the same each time."""
+    training, seen = fitted(model(1))
+    state, numbers = random.getstate(), np.random.get_state()[1].copy()
+    first = widened.wider(training, seen)
+    assert random.getstate() == state
+    np.testing.assert_array_equal(np.random.get_state()[1], numbers)
+    random.seed(5)
+    assert widened.wider(training, seen) == first
+
+
+def test_steps_of_the_scripts_own_are_not_made_again():
+    made = []
+
+    class Own(keras.Sequential):
+        def train_step(self, data):
+            made.append(1)
+            return super().train_step(data)
+
+    training, seen = fitted(Own(model(1).layers))
+    made.clear()
+    assert widened.wider(training, seen) == {}
+    assert not made

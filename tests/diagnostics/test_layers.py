@@ -1,0 +1,42 @@
+from keras_course.diagnostics.layers import layers_of
+
+import keras
+import numpy as np
+
+
+def test_inputs_of_a_model_inside_of_a_model_are_none_of_its_own():
+    inner = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4)])
+    both = [keras.Input((5,)), keras.Input((5,))]
+    pair = keras.Model(both, keras.layers.Add()([inner(both[0]), inner(both[1])]))
+    for model, count in ((keras.Sequential([keras.Input((5,)), inner, keras.layers.Dense(3)]), 1), (pair, 2)):
+        kinds = [layer["class"] for layer in layers_of(model)]
+        assert kinds.count("InputLayer") == count
+        assert "Dense" in kinds
+
+
+def test_the_width_of_what_a_layer_gives():
+    entering = keras.Input((8, 5))
+    layers = [keras.layers.Dense(1), keras.layers.Softmax(), keras.layers.Flatten()]
+    functional = keras.Sequential([entering, *layers])
+    assert [layer["width"] for layer in layers_of(functional)] == [5, 1, 1, 8]
+    several = keras.layers.LSTM(3, return_state=True)
+    several(entering)
+    unbuilt = keras.Sequential([keras.layers.Dense(1), several])
+    assert {layer["width"] for layer in layers_of(unbuilt)} == {None}, "several outputs, or none yet"
+
+
+def test_an_input_that_leads_to_no_output_has_no_use():
+    left, right = keras.Input((5,), name="left"), keras.Input((3,), name="right")
+    used, beside = keras.layers.Dense(4)(left), keras.layers.Dense(4)(right)
+    outputs = {
+        "left": keras.layers.Concatenate()([used, used]),  # where `beside` was meant
+        "left right": keras.layers.Concatenate()([used, beside]),
+        "an operation": keras.ops.mean(right, axis=1) + keras.ops.mean(used, axis=1),
+        "right itself": [used, right],
+    }
+    for name, output in outputs.items():
+        layers = layers_of(keras.Model({"left": left, "right": right}, output))
+        assert [layer["name"] for layer in layers if not layer["used"]] == (["right"] if name == "left" else [])
+    subclassed = keras.Sequential([keras.layers.Dense(2)])
+    subclassed(np.zeros((2, 5)))
+    assert all(layer["used"] for layer in layers_of(subclassed))
