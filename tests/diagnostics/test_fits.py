@@ -241,3 +241,12 @@ def test_tables_of_pandas_are_rows():
     np.testing.assert_array_equal(found["validation"].x, X[:5])
     split = facts(x=table, y=column, validation_split=0.25)
     np.testing.assert_array_equal(split["validation"].y, Y[45:])
+
+
+def test_a_table_that_cannot_be_read_is_said():
+    class Broken(pd.DataFrame):
+        def to_numpy(self, *args, **kwargs):
+            raise ValueError("no numbers")
+
+    found = facts(x=Broken(X), y=Y)
+    assert [sentence for sentence in found["unseen"] if "no numbers" in sentence]

@@ -220,3 +220,11 @@ def test_rows_that_are_held_out_have_the_form_of_what_enters():
     (found,) = training.close().asked
     assert (found.name, found.x.shape) == ("x_test", (40, 2, 2))
     np.testing.assert_array_equal(found.labels["y_test"], np.arange(40))
+
+
+def test_rows_are_copied_by_their_names_where_there_is_no_model_alone():
+    x_test, model = X[40:], mlp()
+    variables = [v.value for v in model.trainable_variables]
+    (training,) = watched(lambda: loop(lambda a, b: crossentropy(model, a, b), variables, steps=2))
+    assert training.candidates == []
+    assert training.scope.names()["x_test"] is x_test
