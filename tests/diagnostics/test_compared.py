@@ -46,14 +46,23 @@ def lines(script):
             [5],
         ),
         ("def score(p, y):\n    return p == y\nscore(y=y, p=model.predict(x, verbose=0)[:, 0])", []),
-        ("p = model.predict(x, verbose=0)\ndef score(p, y):\n    return p == y\nscore(y=y, p=x[:, 0])", []),
+        (
+            "y_pred = model.predict(x, verbose=0)\ndef score(y_pred, y):\n    return y_pred == y\n"
+            "score(y=y, y_pred=x[:, 0])",
+            [],
+        ),
         ("def score(p, y):\n    return p == y\nscore(y=y, p=model.predict(x, verbose=0))", [2]),
         (
             "def score(rows):\n    for x, y in rows:\n        right = model.predict(x, verbose=0) == y\n"
             "score([(x, y[:, None])])",
             [],  # what a loop calls y is not what the script does
         ),
-        ("late = y\nright = model.predict(x, verbose=0)[:, 0] == late\nlate = late[:, None]", []),
+        ("late = y[:]\nright = several(x).numpy().argmax(1) == late\nlate = late[:, None]", []),
+        (
+            "def main():\n    for a, y in [(x, y0)]:\n        right = model.predict(a, verbose=0) == y\n"
+            "y0 = y[:, None]\na = x\nmain()",
+            [],
+        ),
         ("late = np.copy(y)\nright = several(x).numpy().argmax(1) == late\nlate = late[:, None]", []),
         ("error = tf.math.subtract(model(x), tf.cast(y, 'float32'))", [1]),
         ("far = lambda y_pred, y: y_pred - y\ny_pred = np.zeros((50, 1))\nfar(y_pred[:, 0], y)", []),
