@@ -15,6 +15,14 @@ DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber")
 ACCURACY = ("acc", "accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")
 
 
+def sinks_below_zero(seen: Observation) -> bool:
+    """Whether a loss without a name falls below 0, as a cross-entropy does of labels that are no probabilities."""
+    losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
+    losses = losses[np.isfinite(losses)]
+    named = seen.loss.name in (*CATEGORICAL, *BINARY, *DIFFERENCES, "poisson")
+    return not named and len(losses) > 0 and bool(losses[-1] < min(losses[0], -1e-3))
+
+
 def outputs_of(seen: Observation) -> list[tuple[int, np.ndarray]]:
     """Steps and their predictions, where these are numbers."""
     found = [(p.step, p.output) for p in seen.probes if p.output is not None and p.output.size]

@@ -37,6 +37,7 @@ from keras_course.diagnostics.seen import (
     last_outputs,
     losses_of_outputs,
     outputs_of,
+    sinks_below_zero,
     targets_of,
 )
 from keras_course.diagnostics.statistics import MANY, form_of, share_interval
@@ -188,12 +189,13 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
     """Row 4: form of the labels, width of the output and loss contradict each other.
 
     Certain: labels that a loss did not take, so that the script has failed; a cross-entropy over classes on one unit
-    (its loss is 0); class numbers that are compared with each of several outputs as if they were the target of all;
+    (its loss is 0), unless that is a sigmoid and the labels are two classes, where the loss is the odd one (row 6);
+    class numbers that are compared with each of several outputs as if they were the target of all;
     three to 20 different whole numbers with a binary cross-entropy on one unit; a softmax with a binary cross-
     entropy or a squared error and several ones in more than a twentieth of the rows: of the first Keras takes the loss
     of the logits, which may be small, and the predictions cannot be right. Named when there is harm: a ReLU before
     logits, of which one output is 0 on all rows of the last look; several ones in more than a twentieth of the rows of
-    labels with a loss over classes. A note: sigmoids with a loss over classes. Must stay silent: softmax with binary
+    labels with a loss over classes, unless behind sigmoids. A note: sigmoids with a loss over classes. Must stay silent: softmax with binary
     cross-entropy or squared error on one-hot labels, which train well; masks of pixels; rows of advantages, as policy
     gradients have them. Source: the table above; UMLAUT.
     """
@@ -203,7 +205,7 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
     squared = name in DIFFERENCES and seen.head == "softmax"
     output = last_outputs(seen)
     rank = 2 if output is None else output.ndim
-    if width == 1 and name in CATEGORICAL and rank > 1:
+    if width == 1 and name in CATEGORICAL and rank > 1 and not _of_yes_and_no(seen):
         return [_head(seen, f"{name} over a single output is 0 whatever the label")]
     if y is None or width is None or not (squared or name in CATEGORICAL + BINARY):
         return []
@@ -215,11 +217,11 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
         found.append(_head(seen, f"class numbers up to {y.max():g} are compared with each of {width} outputs"))
     elif width == 1 and name in BINARY and form == "ids" and y.ndim <= 2 and last == 1 and 2 < kinds <= MANY:
         found.append(_head(seen, f"labels of {kinds} classes, {y.min():g} to {y.max():g}, for one output"))
-    elif several > 0.05 and name in CATEGORICAL and name not in SPARSE:
+    elif several > 0.05 and name in CATEGORICAL and name not in SPARSE and not _of_yes_and_no(seen):
         found.append(_head(seen, text, certain=False, confidence=0.9))
     elif several > 0.05 and (squared or (name in BINARY and seen.head == "softmax")):
         found.append(_head(seen, text))
-    elif name in CATEGORICAL and seen.head == "sigmoid" and width > 1:
+    elif name in CATEGORICAL and seen.head == "sigmoid" and width > 1 and not _of_yes_and_no(seen):
         tied = _tied(output)
         text = "the outputs of sigmoids do not add up to 1 over the classes"
         text += f", and {tied:.0%} of the predictions have several largest ones" if tied > TIED else ""
@@ -313,14 +315,13 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
 
 
 def _below_zero(seen: Observation, y: np.ndarray | None) -> str:
-    """In words, targets beyond the probabilities of a sigmoid whose loss, of no name, falls below 0; "" without."""
-    named = seen.loss.name in (*CATEGORICAL, *BINARY, *DIFFERENCES, "poisson")
-    if named or seen.head != "sigmoid" or seen.steps is None or y is None or not np.isfinite(y).all():
+    """In words, targets beyond the probabilities of a sigmoid whose loss, of no name, falls below 0; "" without, or of
+    two values, which are labels."""
+    if seen.head != "sigmoid" or y is None or not np.isfinite(y).all() or not sinks_below_zero(seen):
         return ""
-    losses = seen.steps.all_losses
-    if np.mean((y < -0.01) | (y > 1.01)) <= 0.01 or not len(losses) or not losses[-1] < min(losses[0], -1e-3):
+    if np.mean((y < -0.01) | (y > 1.01)) <= 0.01 or len(np.unique(y[:20000])) == 2:
         return ""
-    return f"targets from {y.min():.3g} to {y.max():.3g} beside a sigmoid, and a loss that falls to {losses[-1]:.3g}"
+    return f"targets from {y.min():.3g} to {y.max():.3g} beside a sigmoid, and a loss that falls below 0"
 
 
 def _finding_range(seen: Observation, evidence: str, confidence: float, certain: bool, kind: str = "named") -> Finding:
@@ -343,7 +344,8 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     it on one output, which are counts; one output of several whose cross-entropy falls below 0, which shows the same;
     more than 5 % zeros under an error in per cent. Named when there is harm: 3 to 20 whole numbers 0 to K - 1 with a
     squared or absolute error on one linear output, the surer when accuracy is asked for: counts and grades are
-    regressions of the same form. Must stay silent: intensities in [0, 1] with a binary cross-entropy (autoencoders),
+    regressions of the same form. Certain too: a loss over classes, which is 0, on one sigmoid and labels of two classes;
+    with harm: sigmoids under it and labels of which a twentieth hold none or several ones. Must stay silent: intensities in [0, 1] with a binary cross-entropy (autoencoders),
     one action weighted by its advantage in each row (policy gradients), soft labels. Source: taxonomy of faults,
     Humbatova et al. (2020).
     """
@@ -354,6 +356,11 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     y, name = targets_of(seen), seen.loss.name
     if y is None or not name:
         return []
+    if name in CATEGORICAL and _of_yes_and_no(seen):
+        if seen.classes == 1:
+            return [_loss(f"{name} over a single output is 0 whatever the label, and its sigmoid says yes or no")]
+        other = float(np.mean(y.sum(-1) != 1))
+        return [_loss(f"{other:.0%} of the labels hold none or several ones, and {name} takes one class", 0.95, False)]
     form, values = form_of(y), y[np.isfinite(y)]
     distinct = len(np.unique(values[:20000]))
     outside = float(np.mean((values < -1e-6) | (values > 1 + 1e-6))) if len(values) else 0.0
@@ -375,6 +382,18 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
             asked = any(metric in ACCURACY for metric in seen.plan.metrics)
             return [_loss(f"{name} on the {len(ids)} whole numbers 0 to {len(ids) - 1}", 0.8 if asked else 0.4, False)]
     return []
+
+
+def _of_yes_and_no(seen: Observation) -> bool:
+    """Whether head and labels say yes or no, each output for itself: one sigmoid and two classes, or several sigmoids and
+    labels of which more than a twentieth hold no 1 or several, and some do several."""
+    y = targets_of(seen)
+    if y is None or seen.head != "sigmoid":
+        return False
+    if seen.classes == 1:
+        return len(np.unique(y[:20000])) == 2 and y.size == len(y)
+    ones = y.sum(-1) if form_of(y) == "multi_hot" and seen.loss.name not in SPARSE else np.ones(1)
+    return bool(np.mean(ones != 1) > 0.05 and np.any(ones > 1))
 
 
 def _loss(evidence: str, confidence: float = 0.97, certain: bool = True) -> Finding:

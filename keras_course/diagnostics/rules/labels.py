@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from keras_course.diagnostics.comparisons import label_drift
-from keras_course.diagnostics.harm import harm_of
+from keras_course.diagnostics.harm import blind_at_the_end, harm_of
 from keras_course.diagnostics.held_out import beside, classed
 from keras_course.diagnostics.losses import class_weights
 from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation, Probe
@@ -17,6 +17,7 @@ from keras_course.diagnostics.seen import (
     flat_rows,
     quantities,
     several_inputs,
+    sinks_below_zero,
     targets_of,
 )
 from keras_course.diagnostics.statistics import MANY, classes_of, form_of, share_interval
@@ -54,6 +55,8 @@ def label_encoding(seen: Observation) -> list[Finding]:
         evidence = evidence if outside else ""
     elif name in BINARY and len(values) == 2 and (values[0] < 0 or values[1] > 1):
         evidence = f"the labels are {values[0]:g} and {values[1]:g}, and binary cross-entropy takes 0 and 1"
+    elif len(values) == 2 and values[0] >= 0 and values[1] > 1 and sinks_below_zero(seen):
+        evidence = f"the labels are {values[0]:g} and {values[1]:g}, and the loss falls below 0: it takes 0 and 1"
     elif (
         name in CATEGORICAL
         and form_of(y) == "multi_hot"
@@ -294,7 +297,8 @@ def _clean_elsewhere(seen: Observation) -> Finding | None:
     e = seen.experiments
     if min(e.get("right_train", 0.0), e.get("right_held", 0.0)) > 0.9:
         return None  # there is no room for a difference
-    weights = [("the last weights", e["right_train"], e["right_held"])] if "right_held" in e else []
+    asked = "right_held" in e and not blind_at_the_end(seen)  # what says one class tells how frequent that is
+    weights = [("the last weights", e["right_train"], e["right_held"])] if asked else []
     for train, other, name, a, b in classed(seen) if seen.loss.name in CATEGORICAL + BINARY else ():
         told, weights = weights, []  # these were asked about the first part alone
         rows, drift = quantities(seen, train, other), label_drift(a, b).distance

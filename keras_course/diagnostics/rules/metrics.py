@@ -74,9 +74,9 @@ def _of_another_output(seen: Observation) -> str:
 
 
 def _one_of_many(seen: Observation, y: np.ndarray) -> bool:
-    """Whether each label is one of several classes, by the loss, or by a softmax over one-hot labels."""
+    """Whether each label is one of several classes, by a loss over classes, or by a softmax over one-hot labels."""
     crossed = seen.loss.name in BINARY and seen.head == "softmax" and form_of(y) == "one_hot"
-    return crossed or seen.loss.name == "categorical_crossentropy"
+    return crossed or (seen.loss.name == "categorical_crossentropy" and form_of(y) != "multi_hot")
 
 
 def _never_equal(seen: Observation) -> Finding | None:

@@ -117,6 +117,24 @@ def test_one_output_cannot_tell_ten_classes():
         assert only(seen, "wrong_head_for_labels").certain
 
 
+@pytest.mark.parametrize(
+    ("head", "y", "width", "cause"),
+    [
+        ("sigmoid", LABELS == 3, 1, "wrong_loss_for_task"),
+        ("linear", LABELS == 3, 1, "wrong_head_for_labels"),
+        ("sigmoid", LABELS, 1, "wrong_head_for_labels"),
+        ("sigmoid", RNG.random((len(LABELS), 10)) < 0.3, 10, "wrong_loss_for_task"),
+        ("softmax", RNG.random((len(LABELS), 10)) < 0.3, 10, "wrong_head_for_labels"),
+    ],
+)
+def test_sigmoids_that_say_yes_or_no_have_the_wrong_loss_and_others_are_the_wrong_head(head, y, width, cause):
+    """Head and labels agree, and a loss over classes is the odd one; or head and loss agree, and the labels are."""
+    said = one if width == 1 else shares
+    seen = training(DIGITS, y.astype("float32"), loss=CROSS, head=head, logits=False, classes=width, output=said)
+    rules = (heads.wrong_loss_for_task, heads.wrong_head_for_labels)
+    assert [f.cause for rule in rules for f in rule(seen) if f.kind == "named"] == [cause]
+
+
 def test_class_numbers_are_no_targets_of_ten_outputs():
     seen = training(DIGITS, LABELS[:, None], loss=BINARY, head="sigmoid", logits=False, output=shares)
     assert only(seen, "wrong_head_for_labels").certain
@@ -307,16 +325,26 @@ def test_a_cross_entropy_over_a_single_output_needs_no_labels_to_be_wrong():
 
 
 @pytest.mark.parametrize(
-    ("times", "head", "end", "loss", "fires"),
+    ("times", "head", "end", "loss", "cause"),
     [
-        (255, "sigmoid", -900.0, "bce_and_jaccard", True),
-        (1, "sigmoid", -900.0, "bce_and_jaccard", False),
-        (255, "linear", -900.0, "bce_and_jaccard", False),
-        (255, "sigmoid", 0.5, "bce_and_jaccard", False),
-        (255, "sigmoid", -900.0, BINARY, False),  # of which the labels are said to be wrong
+        (255, "sigmoid", -900.0, "bce_and_jaccard", "label_encoding"),
+        (255, "linear", -900.0, "bce_and_jaccard", "label_encoding"),
+        (1, "sigmoid", -900.0, "bce_and_jaccard", ""),
+        (-1, "linear", -900.0, "critic", ""),  # a game between ones of two signs
+        (255, "sigmoid", 0.5, "bce_and_jaccard", ""),
+        (255, "sigmoid", -900.0, BINARY, "label_encoding"),
     ],
 )
-def test_masks_of_255_in_a_loss_of_the_script(times, head, end, loss, fires):
+def test_masks_of_255_in_a_loss_of_the_script(times, head, end, loss, cause):
     masks = (times * (DIGITS[:, 20:21] > 0.3)).astype("float32")
     seen = training(DIGITS, masks, loss=loss, head=head, classes=1, output=one, losses=(-1.0, -9.0, end))
+    found = [*heads.output_range_cannot_reach_targets(seen), *labels.label_encoding(seen)]
+    assert [(f.cause, f.certain) for f in found] == [(cause, True)] * bool(cause)
+
+
+@pytest.mark.parametrize(("times", "end", "fires"), [(255, -900.0, True), (1, -900.0, False), (255, 0.5, False)])
+def test_pixels_of_255_in_a_loss_of_the_script(times, end, fires):
+    pixels = times * DIGITS[:, 20:21]
+    seen = training(DIGITS, pixels, loss="own", head="sigmoid", classes=1, output=one, losses=(-1.0, -9.0, end))
     assert [f.certain for f in heads.output_range_cannot_reach_targets(seen)] == [True] * fires
+    assert labels.label_encoding(seen) == []

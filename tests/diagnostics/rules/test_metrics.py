@@ -144,6 +144,8 @@ def test_places_of_one_hot_labels_under_a_binary_cross_entropy(head, form, fires
     seen = training(DIGITS, y, loss=BINARY, head=head, output=lambda rows: softmax(RNG.normal(size=(len(rows), 10))))
     seen.plan = Plan(metrics=("binary_accuracy",))
     assert ["one by one" in f.evidence for f in metrics.wrong_metric(seen)] == [True] * fires
+    seen.loss.name = CROSS  # of one class a row, whatever the head
+    assert ["one by one" in f.evidence for f in metrics.wrong_metric(seen)] == [True] * (form == "one")
 
 
 @pytest.mark.parametrize(
