@@ -148,8 +148,7 @@ def drowned(first: np.ndarray, second: np.ndarray) -> float:
     features are gone accordingly, to 0.3 and less of what they are in the second part; or features of unlike spreads,
     of which the widest tenth is three times as wide as the narrowest, have gained the same variance, where another
     scale multiplies; unless they are alike but for their scale, as features that were all brought to one. Or by one
-    channel of sequences or pictures that spreads so, and of whose places those beside each other go together as much
-    as they did: another scale would multiply that too.
+    channel of sequences or pictures, all of whose frequencies have gained the same power.
     """
     if (times := _beside_the_signal(first, second)) > 1.8:
         return times
@@ -167,17 +166,22 @@ def drowned(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _beside_the_signal(first: np.ndarray, second: np.ndarray) -> float:
-    """How many times as strong the noise is on the noisiest channel, by what neighbouring places have in common."""
+    """How many times as strong the noise is on the noisiest channel, by its spectrum along the places: every frequency
+    has gained the same power, whatever it had, where another scale would multiply."""
     if np.ndim(first) < 3 or first.shape[1:] != second.shape[1:] or first.shape[-2] < 3:
         return 0.0
     found = [0.0]
     for channel in range(first.shape[-1]):
-        a, b = (x[..., channel].astype("float64") - np.mean(x[..., channel]) for x in (first, second))
-        common = [float(np.mean(x[..., 1:] * x[..., :-1])) for x in (a, b)]
-        power = [float(np.mean(x**2)) for x in (a, b)]
-        if common[1] > 0.3 * power[1] > 0 and 0.4 < common[0] / common[1] < 2.5:
-            found.append(float(np.sqrt(max(power[0] / power[1] - 1, 0.0))))
+        a, b = (_spectrum(x[..., channel].astype("float64")) for x in (first, second))
+        gained, uneven = a - b, float(np.std(b)) / max(float(np.mean(b)), 1e-30)
+        if uneven > 0.2 and float(np.std(gained)) < 0.25 * min(uneven, 1.0) * float(np.mean(gained)):
+            found.append(float(np.sqrt(np.mean(gained) / np.mean(b))))
     return max(found)
+
+
+def _spectrum(x: np.ndarray) -> np.ndarray:
+    """The mean power of each frequency along the last axis of x, but for that of the mean."""
+    return np.mean(np.abs(np.fft.rfft(x - x.mean()))[..., 1:].reshape(-1, x.shape[-1] // 2) ** 2, axis=0)
 
 
 def _ks(first: np.ndarray, second: np.ndarray, feature: int) -> float:

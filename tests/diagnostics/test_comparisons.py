@@ -112,6 +112,17 @@ def test_noise_adds_the_same_variance_to_all_features_and_a_scale_multiplies():
     assert comparisons.drowned(alike[:1000] + 4 * rng.normal(size=(1000, 30)), alike[1000:]) == 0, "nobody knows"
 
 
+def test_noise_is_told_by_the_spectrum_where_neighbours_have_little_in_common():
+    rng = np.random.default_rng(0)
+    pace = rng.uniform(1.4, 1.7, (600, 1))
+    waves = (np.sin(pace * np.arange(96) + rng.uniform(0, 6, (600, 1))) + rng.normal(size=(600, 96)))[..., None]
+    noisy = waves[:300] + 6 * rng.normal(size=(300, 96, 1))
+    assert comparisons.drowned(noisy, waves[300:]) == pytest.approx(6 / np.std(waves), rel=0.1)
+    assert comparisons.drowned(6 * waves[:300], waves[300:]) == 0
+    even = rng.normal(size=(600, 96, 1))
+    assert comparisons.drowned(even[:300] + 6 * rng.normal(size=(300, 96, 1)), even[300:]) == 0, "nobody knows"
+
+
 @pytest.mark.parametrize(("times", "scale", "expected"), [(3.0, 1.0, 3.0), (0.5, 1.0, 0.0), (0.0, 3.2, 0.0)])
 def test_noise_on_one_channel_of_sequences(times, scale, expected):
     """Another scale multiplies what neighbouring places have in common."""

@@ -2,9 +2,9 @@
 
 from keras_course.diagnostics.comparisons import drowned, label_drift, shift
 from keras_course.diagnostics.harm import harm_of
-from keras_course.diagnostics.held_out import FEW, classed, parts
+from keras_course.diagnostics.held_out import FEW, MANY, Classed, classed, parts
 from keras_course.diagnostics.losses import baseline_of
-from keras_course.diagnostics.observation import Finding, Observation, Probe
+from keras_course.diagnostics.observation import Data, Finding, Observation, Probe
 from keras_course.diagnostics.references import COLUMNS
 from keras_course.diagnostics.seen import (
     BINARY,
@@ -16,7 +16,7 @@ from keras_course.diagnostics.seen import (
     targets_of,
 )
 from keras_course.diagnostics.statistics import classes_of, neighbour_correlation, scales
-from keras_course.diagnostics.telling import error_of_difference, transfer
+from keras_course.diagnostics.telling import error_of_difference, explained, transfer
 
 import numpy as np
 
@@ -300,14 +300,15 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
     .15, whatever is stored, unless those held out do so too; or the rows of training have spreads by which that noise
     is on them, and on none of those held out, and a third or less of the correlations of these, or the same variance on
     features of unlike spreads; or rows of training spread 1.8 times as far, and a linear model tells a tenth and four
-    standard errors fewer of their labels. Only for classes, and for targets that are smaller than the input: networks
-    that remove noise are given more, of which more than 5 times the spread is named when next to nothing is learned;
-    theirs is also seen as inputs less targets. Must stay silent: augmentation and dropout on inputs, which keep the
-    ratio above 1. Source: row 46 of the taxonomy.
+    standard errors fewer of their labels, or a tenth and half less of the variance of their targets. Only for classes,
+    and for targets that are smaller than the input: networks that remove noise are given more, of which more than 5
+    times the spread is named when next to nothing is learned; theirs is also seen as inputs less targets. Must stay
+    silent: augmentation and dropout on inputs, which keep the ratio above 1. Source: row 46 of the taxonomy.
     """
     y, x = targets_of(seen), joined([probe.x for probe in seen.probes[:16]])
     noise, text = seen.experiments.get("noise", 0.0), ""
-    cleaned = y is not None and classes_of(y) is None and (x is None or y[:1].size >= x[:1].size)
+    widths = [part[:1].size for part in (x, seen.train.x if seen.train is not None else None) if part is not None]
+    cleaned = y is not None and classes_of(y) is None and y[:1].size >= max(widths, default=0)
     noise = noise or (_added(seen) if cleaned else 0.0)
     if y is None or (cleaned and (noise <= 5 or harm_of(seen).degree < 0.8)):
         return []
@@ -334,20 +335,43 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
 
 def _hidden_by_noise(seen: Observation) -> str:
     """In words, that rows of training spread further than others, and that a linear model of their own tells less of
-    their labels: noise hides labels, another scale does not; or ""."""
-    for train, other, name, a, b in classed(seen):
-        if train.x.dtype.kind != "f" or train.x[0].size > COLUMNS:
+    their targets: noise hides targets, another scale does not; or ""."""
+    known = {one.name: one for one in classed(seen)}
+    for train, other, name in parts(seen):
+        if train.x.dtype.kind != "f" or train.x[0].size > COLUMNS or not np.isfinite(train.x).all():
             continue
         moved = shift(train.x, other.x, ratio=1.8)
-        if moved.share < 0.5 or moved.factor > 1 / 1.8 or label_drift(a, b).distance > 0.2:
+        if moved.share < 0.5 or moved.factor > 1 / 1.8:
             continue
-        inside, elsewhere = transfer(train.x, a, train.x, a).inside, transfer(other.x, b, other.x, b).inside
-        if elsewhere - inside > max(0.1, 4 * error_of_difference(inside, len(a), elsewhere, len(b))):
+        told = _told_of_classes(known[name]) if name in known else _told_of_targets(train, other)
+        if told is not None and told[1] - told[0] > max(0.1, told[2]):
             return (
                 f"the rows of training spread {1 / moved.factor:.2g} times as far as those of {name}, and a linear "
-                f"model of their own tells {inside:.0%} of their labels and {elsewhere:.0%} of those of {name}"
+                f"model of their own tells {told[0]:.0%} of their targets and {told[1]:.0%} of those of {name}"
             )
     return ""
+
+
+def _told_of_classes(both: Classed) -> tuple[float, float, float] | None:
+    """The shares of the labels that a linear model of each part tells, and four standard errors of their difference;
+    None where the classes have other shares."""
+    train, other, _, a, b = both
+    if label_drift(a, b).distance > 0.2:
+        return None
+    inside, elsewhere = transfer(train.x, a, train.x, a).inside, transfer(other.x, b, other.x, b).inside
+    return inside, elsewhere, 4 * error_of_difference(inside, len(a), elsewhere, len(b))
+
+
+def _told_of_targets(train: Data, other: Data) -> tuple[float, float, float] | None:
+    """The shares of the variance that a linear model of each part tells of real targets, or of several labels a row,
+    and half of the latter: noise as strong as the signal takes as much; None of classes, and of few rows."""
+    a, b = train.y, other.y
+    if a is None or b is None or classes_of(a) is not None or a.shape[1:] != b.shape[1:] or a[:1].size > FEW:
+        return None
+    if a.dtype.kind not in "iufb" or min(len(a), len(b)) < 2 * MANY or not np.isfinite(other.x).all():
+        return None
+    inside, elsewhere = explained(train.x, train.y), explained(other.x, other.y)
+    return inside, elsewhere, 0.5 * elsewhere
 
 
 def _added(seen: Observation) -> float:

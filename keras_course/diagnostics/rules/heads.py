@@ -190,14 +190,14 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
 
     Certain: labels that a loss did not take, so that the script has failed; a cross-entropy over classes on one unit
     (its loss is 0), unless that is a sigmoid and the labels are two classes, where the loss is the odd one (row 6);
-    class numbers that are compared with each of several outputs as if they were the target of all;
-    three to 20 different whole numbers with a binary cross-entropy on one unit; a softmax with a binary cross-
-    entropy or a squared error and several ones in more than a twentieth of the rows: of the first Keras takes the loss
-    of the logits, which may be small, and the predictions cannot be right. Named when there is harm: a ReLU before
-    logits, of which one output is 0 on all rows of the last look; several ones in more than a twentieth of the rows of
-    labels with a loss over classes, unless behind sigmoids. A note: sigmoids with a loss over classes. Must stay silent: softmax with binary
-    cross-entropy or squared error on one-hot labels, which train well; masks of pixels; rows of advantages, as policy
-    gradients have them. Source: the table above; UMLAUT.
+    class numbers that are compared with each of several outputs as if they were the target of all; three to 20
+    different whole numbers with a binary cross-entropy on one unit; a softmax with a binary cross- entropy or a squared
+    error and several ones in more than a twentieth of the rows: of the first Keras takes the loss of the logits, which
+    may be small, and the predictions cannot be right. Named when there is harm: a ReLU before logits, of which one
+    output is 0 on all rows of the last look; several ones in more than a twentieth of the rows of labels with a loss
+    over classes, unless behind sigmoids. A note: sigmoids with a loss over classes. Must stay silent: softmax with
+    binary cross-entropy or squared error on one-hot labels, which train well; masks of pixels; rows of advantages, as
+    policy gradients have them. Source: the table above; UMLAUT.
     """
     if refused := seen.refused.get("shape"):
         return [dataclasses.replace(_head(seen, refused), tag="")]  # nothing was measured
@@ -344,10 +344,10 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     it on one output, which are counts; one output of several whose cross-entropy falls below 0, which shows the same;
     more than 5 % zeros under an error in per cent. Named when there is harm: 3 to 20 whole numbers 0 to K - 1 with a
     squared or absolute error on one linear output, the surer when accuracy is asked for: counts and grades are
-    regressions of the same form. Certain too: a loss over classes, which is 0, on one sigmoid and labels of two classes;
-    with harm: sigmoids under it and labels of which a twentieth hold none or several ones. Must stay silent: intensities in [0, 1] with a binary cross-entropy (autoencoders),
-    one action weighted by its advantage in each row (policy gradients), soft labels. Source: taxonomy of faults,
-    Humbatova et al. (2020).
+    regressions of the same form. Certain too: a loss over classes, which is 0, on one sigmoid and labels of two
+    classes; with harm: sigmoids under it and labels of which a twentieth hold none or several ones. Must stay silent:
+    intensities in [0, 1] with a binary cross-entropy (autoencoders), one action weighted by its advantage in each row
+    (policy gradients), soft labels. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     for output, (name, losses) in losses_of_outputs(seen).items():
         if name in CATEGORICAL + BINARY and losses.min() < -1e-3:
@@ -385,8 +385,8 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
 
 
 def _of_yes_and_no(seen: Observation) -> bool:
-    """Whether head and labels say yes or no, each output for itself: one sigmoid and two classes, or several sigmoids and
-    labels of which more than a twentieth hold no 1 or several, and some do several."""
+    """Whether head and labels say yes or no, each output for itself: one sigmoid and two classes, or several sigmoids
+    and labels of which more than a twentieth hold no 1 or several, and some do several."""
     y = targets_of(seen)
     if y is None or seen.head != "sigmoid":
         return False

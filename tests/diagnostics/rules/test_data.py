@@ -377,6 +377,20 @@ def test_noise_on_features_that_are_on_one_scale_is_told_by_the_labels(change):
     assert bool(data.inputs_drowned_in_noise(seen)) is (not change)
 
 
+@pytest.mark.parametrize("times", [4, 0])
+@pytest.mark.parametrize("form", ["measurement", "several labels"])
+def test_noise_on_features_that_are_on_one_scale_is_told_by_other_targets(form, times):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(900, 6))
+    y = x @ rng.normal(size=(6, 3 if form == "several labels" else 1))
+    y, loss = ((y > 0).astype("float32"), BINARY) if form == "several labels" else (y, SQUARED)
+    train = x[:600] + times * rng.normal(size=(600, 6)) if times else 4 * x[:600]
+    seen = training(train, y[:600], loss=loss, head="linear", classes=y.shape[1], output=lambda rows: y[rows])
+    seen.validation = Data(x=x[600:], y=y[600:], n=300)
+    found = data.inputs_drowned_in_noise(seen)
+    assert ["of their targets" in f.evidence for f in found] == [True] * bool(times)
+
+
 @pytest.mark.parametrize(("center", "fires"), [(1013.0, True), (90.0, False)])
 def test_one_feature_that_lies_far_away(center, fires):
     """As the pressure of the air among eleven measurements about 0."""
