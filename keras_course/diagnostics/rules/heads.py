@@ -191,7 +191,7 @@ def wrong_head_for_labels(seen: Observation) -> list[Finding]:
     Certain: labels that a loss did not take, so that the script has failed; a cross-entropy over classes on one unit
     (its loss is 0), unless that is a sigmoid and the labels are two classes, where the loss is the odd one (row 6);
     class numbers that are compared with each of several outputs as if they were the target of all; three to 20
-    different whole numbers with a binary cross-entropy on one unit; a softmax with a binary cross- entropy or a squared
+    different whole numbers with a binary cross-entropy on one unit; a softmax with a binary cross-entropy or a squared
     error and several ones in more than a twentieth of the rows: of the first Keras takes the loss of the logits, which
     may be small, and the predictions cannot be right. Named when there is harm: a ReLU before logits, of which one
     output is 0 on all rows of the last look; several ones in more than a twentieth of the rows of labels with a loss

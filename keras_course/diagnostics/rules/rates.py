@@ -14,7 +14,7 @@ def rate_too_high(seen: Observation) -> list[Finding]:
 
     Threshold: within 20 steps on copies the loss of a fixed batch passes 1.3 times its start (or the steps diverge),
     and at a tenth of the rate the same batches end at least 10 % lower. Measured on 48 runs that were too high and 84
-    healthy ones: 46 and 0. Or the first weights are thrown away: see `_thrown_away`.
+    healthy ones: 46 and 0. Or the first weights are thrown away, or units die: see `_thrown_away`, `_by_force`.
     Must not trigger: wiggles of the batch loss; a warm-up (the peak of the schedule is tried).
     Source: taxonomy row 31.
     """
@@ -28,7 +28,7 @@ def rate_too_high(seen: Observation) -> list[Finding]:
     word, lower = min(slower.items(), key=lambda item: item[1])
     better = lower < same - 0.1 * abs(same) or (np.isinf(same) and np.isfinite(lower))
     if not (worst > start + 0.3 * abs(start) and better):
-        return _thrown_away(seen) or _killed(seen) or _driven_apart(seen)
+        return _beyond_reason(seen) or _thrown_away(seen) or _killed(seen) or _driven_apart(seen) or _by_force(seen)
     return [
         Finding(
             cause="learning_rate_too_high",
@@ -126,6 +126,24 @@ def _driven_apart(seen: Observation) -> list[Finding]:
         return []
     text = f"at a rate of {seen.experiments['rate']:.3g} the {driven[1]}, and {words}"
     return [Finding(cause="learning_rate_too_high", confidence=0.85, step=0, tag="loss", evidence=text)]
+
+
+FORCE = 0.5  # the rate, as momentum adds steps up; Adam's steps are as long as its own, of which 0.02 is twenty times
+
+
+def _by_force(seen: Observation) -> list[Finding]:
+    """Nine tenths of a hidden layer's units are silent or flat that were not at first, at a rate far above the usual:
+    what made them so are the steps, not the first weights."""
+    rate = seen.experiments["rate"] / max(1 - seen.optimizer.momentum, 1e-3)
+    if rate < (0.02 if seen.optimizer.name in BY_ITS_SIGN else FORCE):
+        return []
+    driven = [_driven(seen, quantity, 0.2) for quantity in ("dead", "saturated")]
+    found = next((one for one in driven if one is not None and one[0] != seen.units[-1].name), None)
+    if found is None:
+        return []
+    how = f" and a momentum of {seen.optimizer.momentum:g}" if seen.optimizer.momentum else ""
+    text = f"at a rate of {seen.experiments['rate']:.3g}{how} the {found[1]}"
+    return [Finding(cause="learning_rate_too_high", confidence=0.91, step=0, tag="loss", evidence=text)]
 
 
 def _largest_change(seen: Observation) -> float:

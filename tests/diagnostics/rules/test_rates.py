@@ -116,6 +116,39 @@ def test_units_that_a_rate_drives_flat_where_a_tenth_of_it_does_better(tenth, pr
     assert bool(fires(HIGH, seen)) == fires_
 
 
+@pytest.mark.parametrize("quantity", ["dead", "saturated"])
+@pytest.mark.parametrize(
+    ("name", "rate", "momentum", "first", "last", "fires_"),
+    [
+        ("SGD", 0.08, 0.9, 0.1, 1.0, True),
+        ("SGD", 0.08, 0.0, 0.1, 1.0, False),  # no step is that long
+        ("SGD", 0.08, 0.9, 0.5, 1.0, False),  # so they were from the start
+        ("SGD", 0.08, 0.9, 0.1, 0.8, False),
+        ("Adam", 0.03, 0.0, 0.1, 1.0, True),
+        ("Adam", 0.003, 0.9, 0.1, 1.0, False),
+    ],
+)
+def test_units_that_long_steps_kill_whatever_shorter_ones_do(quantity, name, rate, momentum, first, last, fires_):
+    seen = tried(rate=rate)
+    seen.optimizer = Optimizer(name=name, rate=rate, momentum=momentum)
+    seen.units = [Unit(name=name, kind="dense", activation="tanh") for name in "abc"]
+    shares = [np.array([0.0, last if i > 4 else first, 0.0]) for i in range(9)]
+    seen.probes = [Probe(step=i, **{quantity: share}) for i, share in enumerate(shares)]
+    assert fires(HIGH, seen) == [(HIGH, "named")] * fires_
+    seen.units = seen.units[:2]
+    assert fires(HIGH, seen) == [], "what the output says is no sign of steps"
+
+
+def test_steps_of_adam_as_long_as_any_weight_are_too_long_whatever_was_tried():
+    seen = tried(rate=2.0)
+    seen.optimizer = Optimizer(name="Adam", rate=2.0)
+    seen.steps, seen.variables = steps([2.0, 9.0, 8.0]), [Variable(name="k", shape=(3, 4))]
+    seen.steps.update = seen.steps.weight * 20
+    assert [f.certain for f in RULES[HIGH](seen)] == [True]
+    seen.optimizer.rate = 0.5
+    assert fires(HIGH, seen) == []
+
+
 @pytest.mark.parametrize(
     ("change", "fires_"),
     [
