@@ -134,8 +134,8 @@ FORCE = 0.5  # the rate, as momentum adds steps up; Adam's steps are as long as 
 def _by_force(seen: Observation) -> list[Finding]:
     """Nine tenths of a hidden layer's units are silent or flat that were not at first, at a rate far above the usual:
     what made them so are the steps, not the first weights."""
-    rate = seen.experiments["rate"] / max(1 - seen.optimizer.momentum, 1e-3)
-    if rate < (0.02 if seen.optimizer.name in BY_ITS_SIGN else FORCE):
+    rate, by_sign = seen.experiments["rate"], seen.optimizer.name in BY_ITS_SIGN
+    if rate < (0.02 if by_sign else FORCE * (1 - seen.optimizer.momentum)):
         return []
     driven = [_driven(seen, quantity, 0.2) for quantity in ("dead", "saturated")]
     found = next((one for one in driven if one is not None and one[0] != seen.units[-1].name), None)
