@@ -6,7 +6,7 @@ array is touched for it: the script is read once more, with the shapes that its 
 
 import ast
 import dataclasses
-from collections import Counter
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -38,10 +38,10 @@ class Line(NamedTuple):
 
 @dataclasses.dataclass
 class _Scope:
-    """passing: names of which what they stand for in the end says nothing."""
+    """passing: names of which what they stand for in the end says nothing up to a line."""
 
     known: dict[str, Known]
-    passing: set[str]
+    passing: Mapping[str, float]
 
 
 def compared(source: str | bytes, names: Mapping[str, Any]) -> list[Line]:
@@ -62,10 +62,14 @@ def compared(source: str | bytes, names: Mapping[str, Any]) -> list[Line]:
     return sorted(set(reader.found))
 
 
-def _stored_again(statements: Sequence[ast.stmt]) -> set[str]:
-    """Names that are assigned in several places: what they stand for in the end, they need not before."""
-    count = Counter(node.id for node in _names_of(statements) if isinstance(node.ctx, ast.Store))
-    return {name for name, times in count.items() if times > 1}
+def _stored_again(statements: Sequence[ast.stmt]) -> dict[str, float]:
+    """Names that are assigned in several places, with the last line that does: what they stand for in the end, they
+    need not before."""
+    lines: dict[str, list[int]] = {}
+    for node in _names_of(statements):
+        if isinstance(node.ctx, ast.Store):
+            lines.setdefault(node.id, []).append(node.lineno)
+    return {name: max(stored) for name, stored in lines.items() if len(stored) > 1}
 
 
 def _names_of(statements: Sequence[ast.stmt]) -> Iterator[ast.Name]:
@@ -95,9 +99,10 @@ def _flat(value: Any) -> list[Any]:
 class _Reader:
     """Follows shapes through assignments, from the first statement on. A size of -1 is not known."""
 
-    def __init__(self, names: Mapping[str, Any], networks: set[str], again: set[str]) -> None:
+    def __init__(self, names: Mapping[str, Any], networks: set[str], again: Mapping[str, float]) -> None:
         self.names, self.networks = names, networks
         self.outer = _Scope({}, again)
+        self.called = 0  # in which line, of the function that is followed
         self.found: list[Line] = []
 
     def function(self, function: ast.FunctionDef, call: ast.Call) -> None:
@@ -106,12 +111,14 @@ class _Reader:
         arguments = [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
         loops = [node.target for node in ast.walk(function) if isinstance(node, ast.For)]
         passing = {node.id for target in loops for node in ast.walk(target) if isinstance(node, ast.Name)}
-        passing |= _stored_again(function.body) | set(arguments)
+        passing |= {*_stored_again(function.body), *arguments}
         if arguments:
             passing |= {node.id for node in _names_of(function.body) if isinstance(node.ctx, ast.Store)}
         given = zip(arguments, [self.of(each, self.outer) for each in call.args], strict=False)
         words = [(word.arg, self.of(word.value, self.outer)) for word in call.keywords if word.arg in arguments]
-        self.body(function.body, _Scope(dict([*given, *words]), passing))
+        self.called = call.lineno
+        self.body(function.body, _Scope(dict([*given, *words]), dict.fromkeys(passing, math.inf)))
+        self.called = 0
 
     def body(self, statements: Sequence[ast.stmt], scope: _Scope) -> None:
         for statement in statements:
@@ -127,22 +134,29 @@ class _Reader:
     def of(self, node: ast.expr, scope: _Scope) -> Known:
         """What is known of an expression; what it compares on the way is noted. Each part is looked at once."""
         if isinstance(node, ast.Name):
-            return self._name(node.id, scope)
+            return self._name(node, scope)
         if isinstance(node, ast.Constant):
             return Known((), False)
         if isinstance(node, ast.Call):
             return self._call(node, scope)
         if isinstance(node, ast.Lambda):  # whose names are given by whoever calls it
             return NOTHING
+        if isinstance(node, ast.Subscript):
+            taken = self.of(node.value, scope)
+            self.of(node.slice, scope)
+            return Known(_taken(taken.shape, node.slice), taken.said)
         inside = [self.of(child, scope) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
         if isinstance(node, ast.BinOp) or (isinstance(node, ast.Compare) and len(node.ops) == 1):
             return self._together(node, inside[0], inside[-1])
         return inside[0] if isinstance(node, ast.UnaryOp) else Known(None, any(each.said for each in inside))
 
-    def _name(self, name: str, scope: _Scope) -> Known:
-        hidden = name in scope.passing or name in self.outer.passing
-        known = scope.known.get(name) or (NOTHING if name in scope.passing else self.outer.known.get(name, NOTHING))
-        shape = _shape(self.names.get(name)) if known.shape is None and not hidden else known.shape
+    def _name(self, node: ast.Name, scope: _Scope) -> Known:
+        name, outside = node.id, scope is not self.outer
+        own = outside and name in scope.passing
+        hidden = own or (self.called or node.lineno) <= self.outer.passing.get(name, 0)
+        known = scope.known.get(name) or (NOTHING if own else self.outer.known.get(name, NOTHING))
+        vague = known.shape is None or -1 in known.shape
+        shape = (_shape(self.names.get(name)) if vague and not hidden else None) or known.shape
         return Known(shape, known.said or (shape is not None and bool(SPOKEN.search(name))))
 
     def _call(self, node: ast.Call, scope: _Scope) -> Known:
@@ -180,6 +194,30 @@ class _Reader:
             self.found.append(Line(node.lineno, rows))
         longest = max((shape for shape in shapes if shape is not None), key=len, default=None)
         return Known(longest if None not in shapes else None, first.said or second.said)
+
+
+def _taken(shape: tuple[int, ...] | None, index: ast.expr) -> tuple[int, ...] | None:
+    """What `a[:, ...]` leaves of a shape: whole axes, columns, new axes; None where the rows are not all taken."""
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    if shape is None or not parts or not _whole(parts[0]) or len(parts) > 4:
+        return None
+    left, rest = [shape[0]], list(shape[1:])
+    for part in parts[1:]:
+        if (isinstance(part, ast.Constant) and part.value is None) or getattr(part, "attr", "") == "newaxis":
+            left.append(1)
+        elif not rest:
+            return None
+        elif isinstance(part, ast.Slice):
+            left.append(rest.pop(0) if _whole(part) else -1)
+        elif isinstance(part, ast.Constant) and isinstance(part.value, int):
+            rest.pop(0)
+        else:
+            return None
+    return (*left, *rest)
+
+
+def _whole(part: ast.expr) -> bool:
+    return isinstance(part, ast.Slice) and part.lower is None and part.upper is None and part.step is None
 
 
 def _by_row(call: ast.Call) -> bool:

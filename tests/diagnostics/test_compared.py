@@ -37,7 +37,15 @@ def lines(script):
         ("error = tf.reduce_mean(tf.abs(model(x) - tf.cast(y, 'float32')))", [1]),
         ("y_pred = np.zeros((50, 1))\nerror = y_pred - y", [2]),  # said by its name
         ("def score(a, b):\n    p = model(a)\n    return tf.equal(p, tf.cast(b, 'float32'))\nscore(x, y)", [3]),
-        ("def score(a, b):\n    return np.mean(np.argmax(several(a).numpy(), axis=1) == b)\nscore(x, y[:, None])", []),
+        ("def score(a, b):\n    return np.mean(np.argmax(several(a).numpy(), axis=1) == b)\nscore(x, y[:, None])", [2]),
+        ("right = several(x).numpy().argmax(1) == y[:, None]", [1]),
+        ("right = model.predict(x, verbose=0)[:, 0] == y", []),
+        ("right = model.predict(x, verbose=0)[:] == y", [1]),
+        ("right = model.predict(x, verbose=0)[:40] == y[:40]", []),  # how many rows are left is not followed
+        ("rows = np.c_[x, y]\nlate = rows[:, 3:]\nright = several(x).numpy().argmax(1) == late", [3]),
+        ("rows = np.c_[x, y]\nright = several(x).numpy().argmax(1) == rows[:, 3]", []),
+        ("x = x[::-1]\nx = x - 1\nright = model.predict(x, verbose=0) == y", [3]),  # it stands for this from there on
+        ("x = x[::-1]\ndef f():\n    return model(x) == y\nx = x - 1\nf()", [3]),
         ("late = y[:, None]\nright = np.mean(several.predict(x, verbose=0).argmax(1) == late)", [2]),
         (
             "w = tf.Variable(tf.zeros((3, 4)))\ndef net(a):\n    return a @ w\n"

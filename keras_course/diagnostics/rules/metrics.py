@@ -1,6 +1,7 @@
 """Rules on what is measured beside the loss: rows 7 and 44 of the table of causes."""
 
 import math
+from collections.abc import Sequence
 
 from keras_course.diagnostics.causes import CAUSES
 from keras_course.diagnostics.observation import EXACT_ACCURACY, Finding, Observation
@@ -25,8 +26,9 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     is asked for, and of one-hot labels place by place, it is certain to say nothing of the classes; so it is of another
     output whose loss takes labels of another form, where it ends below half of what naming the rarer of two classes
     gives, while the loss has halved, or where outputs that are no whole numbers are compared with targets that are. Of
-    logits a note, since the weights do not depend on it; named when a callback stops or saves by it. Must stay silent:
-    accuracy of classes, of masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
+    logits a note, since the weights do not depend on it; named when a callback stops or saves by it, or when it misses
+    3 in a hundred of what is right in the last quarter of the looks. Must stay silent: accuracy of classes, of masks,
+    of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
     if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
@@ -49,8 +51,9 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         sure, text = True, "categorical_accuracy takes one-hot labels, and these are the numbers of classes"
     elif "binary_accuracy" in asked and (seen.classes or 0) > 2 and _one_of_many(seen, y):
         sure, text = True, f"binary_accuracy counts the {seen.classes} outputs one by one, of which all but one are 0"
-    elif seen.loss.name in BINARY and seen.loss.from_logits and seen.classes == 1 and seen.head == "linear":
-        text = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0"
+    elif seen.loss.name in BINARY and seen.loss.from_logits and seen.head == "linear" and _of_each(seen, asked):
+        text, lost = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0", _lost_at_a_half(seen)
+        sure, text = lost > 0, f"{text}: {lost:.1%} of what is right does not count" if lost > 0 else text
     elif found := _turned_round(seen):
         sure, text = True, found
     monitored = [name for name in seen.plan.monitored if "acc" in name]
@@ -60,6 +63,23 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     text += f"; a callback goes by {monitored[0]}" if monitored else ""
     kind, confidence = ("named", 0.9 if monitored else 0.6) if sure else ("note", 0.9)
     return [Finding(cause="wrong_metric", kind=kind, confidence=confidence, certain=sure, evidence=text)]
+
+
+def _of_each(seen: Observation, asked: Sequence[str]) -> bool:
+    """Whether an accuracy cuts each output by itself."""
+    return seen.classes == 1 or "binary_accuracy" in asked
+
+
+def _lost_at_a_half(seen: Observation) -> float:
+    """By how much of all outputs of the last looks fewer are right when logits are cut at 0.5 than at 0; 0 where that
+    is less than 3 in a hundred, or than four standard errors of the outputs between the two."""
+    looks = [(p.output, p.y) for p in seen.probes[-(-3 * len(seen.probes) // 4) :]]
+    pairs = [(o, y) for o, y in looks if o is not None and y is not None and np.size(o) == np.size(y)]
+    said, true = (np.concatenate([np.ravel(pair[i]) for pair in pairs] or [np.zeros(0)]) for i in (0, 1))
+    between = (said > 0) & (said <= 0.5)
+    lost = int(np.sum(true[between] > 0.5)) - int(np.sum(true[between] <= 0.5))
+    share = lost / max(len(said), 1)
+    return share if share > 0.03 and lost > 4 * np.sqrt(between.sum()) else 0.0
 
 
 def _of_another_output(seen: Observation) -> str:

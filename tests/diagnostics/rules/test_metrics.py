@@ -53,6 +53,24 @@ def test_accuracy_of_measurements_says_nothing_and_less_when_training_stops_by_i
     assert causes(seen) == (set(), set())
 
 
+@pytest.mark.parametrize(
+    ("metric", "width", "middle", "kind"),
+    [
+        ("accuracy", 1, 0.25, "named"),
+        ("accuracy", 1, 3.0, "note"),  # hardly an output lies between the two cuts
+        ("binary_accuracy", 3, 0.25, "named"),
+        ("binary_accuracy at 0.0", 1, 0.25, ""),
+        ("categorical_accuracy", 3, 0.25, ""),  # the largest of several
+    ],
+)
+def test_accuracy_that_cuts_logits_at_a_half_misses_what_lies_between(metric, width, middle, kind):
+    y = (RNG.random((len(CELLS), width)) < 0.4).astype("float32")
+    logits = middle * (2 * y - 1) + 0.1 * RNG.normal(size=y.shape)
+    seen = training(CELLS, y, loss=BINARY, head="linear", classes=width, output=lambda rows: logits[rows])
+    seen.plan = Plan(metrics=(metric,))
+    assert [f.kind for f in metrics.wrong_metric(seen)] == [kind] * bool(kind)
+
+
 def test_a_low_loss_at_the_accuracy_of_one_class_is_inconsistent():
     sigmoid = lambda rows: 1 / (1 + np.exp(-one(rows)))  # noqa: E731 - one expression
     seen = training(CELLS, BENIGN, loss=BINARY, head="sigmoid", classes=1, logits=False, output=sigmoid)
