@@ -426,7 +426,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
     def update(original: Callable) -> Callable:
         def update(metric: Any, y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
             with contextlib.suppress(Exception):
-                monitor.measured.setdefault(id(metric), Measured(metric, y_pred.shape[-1] if y_pred.shape else None))
+                monitor.measured.setdefault(id(metric), Measured.of(metric, y_true, y_pred))
             return original(metric, y_true, y_pred, *args, **kwargs)
 
         return quiet(update)

@@ -214,6 +214,7 @@ class Observation:
 
 
 EXACT_ACCURACY = "exact_accuracy"  # `keras.metrics.Accuracy`: of outputs that equal the target
+DECIDED = " of decisions"  # behind the name of an accuracy that takes the largest output, and is given one number a row
 LEFT_OVER = 0.3  # confidence of what is named only where nothing else is
 
 

@@ -12,7 +12,17 @@ from keras_course.diagnostics.fits import assigned, measure_of, noise_of, plan_o
 from keras_course.diagnostics.forward import Forward
 from keras_course.diagnostics.layers import layers_of
 from keras_course.diagnostics.names import Scope, names_of, scope_of_script
-from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Optimizer, Steps, Unit, Variable
+from keras_course.diagnostics.observation import (
+    DECIDED,
+    Data,
+    Feed,
+    Loss,
+    Observation,
+    Optimizer,
+    Steps,
+    Unit,
+    Variable,
+)
 from keras_course.diagnostics.probes import PARAMETERS, Recorder, measured
 from keras_course.diagnostics.seen import joined
 
@@ -22,10 +32,19 @@ import tensorflow as tf
 
 
 class Measured(NamedTuple):
-    """A metric that was updated, and how wide the predictions were."""
+    """A metric that was updated, and how wide the predictions were. decided: they were class numbers."""
 
     metric: keras.metrics.Metric
     width: int | None
+    decided: bool
+
+    @classmethod
+    def of(cls, metric: keras.metrics.Metric, y_true: Any, y_pred: Any) -> "Measured":
+        shape, true = tuple(y_pred.shape), tuple(getattr(y_true, "shape", ()))
+        numbers = shape[-1:] == (1,) or len(shape) == 1
+        sparse = isinstance(metric, keras.metrics.SparseCategoricalAccuracy)
+        alike = sparse and shape == true and len(shape) == 1  # of one example there is one label
+        return cls(metric, shape[-1] if shape else None, alike or (numbers and not _is_float(y_pred)))
 
 
 class Training:
@@ -294,9 +313,11 @@ class Training:
         )
 
     def _measures(self) -> list[str]:
-        """What the script's own metrics measure, of predictions as wide as this network's."""
+        """What the script's own metrics measure, of predictions as wide as this network's, or of class numbers."""
         width = _width(self.forward)
-        return [measure_of(m.metric) for m in self.measured.values() if width is not None and m.width == width]
+        known = [(measure_of(m.metric), m) for m in self.measured.values()]
+        wide = [name for name, m in known if width is not None and m.width == width and not m.decided]
+        return wide + [name + DECIDED for name, m in known if m.decided and name.endswith("categorical_accuracy")]
 
     def _sequences(self, unit: Unit) -> Data | None:
         """The first batches of what a recurrent network is given, whose cells see one place at a time, where the rows
@@ -441,6 +462,10 @@ def _key(source: Any) -> int:
 def _flat(gradients: Any, sources: Any) -> list[Any]:
     """The gradients in the order of the flat sources; None keeps its place."""
     return list(tf.nest.flatten(gradients)) if isinstance(sources, list | tuple | dict) else [gradients]
+
+
+def _is_float(x: Any) -> bool:
+    return "float" in keras.backend.standardize_dtype(x.dtype)
 
 
 def _dtype(handle: Any) -> Any:

@@ -1,3 +1,4 @@
+import contextlib
 import random
 
 from keras_course import training
@@ -346,6 +347,29 @@ def test_metrics_that_a_loop_updates_by_itself_are_known_by_what_they_measure():
     (training,) = watched(train)
     found = training.close().plan.metrics
     assert found == ("categorical_accuracy", "binary_accuracy at 0.0")
+
+
+@pytest.mark.parametrize(
+    ("measure", "decided"),
+    [
+        (lambda metric, said: metric.update_state(Y, tf.argmax(said, 1)), True),
+        (lambda metric, said: metric.update_state(Y, tf.cast(tf.argmax(said, 1), "float32")), True),
+        (lambda metric, said: metric.update_state(said, Y[:, None]), True),  # turned round
+        (lambda metric, said: metric.update_state(Y, said), False),
+        (lambda metric, said: metric.update_state(Y[0], said[0]), False),  # one example
+    ],
+)
+def test_class_numbers_are_no_predictions_of_a_categorical_accuracy(measure, decided):
+    model, metric = mlp(), keras.metrics.SparseCategoricalAccuracy(name="right")
+
+    def train():
+        loop(lambda x, y: crossentropy(model, x, y), [v.value for v in model.trainable_variables])
+        with contextlib.suppress(Exception):  # of Keras, which need not take it
+            measure(metric, model(X, training=False))
+
+    (training,) = watched(train)
+    found = training.close().plan.metrics
+    assert found == ("sparse_categorical_accuracy" + " of decisions" * decided,)
 
 
 def test_metrics_that_fit_updates_are_those_of_its_plan():

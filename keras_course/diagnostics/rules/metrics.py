@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from keras_course.diagnostics.causes import CAUSES
-from keras_course.diagnostics.observation import EXACT_ACCURACY, Finding, Observation
+from keras_course.diagnostics.observation import DECIDED, EXACT_ACCURACY, Finding, Observation
 from keras_course.diagnostics.seen import (
     ACCURACY,
     BINARY,
@@ -23,7 +23,8 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     """Row 7: accuracy of measurements, or accuracy that cuts logits at one half.
 
     Of measurements, of numbers of classes where one-hot labels are expected, of one unit where the largest of several
-    is asked for, and of one-hot labels place by place, it is certain to say nothing of the classes; so it is of another
+    is asked for, of what argmax has said already or labels in the place of outputs, and of one-hot labels place by
+    place, it is certain to say nothing of the classes; so it is of another
     output whose loss takes labels of another form, where it ends below half of what naming the rarer of two classes
     gives, while the loss has halved, or where outputs that are no whole numbers are compared with targets that are. Of
     logits a note, since the weights do not depend on it; named when a callback stops or saves by it, or when it misses
@@ -36,6 +37,10 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         asked = [m for m in asked if f"{first}_{m}" in logged]
     if EXACT_ACCURACY in seen.plan.metrics and not seen.losses and (exact := _never_equal(seen)):
         return [exact]
+    if decided := [name for name in seen.plan.metrics if name.endswith(DECIDED)]:
+        text = f"{decided[0].removesuffix(DECIDED)} takes the largest of several outputs, and is given one number a row"
+        repair = "update_state(labels, outputs), in this order and without argmax"
+        return [Finding(cause="wrong_metric", confidence=0.7, certain=True, evidence=text, repair=repair)]
     if text := _of_another_output(seen):
         return [Finding(cause="wrong_metric", confidence=0.6, certain=True, evidence=text)]
     if y is None or not asked:

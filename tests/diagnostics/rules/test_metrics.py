@@ -53,6 +53,12 @@ def test_accuracy_of_measurements_says_nothing_and_less_when_training_stops_by_i
     assert causes(seen) == (set(), set())
 
 
+def test_a_categorical_accuracy_of_what_is_decided_already():
+    seen = training(DIGITS, LABELS, output=numbers, plan=Plan(metrics=("sparse_categorical_accuracy of decisions",)))
+    assert only(seen, "wrong_metric").certain
+    assert "sparse_categorical_accuracy takes the largest" in only(seen, "wrong_metric").evidence
+
+
 @pytest.mark.parametrize(
     ("metric", "width", "middle", "kind"),
     [
