@@ -69,7 +69,7 @@ def diagnose(
         status = _run(file, arguments, session)
     times.append(time.perf_counter())
     if session.seen is not None:
-        _note_comparisons(file, session)
+        _note_lines(file, session)
         session.seen.judge()
     times.append(time.perf_counter())
     if session.seen is not None and verify:
@@ -190,15 +190,17 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
     return 0
 
 
-def _note_comparisons(file: Path, session: Session) -> None:
-    """Notes for the last training what the script's lines compare, by the names of its beginning and of the end."""
+def _note_lines(file: Path, session: Session) -> None:
+    """Notes for the last training what the script's own lines say, by the names of its beginning and of the end."""
     from keras_course.diagnostics.compared import compared
+    from keras_course.diagnostics.kept import kept
 
     trainings = [training for training in session.seen.trainings if training.count]
     if trainings:
         last = trainings[-1]
         with suppress(Exception):  # what cannot be read is no mistake of the script's
             names = {**last.scope.names(), **session.names}
+            last.close().kept = kept(file.read_bytes(), names)
             last.close().compared = compared(file.read_bytes(), names)
 
 
