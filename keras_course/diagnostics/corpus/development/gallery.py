@@ -539,8 +539,6 @@ print("new leaves", acc)
         Fault(cause="batchnorm_mode", old='layers.BatchNormalization(momentum=0.9, name="entry_bn")',
               new='layers.BatchNormalization(momentum=0.99999, name="entry_bn")', layer=("entry_bn",),
               beside=("train_val_preprocessing_mismatch",)),
-        Fault(cause="dropout_mode", old='layers.Dropout(0.4, name="dropout")(x)',
-              new='layers.Dropout(0.4, name="dropout")(x, training=True)', layer=("dropout",), certain=True),
         Fault(cause="validation_split_sorted", old="order = rng.permutation(len(images))\n",
               new="order = np.arange(len(images))\n", beside=("missing_class",), certain=True),
         Fault(cause="label_noise", old="order = rng.permutation(len(images))\n",
