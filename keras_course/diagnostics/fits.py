@@ -100,7 +100,23 @@ def _plan(model: keras.Model, given: dict[str, Any], callbacks: Any, split: floa
         metrics=tuple(_metric_names(model)),
         monitored=tuple(name for c in known if (name := getattr(c, "monitor", ""))),
         keeps_best=any(getattr(c, name, False) for c in known for name in keeping),
+        stops_at_better=_turned_round(known, keras.callbacks.EarlyStopping),
+        slows_at_better=_turned_round(known, keras.callbacks.ReduceLROnPlateau),
     )
+
+
+SMALLER = re.compile(r"loss|error|entropy|(^|_)(r?m[as]e|mape|kl|nll|perplexity)(_|$)")  # is better
+LARGER = re.compile(r"acc|(^|_)(auc|precision|recall|f1|iou|r2)(_|$)")
+
+
+def _turned_round(callbacks: Any, kind: type) -> str:
+    """What a callback of a kind monitors, where it is told that the worse is the better; "" without."""
+    for callback in callbacks:
+        name, mode = str(getattr(callback, "monitor", "")), getattr(callback, "mode", "")
+        wrong = SMALLER if mode == "max" else LARGER if mode == "min" else None
+        if isinstance(callback, kind) and wrong is not None and wrong.search(name):
+            return name
+    return ""
 
 
 def _metric_names(model: keras.Model) -> Sequence[str]:

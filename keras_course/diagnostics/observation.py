@@ -160,6 +160,8 @@ class Plan:
     metrics: tuple[str, ...] = ()
     monitored: tuple[str, ...] = ()  # by callbacks such as EarlyStopping
     keeps_best: bool = False  # a callback restores or saves the weights of the best epoch
+    stops_at_better: str = ""  # what EarlyStopping monitors and takes for the better the worse it is
+    slows_at_better: str = ""  # the same of ReduceLROnPlateau
 
 
 @dataclasses.dataclass(kw_only=True)

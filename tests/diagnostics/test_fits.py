@@ -30,6 +30,27 @@ def test_the_plan_of_a_call_on_arrays():
     assert found["callbacks"][0] is stop
 
 
+@pytest.mark.parametrize(
+    ("monitor", "mode", "turned"),
+    [
+        ("val_loss", "max", True),
+        ("val_mse", "max", True),
+        ("val_accuracy", "min", True),
+        ("val_auc", "min", True),
+        ("val_loss", "min", False),
+        ("val_accuracy", "max", False),
+        ("val_loss", "auto", False),
+        ("val_score", "max", False),  # nobody knows what is better
+    ],
+)
+def test_callbacks_that_take_the_worse_for_the_better(monitor, mode, turned):
+    for kind, name in (("EarlyStopping", "stops_at_better"), ("ReduceLROnPlateau", "slows_at_better")):
+        callback = getattr(keras.callbacks, kind)(monitor=monitor, mode=mode)
+        plan = facts(x=X, y=Y, callbacks=[callback])["plan"]
+        names = {"stops_at_better": "", "slows_at_better": ""} | {name: monitor * turned}
+        assert {name: getattr(plan, name) for name in names} == names
+
+
 def test_a_metric_that_cuts_elsewhere_says_so():
     metrics = [keras.metrics.BinaryAccuracy(threshold=cut) for cut in (0.5, 0.0)]
     metrics[0]._fn_kwargs = None  # as a metric of the script's own may have it

@@ -99,9 +99,12 @@ def too_few_steps(seen: Observation) -> list[Finding]:
     Threshold: the last third of the steps lies significantly below the third before (three standard errors and 2 %), or
     twenty further steps on copies gain a tenth of the loss, and what a simple model reaches is not reached. Or fewer
     than 50 steps were made, of a network of which a hundred of Adam take a tenth of the loss of eight examples: named
-    last, and with less harm.
+    last, and with less harm. Certain: EarlyStopping takes the worse for the better, and has ended the training before
+    half of its epochs, which had still gained.
     Source: taxonomy row 42.
     """
+    if found := _stopped_at_better(seen):
+        return [found]
     harm, e = harm_of(seen), seen.experiments
     count = seen.steps.count if seen.steps is not None else 0
     degree = max(harm.degree, harm.elsewhere) if count < SHORT else harm.degree
@@ -118,6 +121,19 @@ def too_few_steps(seen: Observation) -> list[Finding]:
     return [
         Finding(cause="too_few_steps", confidence=few, certain=count < SHORT and few > 0.3, tag="loss", evidence=text)
     ]
+
+
+def _stopped_at_better(seen: Observation) -> Finding | None:
+    """A training that ended since what it monitors got better."""
+    name, planned = seen.plan.stops_at_better, seen.plan.epochs or 0
+    losses = [row["loss"] for row in seen.epochs if "loss" in row]
+    if not name or not 2 <= len(losses) < planned / 2 or not losses[-1] < losses[0]:
+        return None
+    text = f"EarlyStopping takes the worse {name} for the better, and ended the training behind epoch {len(losses)} of "
+    repair = f"mode='auto' for {name}, as it is without a mode"
+    return Finding(
+        cause="too_few_steps", confidence=0.8, certain=True, evidence=f"{text}{planned}", repair=repair, tag="loss"
+    )
 
 
 def small_capacity(seen: Observation) -> list[Finding]:

@@ -300,7 +300,8 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
 
     Threshold: below 1 % of its peak before half of the planned steps (certain before a quarter), or its peak at the
     very last one; or it only rises, and reaches five times as much behind the last step: arithmetic.
-    Of a rate that nobody can see, by what steps make of their gradients: see `_shrinking`.
+    Of a rate that nobody can see, by what steps make of their gradients: see `_shrinking`. Certain too: it has more
+    than halved by ReduceLROnPlateau, which takes the worse for the better.
     Must not trigger: a decay that is low in the last part; a loop that still runs, of which nobody knows how long.
     Source: taxonomy row 33.
     """
@@ -309,6 +310,18 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     rates, logged = seen.optimizer.schedule, [row["learning_rate"] for row in seen.epochs if "learning_rate" in row]
     if rates is None:
         rates = np.array(logged) if len(logged) >= 4 else None
+    if seen.plan.slows_at_better and len(logged) >= 2 and logged[-1] < 0.5 * logged[0]:
+        name, text = seen.plan.slows_at_better, f"the rate falls from {logged[0]:.3g} to {logged[-1]:.3g}"
+        return [
+            Finding(
+                cause="lr_schedule_wrong",
+                confidence=0.9,
+                certain=True,
+                tag="epoch/learning_rate",
+                evidence=f"ReduceLROnPlateau takes the worse {name} for the better, and {text}",
+                repair=f"mode='auto' for {name}, as it is without a mode",
+            )
+        ]
     if rates is None or len(rates) < 4 or np.max(rates) <= 0:
         return _shrinking(seen)
     half = int(np.argmax(rates < 0.01 * np.max(rates))) if np.any(rates < 0.01 * np.max(rates)) else len(rates)

@@ -291,3 +291,20 @@ def test_few_steps_are_judged_by_validation_too():
     assert [f.certain for f in RULES["too_few_steps"](seen)] == [True]
     seen.epochs = [{"val_loss": 2.0}]
     assert RULES["too_few_steps"](seen) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "planned", "losses", "fires"),
+    [
+        ("val_mse", 10, [3.0, 2.0, 1.5], True),
+        ("", 10, [3.0, 2.0, 1.5], False),  # it is patient with the worse
+        ("val_mse", 5, [3.0, 2.0, 1.5], False),  # most of the epochs were made
+        ("val_mse", 10, [3.0, 3.2], False),  # it got worse
+    ],
+)
+def test_a_training_that_ends_since_it_gets_better(name, planned, losses, fires):
+    seen = Observation(name="m", plan=Plan(epochs=planned, stops_at_better=name), interface="fit")
+    seen.epochs = [{"loss": loss, "val_mse": loss} for loss in losses]
+    assert [(f.certain, "behind epoch 3 of 10" in f.evidence) for f in RULES["too_few_steps"](seen)] == [
+        (True, True)
+    ] * fires

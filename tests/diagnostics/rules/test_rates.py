@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Data, Observation, Optimizer, Probe, Unit, Variable
+from keras_course.diagnostics.observation import Data, Observation, Optimizer, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules.rates import RULES
 from tests.diagnostics.typed import steps
 
@@ -339,3 +339,11 @@ def test_a_warm_up_that_is_longer_than_the_training(rates, later, fires_):
 
 def test_an_empty_observation_is_judged_by_nothing():
     assert [f for rule in RULES.values() for f in rule(Observation(name="m"))] == []
+
+
+@pytest.mark.parametrize(("name", "rates", "fires_"), [("val_loss", [1e-2, 1e-3], True), ("", [1e-2, 1e-3], False),
+                                                       ("val_loss", [1e-2, 1e-2], False)])  # fmt: skip
+def test_a_rate_that_falls_while_it_gets_better(name, rates, fires_):
+    seen = Observation(name="m", interface="fit", plan=Plan(slows_at_better=name))
+    seen.epochs = [{"loss": 1.0, "learning_rate": rate} for rate in rates]
+    assert [f.certain for f in RULES["lr_schedule_wrong"](seen)] == [True] * fires_
