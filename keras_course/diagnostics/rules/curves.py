@@ -126,7 +126,7 @@ def too_few_steps(seen: Observation) -> list[Finding]:
 def _stopped_at_better(seen: Observation) -> Finding | None:
     """A training that ended since what it monitors got better."""
     name, planned = seen.plan.stops_at_better, seen.plan.epochs or 0
-    losses = [row["loss"] for row in seen.epochs if "loss" in row]
+    losses = [row.get("loss", row[name]) for row in seen.epochs if name in row]
     if not name or not 2 <= len(losses) < planned / 2 or not losses[-1] < losses[0]:
         return None
     text = f"EarlyStopping takes the worse {name} for the better, and ended the training behind epoch {len(losses)} of "

@@ -308,3 +308,5 @@ def test_a_training_that_ends_since_it_gets_better(name, planned, losses, fires)
     assert [(f.certain, "behind epoch 3 of 10" in f.evidence) for f in RULES["too_few_steps"](seen)] == [
         (True, True)
     ] * fires
+    seen.epochs = [{"val_mse": loss} for loss in losses]  # of a step of the script's own
+    assert len(RULES["too_few_steps"](seen)) == fires
