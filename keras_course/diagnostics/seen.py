@@ -23,6 +23,17 @@ def sinks_below_zero(seen: Observation) -> bool:
     return not named and len(losses) > 0 and bool(losses[-1] < min(losses[0], -1e-3))
 
 
+def partly_right(seen: Observation) -> bool:
+    """Whether a twin that has learned from what is held out tells more labels of the training than if these were dealt
+    out at random, by four standard errors, and less than six tenths of what it tells where it was not trained either:
+    most of them are wrong, and not all."""
+    e = seen.experiments
+    if "taught_held" not in e:
+        return False
+    known, here = e["taught_held"] - e["taught_chance"], e["taught_train"] - e["taught_dealt"]
+    return bool(known > 0.2 * (1 - e["taught_chance"]) and 4 * e["taught_error"] < here < 0.6 * known)
+
+
 def outputs_of(seen: Observation) -> list[tuple[int, np.ndarray]]:
     """Steps and their predictions, where these are numbers."""
     found = [(p.step, p.output) for p in seen.probes if p.output is not None and p.output.size]

@@ -15,6 +15,7 @@ from keras_course.diagnostics.seen import (
     SPARSE,
     classes_seen,
     flat_rows,
+    partly_right,
     quantities,
     several_inputs,
     sinks_below_zero,
@@ -278,15 +279,15 @@ def label_noise(seen: Observation) -> list[Finding]:
     on rows that it was not fitted to, are right on what is held out more often than on the rows of the training, by
     more than a tenth, four standard errors and what the shares of the classes differ by; or where the last weights tell
     the classes, and are wrong about more than 15 % of that third of the rows of which they are surest, by the lower
-    exact 99 % bound, and three quarters as often as of all: where classes overlap, or steps were too few, a network
-    is unsure of what it is wrong about; of at most 20 classes. Last, where nothing else is
-    named and half of what there is to learn is missing: a network that learns eight examples by heart, or that has
-    learned the training rows better than those held out. Must stay silent: pairs shuffled apart; one label in ten that
-    is wrong; grades, of which like inputs have neighbouring ones; classes that overlap, up to 15 % of the rows, in
-    two-class data; examples that do not all count alike.
-    Source: Northcutt, Jiang, Chuang (2021).
+    exact 99 % bound, and three quarters as often as of all: where classes overlap, or steps were too few, a network is
+    unsure of what it is wrong about; of at most 20 classes; or where a twin of the network that has learned from what
+    is held out tells some of the labels of training, and far fewer than there: see `partly_right`. Last, where nothing
+    else is named and half of what there is to learn is missing: a network that learns eight examples by heart, or that
+    has learned the training rows better than those held out. Must stay silent: pairs shuffled apart; one label in ten
+    that is wrong; grades, of which like inputs have neighbouring ones; classes that overlap, up to 15 % of the rows, in
+    two-class data; examples that do not all count alike. Source: Northcutt, Jiang, Chuang (2021).
     """
-    if found := _clean_elsewhere(seen) or _wrong_where_sure(seen):
+    if found := _clean_elsewhere(seen) or _wrong_where_sure(seen) or _told_by_a_twin(seen):
         return [found]
     found = _contradicted(seen)
     return [found] if found else _left_over(seen)
@@ -327,6 +328,17 @@ def _wrong_where_sure(seen: Observation) -> Finding | None:
     text = f"of the {e['sure_rows']:.0f} rows of which the last weights are surest {e['sure_wrong']:.0%} have another "
     text += f"label, of all {e['sure_all']:.0%}: they are wrong at random"
     return Finding(cause="label_noise", confidence=0.65, certain=True, evidence=text, tag="labels/entropy")
+
+
+def _told_by_a_twin(seen: Observation) -> Finding | None:
+    """Labels that a twin of the network, which has learned from what is held out, tells better than by chance, and far
+    worse than there."""
+    if not partly_right(seen):
+        return None
+    e = seen.experiments
+    text = f"a twin of the network that is trained on what is held out tells {e['taught_held']:.0%} of other labels "
+    text += f"there, and {e['taught_train']:.0%} of those of training, where {e['taught_dealt']:.0%} would be chance"
+    return Finding(cause="label_noise", confidence=0.7, certain=True, evidence=text, tag="labels/entropy")
 
 
 def _contradicted(seen: Observation) -> Finding | None:

@@ -1,6 +1,9 @@
 import random
 
-from keras_course.diagnostics import widened
+from keras_course.diagnostics import twins
+from keras_course.diagnostics.rules.labels import label_noise
+from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
+from keras_course.diagnostics.seen import partly_right
 from tests.diagnostics.trained import watched
 
 import keras
@@ -34,7 +37,7 @@ def test_a_wider_twin_learns_what_one_unit_cannot_pass_on():
     narrow = model(1)
     training, seen = fitted(narrow)
     before = [w.copy() for w in narrow.get_weights()]
-    found = widened.wider(training, seen)
+    found = twins.wider(training, seen)
     assert found["twin_wider"] < 0.7 * found["twin_own"]
     for old, new in zip(before, narrow.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
@@ -49,7 +52,7 @@ def test_a_wider_twin_learns_what_one_unit_cannot_pass_on():
     ],
 )
 def test_of_others_no_twin_is_made(made, y, loss):
-    assert widened.wider(*fitted(made(), y, loss)) == {}
+    assert twins.wider(*fitted(made(), y, loss)) == {}
 
 
 def test_layers_without_weights_to_train_keep_theirs():
@@ -59,9 +62,9 @@ def test_layers_without_weights_to_train_keep_theirs():
     hidden = keras.layers.Dense(2, "tanh", name="hidden")(scaled(given))
     both = keras.layers.Dense(4, name="head")(keras.layers.Dense(8, "relu", name="wide")(hidden))
     training, seen = fitted(keras.Model(given, both))
-    twin = widened._twin(training.model, {"hidden"}, seen)
+    twin = twins._twin(training.model, {"hidden"}, seen)
     np.testing.assert_array_equal(twin.get_layer("scale").mean, scaled.mean)
-    assert twin.get_layer("hidden").units == widened.WIDE
+    assert twin.get_layer("hidden").units == twins.WIDE
     assert twin.get_layer("wide").units == 8
 
 
@@ -69,11 +72,11 @@ def test_what_a_script_draws_behind_it_is_what_it_would_have_drawn():
     """And twins are the same each time."""
     training, seen = fitted(model(1))
     state, numbers = random.getstate(), np.random.get_state()[1].copy()
-    first = widened.wider(training, seen)
+    first = twins.wider(training, seen)
     assert random.getstate() == state
     np.testing.assert_array_equal(np.random.get_state()[1], numbers)
     random.seed(5)
-    assert widened.wider(training, seen) == first
+    assert twins.wider(training, seen) == first
 
 
 def test_steps_of_the_scripts_own_are_not_made_again():
@@ -86,5 +89,42 @@ def test_steps_of_the_scripts_own_are_not_made_again():
 
     training, seen = fitted(Own(model(1).layers))
     made.clear()
-    assert widened.wider(training, seen) == {}
+    assert twins.wider(training, seen) == {}
     assert not made
+
+
+def shaped(kind):
+    """Labels of training that are those of other rows, wrong for the most part, or right; right ones are held out."""
+    y = (X[:, 0] + X[:, 1] > 0).astype("int64") + (X[:, 2] > 0.7)
+    rng = np.random.default_rng(1)
+    shown = rng.permutation(y[:300]) if kind == "dealt" else y[:300].copy()
+    if kind == "noise":
+        shown = np.where(rng.random(300) < 0.6, rng.integers(0, 3, 300), shown)
+    return shown, y[300:]
+
+
+@pytest.mark.parametrize(("kind", "partly"), [("dealt", False), ("noise", True), ("right", False)])
+def test_a_twin_that_learns_from_what_is_held_out_tells_noise_from_pairs_apart(kind, partly):
+    shown, held = shaped(kind)
+    keras.utils.set_random_seed(0)
+    plain = model(16, 3)
+    plain.compile(keras.optimizers.SGD(1e-4), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    fit = lambda: plain.fit(X[:300], shown, validation_data=(X[300:], held), epochs=1, verbose=0)  # noqa: E731
+    (training,) = watched(fit)
+    seen = training.close()
+    seen.experiments |= twins.taught_elsewhere(training, seen)
+    e = seen.experiments
+    assert e["taught_held"] > 0.8
+    assert e["taught_train"] == pytest.approx({"dealt": e["taught_dealt"], "noise": 0.55, "right": 0.9}[kind], abs=0.1)
+    assert partly_right(seen) is partly
+    found = {f.cause for rule in (label_noise, labels_shuffled_apart) for f in rule(seen) if f.kind == "named"}
+    assert found == {"dealt": {"labels_shuffled_apart"}, "noise": {"label_noise"}, "right": set()}[kind]
+
+
+def test_no_twin_is_taught_where_the_network_learns():
+    shown, held = shaped("right")
+    plain = model(16, 3)
+    plain.compile(keras.optimizers.Adam(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    fit = lambda: plain.fit(X[:300], shown, validation_data=(X[300:], held), epochs=20, verbose=0)  # noqa: E731
+    (training,) = watched(fit)
+    assert twins.taught_elsewhere(training, training.close()) == {}

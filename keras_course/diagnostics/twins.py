@@ -1,0 +1,141 @@
+"""Twins of a model, of the same settings and of other weights, that are trained on rows of the script.
+
+One with wider hidden layers says whether these are what it lacks; one that is trained on what is held out, whether the
+labels of the training are those of its inputs.
+"""
+
+import time
+
+from keras_course.diagnostics.harm import harm_of
+from keras_course.diagnostics.held_out import classed, given, trained_on
+from keras_course.diagnostics.inline import from_seed
+from keras_course.diagnostics.observation import Data, Observation
+from keras_course.diagnostics.seen import BINARY, CATEGORICAL, widths_of
+from keras_course.diagnostics.trainings import Training
+
+import keras
+import numpy as np
+
+NARROW = 4  # units, up to which a hidden layer may be what keeps the network from learning
+WIDE = 32
+STEPS, BATCH, RATE = 200, 64, 0.003
+ROWS = 2048
+SECONDS = 8.0  # of the processor, for both twins
+LOSSES = {
+    "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+    "binary_crossentropy": keras.losses.BinaryCrossentropy,
+    "mean_squared_error": keras.losses.MeanSquaredError,
+    "mean_absolute_error": keras.losses.MeanAbsoluteError,
+    "huber": keras.losses.Huber,
+}
+
+
+def wider(training: Training, seen: Observation) -> dict[str, float]:
+    """What a twin of the model with narrow hidden layers, and one that has 32 units there, leave of the loss.
+
+    `twin_own` and `twin_wider`: of rows that neither was trained on, behind the same 200 steps of Adam. Nothing of a
+    model of a class of the script's own or that cannot be made from its settings, of several outputs, of targets of
+    eight or more numbers, which may be the inputs again, or without a hidden layer of at most 4 units.
+    """
+    narrow = {name.split("/")[0] for name, width in widths_of(seen) if width <= NARROW}
+    data, model = trained_on(seen, few=100), training.model
+    if not narrow or data is None or data.y is None or seen.losses or seen.loss.name not in LOSSES:
+        return {}
+    if not _copied(model, data) or (data.y.ndim > 1 and data.y.shape[1] >= 8):
+        return {}
+    order = np.random.default_rng(0).permutation(len(data.x))[:ROWS]
+    some, rest = data.take(order[len(order) // 4 :]), data.take(order[: len(order) // 4])
+    with from_seed(0):
+        twins = {"twin_own": _twin(model, set(), seen), "twin_wider": _twin(model, narrow, seen)}
+        _trained(twins, some)
+        left = {name: float(twin.evaluate(given(rest), rest.y, verbose=0)) for name, twin in twins.items()}
+    return {name: loss for name, loss in left.items() if np.isfinite(loss)}
+
+
+LEFT = 0.3  # of harm, from which on labels are asked about
+TEACHING = 150  # rows, of which a twin may learn what classes are
+
+
+def taught_elsewhere(training: Training, seen: Observation) -> dict[str, float]:
+    """How many labels of what is held out, and of the training, a twin tells that has learned from what is held out.
+
+    Of the part of which it tells most: `taught_held`, the share of labels of a quarter that it was not trained on, and
+    `taught_chance`, what naming the most frequent class gives there; `taught_train`, the share of labels of the
+    training, `taught_dealt`, what it would be were these dealt out at random, and `taught_error`, the standard error of
+    that. Nothing of a model that is no plain one of Keras, of losses that know no classes, of few rows, or where
+    seven tenths of what there is were learned.
+    """
+    model = training.model
+    if seen.loss.name not in LOSSES or seen.loss.name not in CATEGORICAL + BINARY or seen.losses:
+        return {}
+    if harm_of(seen).degree < LEFT:
+        return {}
+    found: list[dict[str, float]] = []
+    for train, other, _, a, b in classed(seen)[:2]:
+        if not _copied(model, train) or not _copied(model, other) or len(other.x) < TEACHING:
+            continue
+        order, some = (np.random.default_rng(0).permutation(len(part.x))[:ROWS] for part in (other, train))
+        rest, learned = order[: len(order) // 4], order[len(order) // 4 :]
+        with from_seed(0):
+            twin = _twin(model, set(), seen)
+            _trained({"": twin}, other.take(learned))
+        held, said = _decided(twin, other.take(rest), seen), _decided(twin, train.take(some), seen)
+        names, counts = np.unique(a[some], return_counts=True)
+        dealt = float(sum(np.mean(said == name) * count / len(some) for name, count in zip(names, counts, strict=True)))
+        found.append(
+            {
+                "taught_held": float(np.mean(held == b[rest])),
+                "taught_chance": float(np.unique(b, return_counts=True)[1].max() / len(b)),
+                "taught_train": float(np.mean(said == a[some])),
+                "taught_dealt": dealt,
+                "taught_error": float(np.sqrt(dealt * (1 - dealt) / len(some))),
+            }
+        )
+    return max(found, key=lambda one: one["taught_held"] - one["taught_chance"], default={})
+
+
+def _decided(twin: keras.Model, part: Data, seen: Observation) -> np.ndarray:
+    """The class that a twin names of each row."""
+    said = np.asarray(twin.predict(given(part), verbose=0))
+    middle = 0.0 if seen.loss.from_logits else 0.5
+    return (said.reshape(-1) > middle).astype(int) if said.shape[-1] == 1 else said.argmax(-1)
+
+
+def _copied(model: keras.Model | None, data: Data) -> bool:
+    """Whether a model can be made again from its settings, and the rows are all that it is given."""
+    if model is None or not type(model).__module__.startswith("keras.") or not hasattr(model, "inputs"):
+        return False  # whose steps or calls are the script's own
+    return len(model.inputs or ()) == 1 + len(data.further)
+
+
+def _trained(twins: dict[str, keras.Model], some: Data) -> None:
+    """The same steps on some rows."""
+    begun = time.process_time()
+    for step in range(STEPS):
+        if time.process_time() - begun > SECONDS:
+            break
+        rows = np.random.default_rng(step).integers(0, len(some.x), min(BATCH, len(some.x)))
+        for twin in twins.values():
+            batch = some.take(rows)
+            twin.train_on_batch(given(batch), batch.y)
+
+
+def _twin(model: keras.Model, widen: set[str], seen: Observation) -> keras.Model:
+    """A model of the same settings and of other weights, but for layers without any that are trained."""
+    config = model.get_config()
+    for layer in config["layers"]:
+        own = layer["config"]
+        layer.pop("build_config", None)  # the widths of what enters it
+        for key in ("units", "filters"):
+            if own.get("name") in widen and own.get(key, WIDE) <= NARROW:
+                own[key] = WIDE
+    twin = type(model).from_config(config)
+    for layer, old in zip(twin.layers, model.layers, strict=True):
+        if old.weights and not old.trainable_weights:
+            layer.set_weights(old.get_weights())
+            if isinstance(layer, keras.layers.Normalization):
+                layer.finalize_state()  # which reads them
+    logits = {} if seen.loss.from_logits is None else {"from_logits": seen.loss.from_logits}
+    twin.compile(optimizer=keras.optimizers.Adam(RATE), loss=LOSSES[seen.loss.name](**logits))
+    return twin
