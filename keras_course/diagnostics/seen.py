@@ -24,14 +24,17 @@ def sinks_below_zero(seen: Observation) -> bool:
 
 
 def partly_right(seen: Observation) -> bool:
-    """Whether a twin that has learned from what is held out tells more labels of the training than if these were dealt
-    out at random, by four standard errors, and less than six tenths of what it tells where it was not trained either:
-    most of them are wrong, and not all."""
+    """Whether a twin that has learned from what is held out comes half of the way from naming the most frequent class
+    to all labels there, and of the labels of the training less than six tenths as far from what it would tell were they
+    dealt out at random, yet further than four standard errors: most of them are wrong, and not all."""
     e = seen.experiments
     if "taught_held" not in e:
         return False
-    known, here = e["taught_held"] - e["taught_chance"], e["taught_train"] - e["taught_dealt"]
-    return bool(known > 0.2 * (1 - e["taught_chance"]) and 4 * e["taught_error"] < here < 0.6 * known)
+    known, here = (
+        (e[told] - e[none]) / max(1 - e[none], 1e-9)
+        for told, none in (("taught_held", "taught_chance"), ("taught_train", "taught_dealt"))
+    )
+    return bool(known > 0.5 and here < 0.6 * known and e["taught_train"] - e["taught_dealt"] > 4 * e["taught_error"])
 
 
 def outputs_of(seen: Observation) -> list[tuple[int, np.ndarray]]:

@@ -1,6 +1,7 @@
 import random
 
 from keras_course.diagnostics import twins
+from keras_course.diagnostics.observation import Observation
 from keras_course.diagnostics.rules.labels import label_noise
 from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
 from keras_course.diagnostics.seen import partly_right
@@ -128,3 +129,18 @@ def test_no_twin_is_taught_where_the_network_learns():
     fit = lambda: plain.fit(X[:300], shown, validation_data=(X[300:], held), epochs=20, verbose=0)  # noqa: E731
     (training,) = watched(fit)
     assert twins.taught_elsewhere(training, training.close()) == {}
+
+
+@pytest.mark.parametrize(
+    ("held", "chance", "told", "dealt", "partly"),
+    [
+        (0.9, 0.25, 0.5, 0.25, True),
+        (0.97, 0.25, 0.94, 0.51, False),  # nearly all, of classes that are dealt otherwise
+        (0.77, 0.65, 0.72, 0.65, False),  # it has hardly learned what the classes are
+        (0.9, 0.25, 0.28, 0.25, False),  # by chance
+    ],
+)
+def test_most_labels_are_wrong_by_what_is_left_to_be_told(held, chance, told, dealt, partly):
+    numbers = {"held": held, "chance": chance, "train": told, "dealt": dealt, "error": 0.012}
+    seen = Observation(name="m", experiments={f"taught_{name}": value for name, value in numbers.items()})
+    assert partly_right(seen) is partly
