@@ -125,9 +125,10 @@ def _losses(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) 
 def class_weights(seen: Observation) -> dict[int, float] | None:
     """What the examples of each class count: as `fit` is told; or as a loss of the script's own has it.
 
-    What is minimised is then within a hundredth the sum of the losses of each class, each so many times, in nine looks
-    of ten of those that hold every class, at least four times as many as there are classes; by factors of which the
-    largest is 1.2 times the least. Nothing of what is minimised that does not move.
+    What is minimised is then within a hundredth the sum of the losses of each class, each so many times, and of a
+    penalty of at most a fifth, in nine looks of ten of those that hold every class, at least four times as many as
+    there are classes; by factors of which the largest is 1.2 times the least. Nothing of what is minimised that does
+    not move.
     """
     if seen.plan.class_weight or seen.loss.name not in CROSS or seen.steps is None:
         return seen.plan.class_weight
@@ -148,9 +149,14 @@ def _weights_by_hand(seen: Observation) -> dict[int, float] | None:
     totals = np.array([total for *_, total in found])
     if not np.std(totals) > 0.02 * np.abs(np.mean(totals)) or np.linalg.matrix_rank(parts) < len(names):
         return None
-    weights = optimize.nnls(parts, totals)[0]
-    rest = np.quantile(np.abs(parts @ weights - totals) / np.maximum(np.abs(totals), 1e-12), 0.9)
-    if rest > 0.01 or weights.min() <= 0 or weights.max() < 1.2 * weights.min():
+    beside = np.concatenate([parts, np.ones((len(parts), 1))], axis=1)  # and a penalty, which moves slowly
+    for columns in (parts, beside):
+        weights = optimize.nnls(columns, totals)[0]
+        rest = np.quantile(np.abs(columns @ weights - totals) / np.maximum(np.abs(totals), 1e-12), 0.9)
+        if rest <= 0.01:
+            break
+    penalty, weights = sum(weights[len(names) :]), weights[: len(names)]
+    if rest > 0.01 or penalty > 0.2 * np.mean(totals) or weights.min() <= 0 or weights.max() < 1.2 * weights.min():
         return None
     return {int(name): float(weight) for name, weight in zip(names, weights, strict=True)}
 

@@ -6,6 +6,7 @@ labels of the training are those of its inputs.
 
 import time
 
+from keras_course.diagnostics.comparisons import label_drift
 from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import classed, given, trained_on
 from keras_course.diagnostics.inline import from_seed
@@ -54,6 +55,7 @@ def wider(training: Training, seen: Observation) -> dict[str, float]:
 
 
 LEFT = 0.3  # of harm, from which on labels are asked about
+DRIFT = 0.15  # of the shares of the classes: with others a twin names others
 TEACHING = 150  # rows, of which a twin may learn what classes are
 
 
@@ -63,8 +65,8 @@ def taught_elsewhere(training: Training, seen: Observation) -> dict[str, float]:
     Of the part of which it tells most: `taught_held`, the share of labels of a quarter that it was not trained on, and
     `taught_chance`, what naming the most frequent class gives there; `taught_train`, the share of labels of the
     training, `taught_dealt`, what it would be were these dealt out at random, and `taught_error`, the standard error of
-    that. Nothing of a model that is no plain one of Keras, of losses that know no classes, of few rows, or where
-    seven tenths of what there is were learned.
+    that. Nothing of a model that is no plain one of Keras, of losses that know no classes, of few rows, of
+    classes that have other shares there, or where seven tenths of what there is were learned.
     """
     model = training.model
     if seen.loss.name not in LOSSES or seen.loss.name not in CATEGORICAL + BINARY or seen.losses:
@@ -74,6 +76,8 @@ def taught_elsewhere(training: Training, seen: Observation) -> dict[str, float]:
     found: list[dict[str, float]] = []
     for train, other, _, a, b in classed(seen)[:2]:
         if not _copied(model, train) or not _copied(model, other) or len(other.x) < TEACHING:
+            continue
+        if label_drift(a, b).distance > DRIFT:
             continue
         order, some = (np.random.default_rng(0).permutation(len(part.x))[:ROWS] for part in (other, train))
         rest, learned = order[: len(order) // 4], order[len(order) // 4 :]
