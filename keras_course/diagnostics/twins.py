@@ -1,15 +1,19 @@
 """Twins of a model, of the same settings and of other weights, that are trained on rows of the script.
 
-One with wider hidden layers says whether these are what it lacks; one that is trained on what is held out, whether the
+One with wider hidden layers says whether these are what it lacks, one whose layers bend whether it lacks that; one that
+is trained on what is held out, whether the
 labels of the training are those of its inputs.
 """
 
 import time
+from collections.abc import Set
+from typing import Any
 
 from keras_course.diagnostics.comparisons import label_drift
 from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import classed, given, trained_on
 from keras_course.diagnostics.inline import from_seed
+from keras_course.diagnostics.losses import CROSS
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, widths_of
 from keras_course.diagnostics.trainings import Training
@@ -45,10 +49,28 @@ def wider(training: Training, seen: Observation) -> dict[str, float]:
         return {}
     if not _copied(model, data) or (data.y.ndim > 1 and data.y.shape[1] >= 8):
         return {}
+    return _compared(model, data, seen, twin_own={}, twin_wider={"widen": narrow})
+
+
+def bent(training: Training, seen: Observation) -> dict[str, float]:
+    """What a twin of a model without any activation between its layers, and one with ReLU there, leave of the loss:
+    `straight` and `bent`, as `wider` asks it."""
+    hidden = [unit for unit in seen.units[:-1] if unit.kind in ("dense", "conv")]
+    data, model = trained_on(seen, few=100), training.model
+    if not hidden or any(unit.activation != "linear" for unit in seen.units[:-1] if unit.kind != "embedding"):
+        return {}
+    if data is None or data.y is None or seen.losses or seen.loss.name not in LOSSES or not _copied(model, data):
+        return {}
+    names = {unit.name.split("/")[0] for unit in hidden}
+    return _compared(model, data, seen, straight={}, bent={"bend": names})
+
+
+def _compared(model: Any, data: Data, seen: Observation, **changes: dict[str, set[str]]) -> dict[str, float]:
+    """What twins with these changes leave of the loss of a quarter of the rows, behind the same steps on the others."""
     order = np.random.default_rng(0).permutation(len(data.x))[:ROWS]
     some, rest = data.take(order[len(order) // 4 :]), data.take(order[: len(order) // 4])
     with from_seed(0):
-        twins = {"twin_own": _twin(model, set(), seen), "twin_wider": _twin(model, narrow, seen)}
+        twins = {name: _twin(model, seen, **change) for name, change in changes.items()}
         _trained(twins, some)
         left = {name: float(twin.evaluate(given(rest), rest.y, verbose=0)) for name, twin in twins.items()}
     return {name: loss for name, loss in left.items() if np.isfinite(loss)}
@@ -82,7 +104,7 @@ def taught_elsewhere(training: Training, seen: Observation) -> dict[str, float]:
         order, some = (np.random.default_rng(0).permutation(len(part.x))[:ROWS] for part in (other, train))
         rest, learned = order[: len(order) // 4], order[len(order) // 4 :]
         with from_seed(0):
-            twin = _twin(model, set(), seen)
+            twin = _twin(model, seen)
             _trained({"": twin}, other.take(learned))
         held, said = _decided(twin, other.take(rest), seen), _decided(twin, train.take(some), seen)
         names, counts = np.unique(a[some], return_counts=True)
@@ -125,8 +147,11 @@ def _trained(twins: dict[str, keras.Model], some: Data) -> None:
             twin.train_on_batch(given(batch), batch.y)
 
 
-def _twin(model: keras.Model, widen: set[str], seen: Observation) -> keras.Model:
-    """A model of the same settings and of other weights, but for layers without any that are trained."""
+def _twin(
+    model: keras.Model, seen: Observation, *, widen: Set[str] = frozenset(), bend: Set[str] = frozenset()
+) -> keras.Model:
+    """A model of the same settings and of other weights, but for layers without any that are trained; with more units
+    in the layers to widen, and ReLU behind those to bend."""
     config = model.get_config()
     for layer in config["layers"]:
         own = layer["config"]
@@ -134,12 +159,16 @@ def _twin(model: keras.Model, widen: set[str], seen: Observation) -> keras.Model
         for key in ("units", "filters"):
             if own.get("name") in widen and own.get(key, WIDE) <= NARROW:
                 own[key] = WIDE
-    twin = type(model).from_config(config)
+        if own.get("name") in bend:
+            own["activation"] = "relu"
+    classes = {type(layer).__name__: type(layer) for layer in model.layers}  # the script's own among them
+    twin = type(model).from_config(config, custom_objects=classes)
     for layer, old in zip(twin.layers, model.layers, strict=True):
         if old.weights and not old.trainable_weights:
             layer.set_weights(old.get_weights())
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()  # which reads them
-    logits = {} if seen.loss.from_logits is None else {"from_logits": seen.loss.from_logits}
+    crossed = seen.loss.name in CROSS and seen.loss.from_logits is not None
+    logits = {"from_logits": seen.loss.from_logits} if crossed else {}
     twin.compile(optimizer=keras.optimizers.Adam(RATE), loss=LOSSES[seen.loss.name](**logits))
     return twin

@@ -4,6 +4,7 @@ from keras_course.diagnostics import twins
 from keras_course.diagnostics.observation import Observation
 from keras_course.diagnostics.rules.labels import label_noise
 from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
+from keras_course.diagnostics.rules.structure import missing_nonlinearity
 from keras_course.diagnostics.seen import partly_right
 from tests.diagnostics.trained import watched
 
@@ -63,7 +64,7 @@ def test_layers_without_weights_to_train_keep_theirs():
     hidden = keras.layers.Dense(2, "tanh", name="hidden")(scaled(given))
     both = keras.layers.Dense(4, name="head")(keras.layers.Dense(8, "relu", name="wide")(hidden))
     training, seen = fitted(keras.Model(given, both))
-    twin = twins._twin(training.model, {"hidden"}, seen)
+    twin = twins._twin(training.model, seen, widen={"hidden"})
     np.testing.assert_array_equal(twin.get_layer("scale").mean, scaled.mean)
     assert twin.get_layer("hidden").units == twins.WIDE
     assert twin.get_layer("wide").units == 8
@@ -144,3 +145,36 @@ def test_most_labels_are_wrong_by_what_is_left_to_be_told(held, chance, told, de
     numbers = {"held": held, "chance": chance, "train": told, "dealt": dealt, "error": 0.012}
     seen = Observation(name="m", experiments={f"taught_{name}": value for name, value in numbers.items()})
     assert partly_right(seen) is partly
+
+
+@pytest.mark.parametrize(("activation", "y", "fires"), [(None, "bent", True), ("tanh", "bent", False),
+                                                        (None, "straight", False)])  # fmt: skip
+def test_a_twin_that_bends_learns_what_straight_layers_cannot(activation, y, fires):
+    """Beside a table that is looked up, which superposition says nothing of."""
+    kind, said = np.arange(600) % 4, keras.layers
+    targets = np.abs(X[:, 0]) + 0.5 * kind if y == "bent" else X[:, 0] + 0.5 * kind
+    numbers, code = keras.Input((6,)), keras.Input((), dtype="int32")
+    h = said.Concatenate()([numbers, said.Embedding(4, 3)(code)])
+    h = said.Dense(24, activation, name="second")(said.Dense(24, activation, name="first")(h))
+    network = keras.Model([numbers, code], said.Dense(1, name="head")(h))
+    keras.utils.set_random_seed(0)
+    network.compile(keras.optimizers.Adam(0.01), "mse")
+    (training,) = watched(lambda: network.fit([X, kind], targets[:, None], epochs=10, verbose=0))
+    seen = training.close()
+    seen.experiments |= twins.bent(training, seen)
+    assert [(f.certain, f.layer) for f in missing_nonlinearity(seen)] == [(True, "first")] * fires
+
+
+def test_a_twin_of_a_model_with_a_layer_of_the_scripts_own_is_made_too():
+    class Shifted(keras.layers.Layer):
+        def __init__(self, by, **kwargs):
+            super().__init__(**kwargs)
+            self.by = by
+
+        def call(self, x):
+            return x + self.by
+
+    given = keras.Input((6,))
+    hidden = keras.layers.Dense(1, "relu", name="first")(Shifted(2.0)(given))
+    training, seen = fitted(keras.Model(given, keras.layers.Dense(4, name="head")(hidden)))
+    assert "twin_wider" in twins.wider(training, seen)
