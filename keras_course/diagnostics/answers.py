@@ -13,7 +13,7 @@ from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.replay import Replay
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, inputs_of, quantities, several_inputs
 from keras_course.diagnostics.statistics import classes_of
-from keras_course.diagnostics.telling import linear
+from keras_course.diagnostics.telling import explained, linear
 from keras_course.diagnostics.trainings import Training
 
 import numpy as np
@@ -132,6 +132,35 @@ def surest(training: Training, seen: Observation) -> dict[str, float]:
     recall = np.mean([np.mean(said[true == name] == name) for name in np.unique(true)])
     found = {"sure_rows": len(first), "sure_wrong": np.mean(wrong[first]), "sure_all": np.mean(wrong)}
     return {name: float(value) for name, value in (found | {"sure_recall": recall}).items()}
+
+
+TARGETS, NARROW = 8, 0.1  # numbers of a row that are looked at one by one; a spread, in those of the widest
+
+
+def by_column(training: Training, seen: Observation) -> dict[str, float]:
+    """Of several real targets what the last weights tell of the widest, and of that narrow one of which they tell least
+    beside what a line tells, on rows of the training.
+
+    `wide_told`, `narrow_told`, `narrow_known`: shares of the variance by the weights and by a ridge regression;
+    `wide_spread` and `narrow_spread`; `narrow`, its place. Narrow is a tenth of the widest spread. Nothing of targets
+    of more than eight numbers, or without a narrow one.
+    """
+    model, data = _asked_of(training), trained_on(seen)
+    if model is None or data is None or data.y is None or seen.loss.name not in DIFFERENCES:
+        return {}
+    if data.y.ndim != 2 or not 2 <= data.y.shape[1] <= TARGETS or not _askable(seen, data) or data.x.dtype.kind != "f":
+        return {}
+    said, true = _answered(model, data)
+    spread, wide = true.std(0), int(np.argmax(true.std(0)))
+    narrow = np.flatnonzero((spread > 0) & (spread < NARROW * spread[wide]))
+    if said.shape != true.shape or not np.isfinite(said).all() or not len(narrow):
+        return {}
+    told = 1 - np.mean((said - true) ** 2, axis=0) / np.maximum(spread**2, 1e-30)
+    known = {int(j): explained(data.x, data.y[:, j]) for j in narrow}
+    worst = max(known, key=lambda j: known[j] - told[j])
+    found = {"narrow": worst, "narrow_spread": spread[worst], "wide_spread": spread[wide]}
+    found |= {"narrow_told": told[worst], "wide_told": told[wide], "narrow_known": known[worst]}
+    return {name: float(value) for name, value in found.items()}
 
 
 def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:

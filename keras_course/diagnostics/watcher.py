@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from keras_course.base import summary_of
-from keras_course.diagnostics import answers, doctor, experiments, printed
+from keras_course.diagnostics import answers, doctor, experiments, printed, twins
 from keras_course.diagnostics.doctor import Report
 from keras_course.diagnostics.fits import facts_of
 from keras_course.diagnostics.hooks import Monitor, users_frame, watching
 from keras_course.diagnostics.seen import badly_mixed
 from keras_course.diagnostics.trainings import Training
-from keras_course.diagnostics.twins import bent, taught_elsewhere, wider
 
 import keras
 
@@ -75,6 +74,18 @@ class Watch:
         return printed.as_text(self.reports)
 
 
+# What is asked of the last weights of each training, and of twins of its model.
+QUESTIONS = (
+    answers.by_heart,
+    answers.surest,
+    answers.by_column,
+    answers.in_evaluation,
+    twins.wider,
+    twins.bent,
+    twins.taught_elsewhere,
+)
+
+
 def examined(training: Training, *, alone: bool = True) -> Report:
     """The verdict on one training. Experiments are made on copies, and only where there is harm.
 
@@ -93,7 +104,7 @@ def examined(training: Training, *, alone: bool = True) -> Report:
     harmed = harm.degree >= SUSPICIOUS or harm.diverged
     if harmed or badly_mixed(seen) or any(unit.activation == "linear" for unit in seen.units[:-1]):
         seen.experiments |= experiments.run(training, seen, harmed=harmed)
-    for question in (answers.by_heart, answers.surest, answers.in_evaluation, wider, bent, taught_elsewhere):
+    for question in QUESTIONS:
         with contextlib.suppress(Exception):  # a model that is built by hand need not be one that can be asked so
             seen.experiments |= question(training, seen)
     if training.again is not None:

@@ -173,13 +173,15 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
     is no fault; where the rate is below a tenth of the usual one and the targets below 100, the rate is the surer
     cause; a note too where only their mean is far, and the loss comes down to that of the best constant. Of several
     outputs one whose squared or absolute error stays above 10,000, or a thousand times above the loss of classes, which
-    falls by less than a tenth. Must stay silent: outputs scaled back inside the model. Source: row 13 of the taxonomy.
+    falls by less than a tenth; or, certain, of several targets of one output one a tenth as wide as the widest, of
+    which the network has not learned what a line tells. Must stay silent: outputs scaled back inside the model. Source:
+    row 13 of the taxonomy.
     """
     for output, (name, losses) in losses_of_outputs(seen).items():
         if name in DIFFERENCES and losses[0] > 1e4 and losses[0] >= losses[-1] > 0.5 * losses[0]:
             text = f"the {name} of {output} starts at {losses[0]:.3g} and ends at {losses[-1]:.3g} (above 10,000)"
             return [Finding(cause="targets_not_scaled", confidence=0.88, evidence=text, tag=f"epoch/{output}_loss")]
-    if found := _drowning_out(seen):
+    if found := _drowning_out(seen) or _narrow_beside_wide(seen):
         return [found]
     y = targets_of(seen)
     if y is None or seen.loss.name not in DIFFERENCES or not np.isfinite(y).all():
@@ -231,6 +233,19 @@ def _drowning_out(seen: Observation) -> Finding | None:
                 tag = f"epoch/{other}_loss"
                 return Finding(cause="targets_not_scaled", confidence=0.88, certain=True, evidence=text, tag=tag)
     return None
+
+
+def _narrow_beside_wide(seen: Observation) -> Finding | None:
+    """Of several real targets of one output a narrow one is not learned, though a line tells it, and the widest is."""
+    e = seen.experiments
+    if e.get("wide_told", 0.0) < 0.7 or e["narrow_told"] > 0.3 or e["narrow_known"] < max(e["narrow_told"], 0.0) + 0.2:
+        return None
+    text = (
+        f"the network tells {e['wide_told']:.0%} of the target whose spread is {e['wide_spread']:.3g}, and of number "
+        f"{e['narrow']:.0f}, whose spread is {e['narrow_spread']:.3g}, {max(e['narrow_told'], 0):.0%}, of which a line "
+        f"tells {e['narrow_known']:.0%}: the squared error is that of the widest"
+    )
+    return Finding(cause="targets_not_scaled", confidence=0.88, certain=True, evidence=text, tag="outputs/max")
 
 
 def nan_or_inf_in_data(seen: Observation) -> list[Finding]:

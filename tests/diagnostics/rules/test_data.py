@@ -1,6 +1,6 @@
 import functools
 
-from keras_course.diagnostics.observation import Data, Feed, Optimizer, Plan, Unit, Variable
+from keras_course.diagnostics.observation import Data, Feed, Observation, Optimizer, Plan, Unit, Variable
 from keras_course.diagnostics.rules import data, labels
 from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, RNG, SPARSE, SQUARED, one, steps, training
@@ -398,3 +398,18 @@ def test_one_feature_that_lies_far_away(center, fires):
     x[:, 3] = center + x[:, 3] * (9 if fires else 1)
     named_, _ = causes(training(x, BENIGN, classes=2, losses=STUCK))
     assert ("inputs_not_scaled" in named_) == fires
+
+
+@pytest.mark.parametrize(
+    ("change", "fires"),
+    [
+        ({}, True),
+        ({"wide_told": 0.5}, False),  # nothing is learned well
+        ({"narrow_told": 0.6}, False),
+        ({"narrow_told": -3.0, "narrow_known": 0.1}, False),  # who knows whether it can be told
+    ],
+)
+def test_a_narrow_target_beside_a_wide_one(change, fires):
+    numbers = {"narrow": 0.0, "narrow_spread": 0.6, "wide_spread": 54.0, "narrow_told": -0.1, "wide_told": 0.85}
+    seen = Observation(name="m", experiments=numbers | {"narrow_known": 0.44} | change)
+    assert [f.certain for f in data.targets_not_scaled(seen)] == [True] * fires

@@ -68,6 +68,8 @@ def test_a_column_that_is_the_target_is_certain():
     assert told(0.1 * size, size.astype("float32"), loss=SQUARED) == [True]
     assert told(np.stack([size, 2 * size], axis=1), size.astype("float32"), loss=SQUARED) == [], "as in a ramp"
     assert told(size + RNG.normal(size=569), size.astype("float32"), loss=SQUARED) == [True], "but for a thousandth"
+    several = np.stack([RNG.normal(size=569), size], axis=1)
+    assert told(size + RNG.normal(size=569), several, loss=SQUARED) == [True], "of one of several targets"
     assert told(size + 2 * RNG.normal(size=569), size.astype("float32"), loss=SQUARED) == []
     order = np.argsort(size)
     near = np.column_stack([CELLS[:, :3], size + RNG.normal(size=569)])[order]
