@@ -172,13 +172,14 @@ def _class_numbers(seen: Observation, y: np.ndarray | None) -> np.ndarray | None
 def penalty_shares(seen: Observation) -> list[float]:
     """The share of the loss that is not of the data, at each closer look of which all of a batch is known.
 
-    None is claimed where weights of classes or a second loss may be the difference: where the model has no penalties by
-    name, what is left must move slowly against the loss of the batch, by the second half of the looks.
+    None is claimed where weights of classes, the loss of another output or a second loss may be the difference: where
+    the model has no penalties by name, what is left must move slowly against the loss of the batch, by the second half
+    of the looks.
     """
     scale, losses = scale_of(seen), np.array(own_and_minimised(seen)).reshape(-1, 2)
     if class_weights(seen) or (seen.head == "softmax" and seen.classes == 1):  # whose loss is of the logits
         return []
-    if len(seen.losses) > 1 and not seen.loss.regularised:
+    if len(seen.losses) > 1:
         return []  # what is left is the loss of the other outputs
     if not seen.loss.regularised and len(losses) >= 8:
         own, rest = np.diff(losses[len(losses) // 2 :] @ [[1, -scale], [0, 1]], axis=0).T

@@ -23,18 +23,25 @@ def sinks_below_zero(seen: Observation) -> bool:
     return not named and len(losses) > 0 and bool(losses[-1] < min(losses[0], -1e-3))
 
 
-def partly_right(seen: Observation) -> bool:
-    """Whether a twin that has learned from what is held out comes half of the way from naming the most frequent class
-    to all labels there, and of the labels of the training less than six tenths as far from what it would tell were they
-    dealt out at random, yet further than four standard errors: most of them are wrong, and not all."""
+def told_by_a_twin(seen: Observation) -> tuple[float, float, float] | None:
+    """What a twin that has learned from what is held out tells of other labels there, from 0 where it names the most
+    frequent class to 1; and of those of the training, from 0 where they might as well be dealt out at random; and how
+    many standard errors that is. None where it has learned less than half of what there is to know."""
     e = seen.experiments
     if "taught_held" not in e:
-        return False
+        return None
     known, here = (
         (e[told] - e[none]) / max(1 - e[none], 1e-9)
         for told, none in (("taught_held", "taught_chance"), ("taught_train", "taught_dealt"))
     )
-    return bool(known > 0.5 and here < 0.6 * known and e["taught_train"] - e["taught_dealt"] > 4 * e["taught_error"])
+    errors = (e["taught_train"] - e["taught_dealt"]) / max(e["taught_error"], 1e-9)
+    return (known, here, errors) if known > 0.5 else None
+
+
+def partly_right(seen: Observation) -> bool:
+    """Whether `told_by_a_twin` says that most labels of the training are wrong, and not all."""
+    told = told_by_a_twin(seen)
+    return told is not None and told[1] < 0.6 * told[0] and told[2] > 4
 
 
 def outputs_of(seen: Observation) -> list[tuple[int, np.ndarray]]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Set
 from typing import Any
 
-from keras_course.diagnostics.comparisons import label_drift
+from keras_course.diagnostics.comparisons import drowned, label_drift, shift
 from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import classed, given, trained_on
 from keras_course.diagnostics.inline import from_seed
@@ -87,8 +87,9 @@ def taught_elsewhere(training: Training, seen: Observation) -> dict[str, float]:
     Of the part of which it tells most: `taught_held`, the share of labels of a quarter that it was not trained on, and
     `taught_chance`, what naming the most frequent class gives there; `taught_train`, the share of labels of the
     training, `taught_dealt`, what it would be were these dealt out at random, and `taught_error`, the standard error of
-    that. Nothing of a model that is no plain one of Keras, of losses that know no classes, of few rows, of
-    classes that have other shares there, or where seven tenths of what there is were learned.
+    that. Nothing of a model that is no plain one of Keras, of losses that know no classes, of few rows, of inputs of
+    another scale or with noise, of classes that have other shares there, or where seven tenths of what there is were
+    learned.
     """
     model = training.model
     if seen.loss.name not in LOSSES or seen.loss.name not in CATEGORICAL + BINARY or seen.losses:
@@ -99,7 +100,7 @@ def taught_elsewhere(training: Training, seen: Observation) -> dict[str, float]:
     for train, other, _, a, b in classed(seen)[:2]:
         if not _copied(model, train) or not _copied(model, other) or len(other.x) < TEACHING:
             continue
-        if label_drift(a, b).distance > DRIFT:
+        if label_drift(a, b).distance > DRIFT or _apart(train, other):
             continue
         order, some = (np.random.default_rng(0).permutation(len(part.x))[:ROWS] for part in (other, train))
         rest, learned = order[: len(order) // 4], order[len(order) // 4 :]
@@ -119,6 +120,12 @@ def taught_elsewhere(training: Training, seen: Observation) -> dict[str, float]:
             }
         )
     return max(found, key=lambda one: one["taught_held"] - one["taught_chance"], default={})
+
+
+def _apart(train: Data, other: Data) -> bool:
+    """Whether the inputs themselves differ, by their scale or by noise."""
+    measured = train.x.dtype.kind == "f"
+    return measured and (shift(train.x, other.x).share > 0.2 or drowned(train.x, other.x) > 0)
 
 
 def _decided(twin: keras.Model, part: Data, seen: Observation) -> np.ndarray:

@@ -78,8 +78,8 @@ def _worse_than_nothing(seen: Observation, train: np.ndarray, val: np.ndarray) -
     nothing is left of the loss of training."""
     constant = baseline_of(seen)
     n = (seen.validation.n if seen.validation is not None else None) or 100
-    if not constant or n < 100 or seen.plan.keeps_best:
-        return []
+    if not constant or min(constant, val.min()) <= 0 or n < 100 or seen.plan.keeps_best:
+        return []  # of a likelihood below 0 nobody knows what is nothing
     if val[-1] < max(constant, 1.25 * float(val.min())) or train[-1] > 0.1 * constant:
         return []
     text = f"the validation loss rises from {val.min():.3g} to {val[-1]:.3g}, where a constant costs {constant:.3g}, "
@@ -99,9 +99,8 @@ def too_few_steps(seen: Observation) -> list[Finding]:
     Threshold: the last third of the steps lies significantly below the third before (three standard errors and 2 %), or
     twenty further steps on copies gain a tenth of the loss, and what a simple model reaches is not reached. Or fewer
     than 50 steps were made, of a network of which a hundred of Adam take a tenth of the loss of eight examples: named
-    last, and with less harm. Certain: EarlyStopping takes the worse for the better, and has ended the training before
-    half of its epochs, which had still gained.
-    Source: taxonomy row 42.
+    last, and where they take nine tenths of it with less harm. Certain: EarlyStopping takes the worse for the better,
+    and has ended the training before half of its epochs, which had still gained. Source: taxonomy row 42.
     """
     if found := _stopped_at_better(seen):
         return [found]
@@ -110,17 +109,16 @@ def too_few_steps(seen: Observation) -> list[Finding]:
     degree = max(harm.degree, harm.elsewhere) if count < SHORT else harm.degree
     if harm.diverged or degree < (0.4 if count < SHORT else 0.5):
         return []
+    sure = count < SHORT
     if harm.still_falling or _would_gain(seen):
         few, text = 0.5 if count < 100 else 0.35, f"the loss still falls: {harm.sentence}"
     elif count < SHORT and e.get("few_end", np.inf) < 0.9 * e.get("few_start", 0.0):
-        few = 0.2
+        few, sure = 0.2, e["few_end"] < 0.1 * e["few_start"]
         text = f"{count} steps were made, and a hundred take the loss of {few_examples(seen)} from "
         text += f"{e['few_start']:.3g} to {e['few_end']:.3g}"
     else:
         return []
-    return [
-        Finding(cause="too_few_steps", confidence=few, certain=count < SHORT and few > 0.3, tag="loss", evidence=text)
-    ]
+    return [Finding(cause="too_few_steps", confidence=few, certain=sure, tag="loss", evidence=text)]
 
 
 def _stopped_at_better(seen: Observation) -> Finding | None:

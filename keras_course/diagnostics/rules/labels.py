@@ -27,6 +27,7 @@ from keras_course.diagnostics.telling import error_of_difference, mislabelled, t
 import numpy as np
 
 STATISTICS = ("mean", "variance", "count", "moving_mean", "moving_variance")  # of normalisation: nobody trains them
+SHORT = 50  # steps, before which nobody knows what is left when more were made
 TOLD = 0.4  # of the way from chance to finding each class, by the mean of their recalls
 IGNORED = (-1, -100, 255)  # class numbers that by custom mark places without a label
 
@@ -381,6 +382,8 @@ def _left_over(seen: Observation) -> list[Finding]:
     e, text = seen.experiments, ""
     if seen.loss.name not in CATEGORICAL + BINARY or class_weights(seen) or not seen.alone:
         return []
+    if seen.steps is None or seen.steps.count < SHORT:
+        return []
     if e.get("few_end", np.inf) < 0.3 * e.get("few_start", 0.0):
         text = f"it learns {e['few']:.0f} examples by heart, from {e['few_start']:.3g} to {e['few_end']:.3g}"
     elif e.get("right_train", 0.0) > e.get("right_held", 1.0) + 0.1:
@@ -389,7 +392,7 @@ def _left_over(seen: Observation) -> list[Finding]:
         return []
     if harm.end is None or harm.baseline is None or harm.end < 0.72 * harm.baseline:
         return []  # what is learned by heart as a whole is overfitting
-    true, said = _decisions([p for p in seen.probes if p.step >= seen.steps.count / 2] if seen.steps else [], seen)
+    true, said = _decisions([p for p in seen.probes if p.step >= seen.steps.count / 2], seen)
     names = np.unique(true)
     recall = float(np.mean([np.mean(said[true == name] == name) for name in names])) if len(names) > 1 else 0.0
     if recall * len(names) > 1 + TOLD * (len(names) - 1) or e.get("end_ten", 1.0) < 0.97 * e.get("end_same", 0.0):

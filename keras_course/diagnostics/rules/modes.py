@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_course.diagnostics.harm import harm_of
+from keras_course.diagnostics.harm import blind_at_the_end, harm_of
 from keras_course.diagnostics.held_out import held_out
 from keras_course.diagnostics.losses import baseline_of, penalty_shares
 from keras_course.diagnostics.observation import Finding, Observation
@@ -24,7 +24,8 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
     half of the first values in the averages at the end, 0.5 < momentum^steps, which is arithmetic, and the validation
     loss is half as large again as that of training, and no better than that of a constant; or with the averages the
     last weights are no better than a constant on rows of the training, of which the steps had learned half and more
-    (certain); or more than half is left after 100 steps, and a moving mean is more than one spread from that of the
+    (certain), or worse by a quarter of that where more than half of the first values is left; or more than half is left
+    after 100 steps, and a moving mean is more than one spread from that of the
     batches, or a moving spread more than threefold another (certain, for whoever predicts with it). Must not trigger: a
     frozen, pretrained trunk, whose layers are not trainable, or that learns with its averages. Source: taxonomy row 38;
     Ioffe and Szegedy (2015), section 3.1.
@@ -88,9 +89,14 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
 
 def _worse_in_evaluation(seen: Observation, layer: str) -> list[Finding]:
     """Rows of the training, which were learned by half at least, of which the last weights know nothing when they are
-    normalised by the moving averages."""
+    normalised by the moving averages; or, where these cannot have arrived, less by a quarter of what was learned."""
     e, harm = seen.experiments, harm_of(seen)
-    if harm.baseline is None or harm.degree > 0.5 or not e.get("evaluated", 0.0) > 0.95 * harm.baseline:
+    if harm.baseline is None or harm.end is None or harm.degree > 0.5 or "evaluated" not in e:
+        return []
+    kept = max(float(layer["config"].get("momentum", 0.99)) for layer in _of_class(seen, "BatchNormalization"))
+    arrived = seen.steps is None or kept**seen.steps.count < 0.5
+    lost = 0.95 * harm.baseline if arrived else harm.end + 0.25 * (harm.baseline - harm.end)
+    if not e["evaluated"] > lost:
         return []
     text = (
         f"with the moving averages the last weights have a loss of {e['evaluated']:.3g} on rows of the training, in "
@@ -251,6 +257,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     first = seen.steps.all_losses[0] if seen.steps is not None and len(seen.steps.all_losses) else np.nan
     penalty = seen.experiments.get("penalty_start", 0.0)
     shares = penalty_shares(seen)
+    if not seen.loss.regularised and (len(shares) < 12 or blind_at_the_end(seen)):
+        shares = []  # a second loss does not move either in few steps, or of a prediction that is constant
     matrices = [k for _, k in kernels(seen)] or [v for v in seen.variables if len(v.shape) > 1 and seen.units]
     shrunk = [
         float(np.linalg.norm(k.final)) / max(float(np.linalg.norm(k.initial)), 1e-12)

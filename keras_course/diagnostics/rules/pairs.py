@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from keras_course.diagnostics.harm import made_by_the_program
 from keras_course.diagnostics.losses import baseline_of, scale_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import (
@@ -15,6 +16,7 @@ from keras_course.diagnostics.seen import (
     rows_of,
     several_inputs,
     takes_turns,
+    told_by_a_twin,
 )
 from keras_course.diagnostics.statistics import classes_of, form_of, keys, scales, share_interval
 from keras_course.diagnostics.telling import pairing
@@ -45,14 +47,19 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
         text += "each pass: no labels that are read from it stand beside them"
         repair = "shuffle the rows of training alone: shuffle=False for what is predicted"
         return [dataclasses.replace(_apart(text, 0.8), certain=True, repair=repair)]
-    if _compares(seen):
-        return []
+    if _compares(seen) or made_by_the_program(seen):
+        return []  # as of pairs inside of a batch, whose targets are their places
     parts = [np.ravel(batch) for batch in seen.stream if np.ndim(batch) == 1 or np.shape(batch)[1:] == (1,)]
     if takes_turns(parts):
         return []  # at the end of adversarial training nothing tells one kind from the other
     repeats, conflicts, chance, different = (0, 0, 0.0, 0) if several_inputs(seen) else _repeats(seen)
     if collapsed(seen) or partly_right(seen):
         return []
+    if (told := told_by_a_twin(seen)) is not None and abs(told[2]) < 2.5:  # fewer than by chance have other names
+        e = seen.experiments
+        text = f"a twin of the network that is trained on what is held out tells {e['taught_held']:.0%} of other labels"
+        text += f" there, and {e['taught_train']:.0%} of those of training: by chance {e['taught_dealt']:.0%}"
+        return [dataclasses.replace(_apart(text, 0.9), certain=True)]
     if (
         different > max(20, 0.05 * (repeats + different))
         and repeats >= 30

@@ -35,7 +35,7 @@ def missing_nonlinearity(seen: Observation) -> list[Finding]:
     linear = [u for u in seen.units[:-1] if u.activation == "linear"]
     if found := _straight(seen) or _bent_by_nothing_but_normalisation(seen):
         return [found]
-    if error is None or error > 1e-4 or not linear or len(seen.units) < 2:
+    if error is None or not error <= 1e-4 or not linear or len(seen.units) < 2:
         return []
     gain = seen.experiments.get("bent_gain", 0.0)
     return [
