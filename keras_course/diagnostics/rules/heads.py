@@ -267,8 +267,9 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
     Threshold: at least 3 different targets outside, and a floor of the loss, E[(y - clip(y))²], of more than 5 % of the
     variance of the targets; below it a note. Certain from half of the variance on, or when a tenth of the targets lies
     outside: no training repairs it; also where a loss of the script's own falls below 0, as a cross-entropy in it does
-    then. A ReLU before a binary cross-entropy on logits says p >= 1/2 always. Must stay silent: targets on the
-    boundary; a few outliers. Source: TheDeepChecker's t7, made quantitative.
+    then; or a softmax before shares, as of pixels, of which half of the rows add up to 0.5 or more besides 1. A ReLU
+    before a binary cross-entropy on logits says p >= 1/2 always. Must stay silent: targets on the boundary; a few
+    outliers. Source: TheDeepChecker's t7, made quantitative.
     """
     if seen.head in ("relu", "relu6", "softplus") and seen.loss.name in BINARY and seen.loss.from_logits:
         low = _finding_range(seen, "logits that cannot be negative give no probability below one half", 0.9, True)
@@ -285,7 +286,7 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
             f"targets from {y.min():.3g} to {y.max():.3g} are no probabilities, which a binary cross-entropy compares"
         )
         return [_finding_range(seen, text, 0.95, True)]
-    if found := _below_zero(seen, y):
+    if found := _below_zero(seen, y) or _shared_among_all(seen, y):
         return [_finding_range(seen, found, 0.95, True)]
     if (
         seen.head not in RANGES
@@ -322,6 +323,19 @@ def _below_zero(seen: Observation, y: np.ndarray | None) -> str:
     if np.mean((y < -0.01) | (y > 1.01)) <= 0.01 or len(np.unique(y[:20000])) == 2:
         return ""
     return f"targets from {y.min():.3g} to {y.max():.3g} beside a sigmoid, and a loss that falls below 0"
+
+
+def _shared_among_all(seen: Observation, y: np.ndarray | None) -> str:
+    """In words, a softmax, whose outputs add up to 1, before shares each of its own, as of the pixels of a picture,
+    that do not; "" without."""
+    if seen.head != "softmax" or seen.loss.name not in (*DIFFERENCES, *BINARY) or y is None or form_of(y) != "real":
+        return ""
+    if y.ndim < 2 or not 1 < y.shape[-1] == seen.classes or not np.isfinite(y).all() or y.min() < 0:
+        return ""
+    sums = y.sum(-1)
+    if np.mean(np.abs(sums - 1) > 0.5) < 0.5:
+        return ""
+    return f"softmax shares 1 among {y.shape[-1]} outputs, and the targets of a row add up to {np.median(sums):.3g}"
 
 
 def _finding_range(seen: Observation, evidence: str, confidence: float, certain: bool, kind: str = "named") -> Finding:
