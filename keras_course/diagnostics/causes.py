@@ -56,7 +56,7 @@ CAUSES: dict[str, Cause] = {
         6,
         "the loss is for another kind of target",
         "mean squared error for real targets, a cross-entropy for classes",
-        (*CONSTANT, *RATE, "wrong_head_for_labels", "output_range_cannot_reach_targets"),
+        (*CONSTANT, *RATE, "wrong_head_for_labels", "output_range_cannot_reach_targets", "logits_to_probability_loss"),
     ),
     "wrong_metric": Cause(
         7,
