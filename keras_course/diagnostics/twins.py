@@ -1,8 +1,7 @@
 """Twins of a model, of the same settings and of other weights, that are trained on rows of the script.
 
 One with wider hidden layers says whether these are what it lacks, one whose layers bend whether it lacks that; one that
-is trained on what is held out, whether the
-labels of the training are those of its inputs.
+is trained on what is held out, whether the labels of the training are those of its inputs.
 """
 
 import time
@@ -168,8 +167,7 @@ def _twin(
                 own[key] = WIDE
         if own.get("name") in bend:
             own["activation"] = "relu"
-    classes = {type(layer).__name__: type(layer) for layer in model.layers}  # the script's own among them
-    twin = type(model).from_config(config, custom_objects=classes)
+    twin = type(model).from_config(config)  # but for layers of the script's own, which nobody else may call
     for layer, old in zip(twin.layers, model.layers, strict=True):
         if old.weights and not old.trainable_weights:
             layer.set_weights(old.get_weights())
