@@ -87,6 +87,7 @@ class Monitor:
         self.feeds.trainings += 1
         training.feeds, training.number, training.measured = self.feeds, self.feeds.trainings, self.measured
         for older in self.trainings:
+            older.begins(training)
             older.later |= {id(v.handle) for v in training.variables}
             if older.key == training.key and older.until is None:
                 older.until = training.number

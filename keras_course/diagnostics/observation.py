@@ -187,7 +187,7 @@ class Observation:
     file: str = ""
     line: int = 0
     finished: bool = True
-    alone: bool = True  # the script trains no other weights
+    alone: bool = True  # the script trains no other weights meanwhile
     variables: list[Variable] = dataclasses.field(default_factory=list)
     units: list[Unit] = dataclasses.field(default_factory=list)
     layers: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # class, name, config of each Keras layer

@@ -78,6 +78,7 @@ class Training:
         self.again: Any = None  # what answers for its last weights then
         self.number = 0  # of the trainings there were, with this one
         self.until: int | None = None  # and with the next one of the same weights
+        self.made: dict[int, int] = {}  # steps before each later training began, by its number
         self.evaluating = False  # the model was called with training=False, or not told
         self.unseen: list[str] = []
         self.closed: Observation | None = None
@@ -266,6 +267,17 @@ class Training:
         if self.closed is not None:
             return self.closed.steps.count if self.closed.steps is not None else 0
         return int(self.recorder.step.numpy()) if self.recorder else 0
+
+    def begins(self, later: "Training") -> None:
+        """Another training begins."""
+        with contextlib.suppress(Exception), tf.init_scope():  # it may begin inside of a graph that is being made
+            self.made[later.number] = self.count
+
+    def meets(self, other: "Training") -> bool:
+        """Whether one of two trainings of other weights made steps while the other one did: a game of two, and no folds
+        one after the other."""
+        older, later = (self, other) if self.number < other.number else (other, self)
+        return older.key != later.key and older.made.get(later.number, 0) < older.count and later.count > 0
 
     def observe(self) -> Observation:
         """What was seen until now."""

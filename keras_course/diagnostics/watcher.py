@@ -45,8 +45,8 @@ class Watch:
 
     def judge(self) -> list[Report]:
         """The verdict on every training, with experiments where there is harm. The last thing that is done."""
-        kinds = {training.key for training in self.trainings if training.count}
-        self.reports = [examined(training, alone=len(kinds) < 2) for training in self.trainings]
+        met = [any(one.meets(other) for other in self.trainings) for one in self.trainings]
+        self.reports = [examined(training, alone=not game) for training, game in zip(self.trainings, met, strict=True)]
         for training, report in zip(self.trainings, self.reports, strict=True):
             self._write(training, report, finished=True)
         return self.reports
@@ -89,7 +89,7 @@ QUESTIONS = (
 def examined(training: Training, *, alone: bool = True) -> Report:
     """The verdict on one training. Experiments are made on copies, and only where there is harm.
 
-    alone: whether the script trains no other weights.
+    alone: whether the script trains no other weights meanwhile.
     """
     training.look_for_held_out()
     seen = training.close()

@@ -295,7 +295,7 @@ def test_what_an_earlier_training_changed_is_known_to_the_later_ones():
         second.fit(np.ones((20, 5)), np.ones((20, 2)), verbose=0)
     flags = [{v.shape: v.trained_before for v in r.observation.variables if len(v.shape) == 2} for r in seen.reports]
     assert flags == [{(5, 4): False, (4, 1): False}, {(5, 4): True, (4, 2): False}]
-    assert [r.observation.alone for r in seen.reports] == [False, False]
+    assert [r.observation.alone for r in seen.reports] == [True, True], "one behind the other"
 
 
 def test_the_targets_of_a_loop_over_three_parts_are_those_of_its_loss():
@@ -315,3 +315,19 @@ def test_the_targets_of_a_loop_over_three_parts_are_those_of_its_loss():
     np.testing.assert_array_equal(report.observation.train.y, ratings)
     np.testing.assert_array_equal(report.observation.train.further, [things])
     assert report.harm.baseline == pytest.approx(np.var(ratings), rel=1e-5)
+
+
+@pytest.mark.parametrize("graph", [True, False])
+@pytest.mark.parametrize("turns", [True, False])
+def test_trainings_are_alone_unless_they_take_turns(turns, graph):
+    one, other = mlp(), mlp()
+
+    def steps(model, count):
+        variables = [v.value for v in model.trainable_variables]
+        loop(lambda a, b: tf.reduce_mean(model(a)[:, 0]), variables, steps=count, graph=graph)
+
+    with watcher.watch() as seen:
+        for _ in range(3 if turns else 1):
+            steps(one, 2)
+            steps(other, 2)
+    assert {r.observation.alone for r in seen.reports} == {not turns}
