@@ -41,7 +41,6 @@ NEEDED = {  # by those that a training with less harm may show
     "dead_units": 0.5,
     "missing_nonlinearity": 0.2,  # a line takes its part
     "init_scale": 0.2,  # of such first weights too some of it is learned
-    "regularisation_overwhelms": 0.2,  # a loss of the data is left, but shrunk weights say little
     "targets_not_scaled": 0.2,  # the output creeps there, and the rest waits for it
     "frozen_or_disconnected": 0.2,  # what lies around the fixed part makes up for some of it
 }
