@@ -114,11 +114,10 @@ class _Reader:
         passing |= {*_stored_again(function.body), *arguments}
         if arguments:
             passing |= {node.id for node in _names_of(function.body) if isinstance(node.ctx, ast.Store)}
+        self.called = call.lineno
         given = zip(arguments, [self.of(each, self.outer) for each in call.args], strict=False)
         words = [(word.arg, self.of(word.value, self.outer)) for word in call.keywords if word.arg in arguments]
-        self.called = call.lineno
         self.body(function.body, _Scope(dict([*given, *words]), dict.fromkeys(passing, math.inf)))
-        self.called = 0
 
     def body(self, statements: Sequence[ast.stmt], scope: _Scope) -> None:
         for statement in statements:

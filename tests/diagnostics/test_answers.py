@@ -220,6 +220,7 @@ def test_several_real_targets_in_other_units_are_not_compared():
     [
         ((2.0, 60.0, 0.5), (0, 1, 0.2), 0),  # of the two narrow ones that which is told worst beside a line
         ((2.0, 60.0, 0.5), (1, 1, 0), 2),
+        ((2.0, 60.0, None), (0.4, 1, 0), 0),  # of the last, which no line tells, nobody knows more
         ((2.0, 19.0), (0, 1), None),  # not a tenth
         ((2.0,), (0,), None),
     ],
@@ -228,7 +229,9 @@ def test_targets_of_a_row_are_asked_about_one_by_one(spreads, said, narrow):
     """said: which part of each target the network tells."""
     weights = np.random.default_rng(5).normal(size=(24, len(spreads)))
     y = WIDE @ weights
-    y = y / y.std(0) * spreads
+    noise = np.random.default_rng(6).normal(size=400)
+    columns = [noise if s is None else s * c / c.std() for s, c in zip(spreads, y.T, strict=True)]
+    y = np.stack(columns, axis=1)
     seen = Observation(name="m", interface="fit", loss=Loss(name="mean_squared_error"))
     seen.train = Data(x=WIDE, y=y)
     training = Training([], facts=None, site=("", 0))
@@ -238,6 +241,6 @@ def test_targets_of_a_row_are_asked_about_one_by_one(spreads, said, narrow):
         assert found == {}
         return
     assert (found["narrow"], found["narrow_spread"]) == (narrow, pytest.approx(spreads[narrow], rel=1e-3))
-    assert found["narrow_told"] == pytest.approx(0, abs=0.05)
+    assert found["narrow_told"] == pytest.approx(1 - (1 - said[narrow]) ** 2, abs=0.05)
     assert found["narrow_known"] > 0.9
     assert (found["wide_spread"], found["wide_told"]) == (pytest.approx(60, rel=1e-3), pytest.approx(1, abs=1e-3))

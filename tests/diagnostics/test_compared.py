@@ -46,6 +46,8 @@ def lines(script):
         ("rows = np.c_[x, y]\nright = several(x).numpy().argmax(1) == rows[:, 3]", []),
         ("x = x[::-1]\nx = x - 1\nright = model.predict(x, verbose=0) == y", [3]),  # it stands for this from there on
         ("x = x[::-1]\ndef f():\n    return model(x) == y\nx = x - 1\nf()", [3]),
+        ("x = x[::-1]\ndef f(a):\n    return model(a) == y\nf(x)\nx = x - 1", []),  # it stands for another then
+        ("x = x[::-1]\ndef f(a):\n    return model(a) == y\nx = x - 1\nf(x)", [3]),
         ("late = y[:, None]\nright = np.mean(several.predict(x, verbose=0).argmax(1) == late)", [2]),
         (
             "w = tf.Variable(tf.zeros((3, 4)))\ndef net(a):\n    return a @ w\n"

@@ -133,7 +133,7 @@ WEIGHTS = {"two": np.array([0.5, 4.0]), "three": np.array([1.0, 2.0, 0.3]), "ali
 
 
 @pytest.mark.parametrize("weights", list(WEIGHTS))
-@pytest.mark.parametrize("change", ["", "a penalty", "noise", "few looks", "shares", "rare", "lost"])
+@pytest.mark.parametrize("change", ["", "a penalty", "a large one", "noise", "few looks", "shares", "rare", "lost"])
 def test_weights_of_classes_in_a_loss_of_the_scripts_own(weights, change):
     rng, factors = np.random.default_rng(3), WEIGHTS[weights]
     kinds, looks, totals = len(factors), [], []
@@ -142,6 +142,7 @@ def test_weights_of_classes_in_a_loss_of_the_scripts_own(weights, change):
         p = rng.dirichlet(np.ones(kinds), 20)
         own = -np.log(p[np.arange(20), y])
         totals.append(np.mean(factors[y] * own) + (change == "a penalty") * (2 + 0.1 * rng.normal()))
+        totals[-1] += 10 * (change == "a large one")
         totals[-1] *= 1 + 0.1 * rng.normal() * (change == "noise")
         totals[-1] = np.nan if change == "lost" and step == 30 else totals[-1]
         rows = (y, p[:, 1]) if kinds == 2 else (np.eye(kinds)[y], p)

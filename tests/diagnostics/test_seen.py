@@ -9,10 +9,11 @@ from keras_course.diagnostics.seen import (
     looked_up,
     outputs_of,
     rows_of,
+    sinks_below_zero,
     takes_turns,
     targets_of,
 )
-from tests.diagnostics.typed import RNG, SQUARED, net, training
+from tests.diagnostics.typed import RNG, SQUARED, net, steps, training
 
 import numpy as np
 import pytest
@@ -117,3 +118,17 @@ def test_each_further_output_is_a_training_of_its_own():
         np.testing.assert_array_equal(part.y, data.others[1])
     seen.train = Data(x=x, y=x[:, 0])
     assert by_output(seen) == [], "nobody knows their targets"
+
+
+@pytest.mark.parametrize(
+    ("losses", "name", "sinks"),
+    [
+        ([3.0, 1.0, -4.0], "own", True),
+        ([3.0, 1.0, 0.5], "own", False),
+        ([-8.0, -6.0, -4.0], "own", False),  # upwards
+        ([3.0, -4.0, float("nan")], "own", True),
+        ([3.0, 1.0, -4.0], "binary_crossentropy", False),
+    ],
+)
+def test_a_loss_without_a_name_that_sinks_below_zero(losses, name, sinks):
+    assert sinks_below_zero(Observation(name="m", steps=steps(losses), loss=Loss(name=name))) is sinks

@@ -57,7 +57,7 @@ def label_encoding(seen: Observation) -> list[Finding]:
         evidence = evidence if outside else ""
     elif name in BINARY and len(values) == 2 and (values[0] < 0 or values[1] > 1):
         evidence = f"the labels are {values[0]:g} and {values[1]:g}, and binary cross-entropy takes 0 and 1"
-    elif len(values) == 2 and values[0] >= 0 and values[1] > 1 and sinks_below_zero(seen):
+    elif len(values) == 2 and values[1] > 1 and sinks_below_zero(seen):
         evidence = f"the labels are {values[0]:g} and {values[1]:g}, and the loss falls below 0: it takes 0 and 1"
     elif (
         name in CATEGORICAL

@@ -97,9 +97,11 @@ def test_training_that_ends_while_the_loss_falls():
     assert RULES["too_few_steps"](ended(FLAT, late_start=9.0, late_after=8.8)) == []
     (few,) = RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=0.1))
     assert few.confidence < 0.25
+    assert few.certain
     assert RULES["too_few_steps"](ended(FLAT[:60], few_start=2.0, few_end=0.1)) == []
     assert RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=1.9)) == [], "steps are not what it lacks"
     assert RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=1.5)), "of two units, maybe"
+    assert not RULES["too_few_steps"](ended(FLAT[:40], few_start=2.0, few_end=1.5))[0].certain
 
 
 @pytest.mark.parametrize(("count", "end", "certain"), [(40, 7, True), (60, 7, False), (40, 3.5, True), (60, 3.5, None)])
@@ -310,3 +312,9 @@ def test_a_training_that_ends_since_it_gets_better(name, planned, losses, fires)
     ] * fires
     seen.epochs = [{"val_mse": loss} for loss in losses]  # of a step of the script's own
     assert len(RULES["too_few_steps"](seen)) == fires
+
+
+def test_of_a_likelihood_below_zero_nobody_knows_what_is_nothing():
+    seen = with_targets("poisson", np.arange(100.0) + 40, epochs=curves([-30.0, -290.0], [-300.0, -30.0]).epochs)
+    seen.validation = Data(x=np.zeros((300, 2)), y=np.arange(300.0), n=300)
+    assert RULES["overfitting"](seen) == []

@@ -202,3 +202,11 @@ def test_an_accuracy_below_that_of_either_class_counts_the_wrong_way(accuracy, e
     assert [f.certain for f in metrics.wrong_metric(seen)] == [True] * fires
     seen.plan = Plan(metrics=("mae",))
     assert metrics.wrong_metric(seen) == []
+
+
+def test_two_outputs_between_the_cuts_are_chance():
+    y = np.ones((40, 1), "float32")
+    logits = np.where(np.arange(40) < 2, 0.25, 3.0)[:, None]
+    seen = training(CELLS[:40], y, loss=BINARY, head="linear", classes=1, output=lambda rows: logits[rows], batch=40)
+    seen.plan = Plan(metrics=("accuracy",))
+    assert [f.kind for f in metrics.wrong_metric(seen)] == ["note"]

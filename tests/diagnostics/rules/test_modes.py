@@ -338,3 +338,8 @@ def test_a_penalty_by_hand_that_keeps_the_rest_above_a_constant(own, added, fire
     said = y + np.sqrt(own)
     seen.probes = [Probe(step=i, y=y, output=said) for i in range(0, 30, 2)]
     assert bool(found("regularisation_overwhelms", seen)) == fires_
+    seen.probes = [Probe(step=i, y=y, output=said) for i in range(11)]
+    assert found("regularisation_overwhelms", seen) == [], "in few steps a second loss does not move either"
+    x, constant = np.arange(2.0)[:, None], np.full((2, 1), 3.0)
+    seen.probes = [Probe(step=i, x=x, y=y, output=constant) for i in range(0, 30, 2)]
+    assert found("regularisation_overwhelms", seen) == [], "nor of a prediction that is constant"

@@ -434,3 +434,11 @@ def test_inputs_that_are_moved_by_a_spread_for_another_reason(why):
     seen.experiments = {"right_train": 0.95, "right_held": 0.3}
     assert shift(seen.train.x, later, ratio=2.0, distance=1.0).share > 0.8
     assert splits._moved_and_lost(seen, seen.train, seen.validation, "validation") == []
+
+
+def test_copied_sequences_in_what_a_loop_evaluates_on():
+    x = np.random.default_rng(7).normal(size=(569, 12, 2)).astype("float32")
+    for rows, fires in ((x, True), (np.round(np.clip(x, -1, 1)), False)):
+        seen = asked(rows, BENIGN, np.arange(400), (rows[330:], "x_test", BENIGN[330:]), classes=2, interface="loop")
+        seen.fed = [Feed(x=np.tile(rows[:400], (3, 1, 1)))]
+        assert ("leakage_duplicates" in named(splits.RULES, seen)[0]) == fires

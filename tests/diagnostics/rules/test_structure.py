@@ -1,6 +1,6 @@
 import functools
 
-from keras_course.diagnostics.observation import Data, Observation, Probe, Unit, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Probe, Unit, Variable
 from keras_course.diagnostics.rules.structure import RULES
 from tests.diagnostics import typed
 from tests.diagnostics.typed import RNG, net, walked
@@ -25,6 +25,8 @@ def test_layers_that_are_one_linear_map():
     (blown,) = found("missing_nonlinearity", seen)
     assert sure.certain
     assert sure.confidence > 0.9 > 0.6 > blown.confidence, "linear layers do not blow up by themselves"
+    seen.experiments["superposition"] = float("nan")  # of inputs with gaps
+    assert found("missing_nonlinearity", seen) == []
     seen.experiments["superposition"] = 0.03  # LeakyReLU(0.9)
     assert found("missing_nonlinearity", seen) == []
     assert found("missing_nonlinearity", net(1, activation="linear", experiments={"superposition": 0.0})) == []
@@ -267,3 +269,22 @@ def test_layers_with_nothing_but_normalisation_between_them():
     projected = net(1, 1, 1, activation="linear", normalised=True)
     projected.units[0].kind = "attention"
     assert found("missing_nonlinearity", projected) == []
+
+
+@pytest.mark.parametrize(
+    ("straight", "bent", "end", "fires_"),
+    [
+        (4.0, 2.0, 4.0, True),
+        (4.0, 3.4, 4.0, False),
+        (4.0, 2.0, 2.2, False),
+        (9.0, 7.0, 9.4, False),
+        (4.0, None, 4, False),
+    ],
+)
+def test_a_twin_with_relu_learns_a_quarter_more(straight, bent, end, fires_):
+    """Of targets of which the best constant leaves 9.5; the last of them is next to nothing learned."""
+    y = np.array([1.0, 2.0, 4.0, 9.0])
+    seen = net(1, 1, activation="linear", loss=Loss(name="mean_squared_error"), steps=typed.steps([end] * 40))
+    seen.train = Data(x=np.zeros((4, 3)), y=y, n=4)
+    seen.experiments = {"straight": straight} | ({} if bent is None else {"bent": bent})
+    assert [f.certain for f in found("missing_nonlinearity", seen)] == [True] * fires_
