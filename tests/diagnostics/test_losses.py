@@ -174,6 +174,8 @@ def test_a_second_loss_is_no_penalty():
     assert penalty_shares(seen) == []
     seen.loss.regularised = True
     assert len(penalty_shares(seen)) == 24
+    seen.losses = {"size": SQUARED, "kind": BINARY}
+    assert penalty_shares(seen) == [], "nor is that of another output"
 
 
 def test_rows_with_several_ones_have_a_constant_and_a_least_of_their_own():

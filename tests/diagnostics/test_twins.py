@@ -147,6 +147,7 @@ def test_most_labels_are_wrong_by_what_is_left_to_be_told(held, chance, told, de
     numbers = {"held": held, "chance": chance, "train": told, "dealt": dealt, "error": 0.012}
     seen = Observation(name="m", experiments={f"taught_{name}": value for name, value in numbers.items()})
     assert partly_right(seen) is partly
+    assert [f.certain for f in labels_shuffled_apart(seen)] == [True] * (told == 0.27)
 
 
 @pytest.mark.parametrize(("activation", "y", "fires"), [(None, "bent", True), ("tanh", "bent", False),

@@ -315,6 +315,8 @@ def test_a_training_that_ends_since_it_gets_better(name, planned, losses, fires)
 
 
 def test_of_a_likelihood_below_zero_nobody_knows_what_is_nothing():
-    seen = with_targets("poisson", np.arange(100.0) + 40, epochs=curves([-30.0, -290.0], [-300.0, -30.0]).epochs)
+    seen = with_targets(
+        "poisson", np.arange(100.0) + 40, epochs=curves([-30.0, -200.0, -290.0], [-300.0, -200.0, -30.0]).epochs
+    )
     seen.validation = Data(x=np.zeros((300, 2)), y=np.arange(300.0), n=300)
     assert RULES["overfitting"](seen) == []

@@ -357,12 +357,12 @@ def test_pixels_of_255_in_a_loss_of_the_script(times, end, fires):
         ("softmax", BINARY, 1, True),
         ("softmax", SQUARED, 1, True),
         ("sigmoid", BINARY, 1, False),
-        ("softmax", BINARY, 0, False),  # rows that add up to 1
+        ("softmax", BINARY, 0, False),  # rows that add up to about 1
         ("softmax", CROSS, 1, False),  # of which Keras makes shares
     ],
 )
 def test_a_softmax_over_the_pixels_of_a_picture(head, loss, scale, fires):
-    pixels = DIGITS if scale else DIGITS / DIGITS.sum(1, keepdims=True)
+    pixels = DIGITS if scale else 1.2 * DIGITS / DIGITS.sum(1, keepdims=True)
     seen = training(DIGITS, pixels, loss=loss, head=head, logits=False, classes=64, output=lambda r: softmax(DIGITS[r]))
     found = [f for f in heads.output_range_cannot_reach_targets(seen) if "add up to" in f.evidence]
     assert [f.certain for f in found] == [True] * fires

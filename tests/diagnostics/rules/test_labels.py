@@ -333,12 +333,13 @@ def test_labels_held_out_that_the_last_weights_tell_better(inside, held, fires):
     ("change", "fires"),
     [({}, True), ({"few_end": 1.5}, False), ({"few_end": 1.5, "right_train": 0.9, "right_held": 0.4}, True),
      ({"end": 1.5}, False), ({"weights": True}, False), ({"alone": False}, False), ({"told": 0.6}, False),
-     ({"told": 0.2}, True), ({"end_same": 2.0, "end_ten": 1.8}, False), ({"end_same": 2.0, "end_ten": 1.99}, True)],
+     ({"told": 0.2}, True), ({"end_same": 2.0, "end_ten": 1.8}, False), ({"end_same": 2.0, "end_ten": 1.99}, True),
+     ({"steps": 30}, False)],
 )  # fmt: skip
 def test_labels_that_inputs_hardly_say_are_what_is_left(change, fires):
     y = RNG.integers(0, 10, 600)
     said = np.where(RNG.random(600) < change.get("told", 0.0), y, RNG.integers(0, 10, 600))
-    losses = [2.3, *[change.get("end", 2.1)] * 60]
+    losses = [2.3, *[change.get("end", 2.1)] * change.get("steps", 60)]
     seen = training(
         RNG.normal(size=(600, 4)).astype("float32"), y, losses=losses, output=lambda rows: np.eye(10)[said[rows]]
     )

@@ -37,12 +37,20 @@ def test_batch_normalisation_in_the_mode_of_evaluation():
 
 
 @pytest.mark.parametrize(
-    ("evaluated", "end", "fires_"), [(9.2, 1.0, True), (8.0, 1.0, False), (9.2, 6.0, False), (None, 1.0, False)]
+    ("evaluated", "end", "momentum", "fires_"),
+    [
+        (9.2, 1.0, 0.99, True),
+        (8.0, 1.0, 0.99, False),
+        (9.2, 6.0, 0.99, False),
+        (None, 1.0, 0.99, False),
+        (4.0, 1.0, 0.9999, True),  # of which 400 steps leave 0.96 of the first values
+        (2.8, 1.0, 0.9999, False),
+    ],
 )
-def test_what_was_learned_and_is_gone_with_the_averages(evaluated, end, fires_):
+def test_what_was_learned_and_is_gone_with_the_averages(evaluated, end, momentum, fires_):
     """Of a constant the loss is 9.5."""
     data = Data(x=np.zeros((4, 2)), y=np.array([1.0, 2, 4, 9]))
-    seen = normalised_net(left=0.1, count=400, loss=Loss(name=SQUARED), train=data)
+    seen = normalised_net(left=0.1, count=400, momentum=momentum, loss=Loss(name=SQUARED), train=data)
     seen.steps.all_losses = np.full(400, end)
     seen.experiments |= {} if evaluated is None else {"evaluated": evaluated}
     assert [f.certain for f in found("batchnorm_mode", seen)] == [True] * fires_
