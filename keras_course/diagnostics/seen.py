@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from keras_course.diagnostics.observation import Data, Loss, Observation, Stage, Steps, Unit, Variable
 from keras_course.diagnostics.statistics import Mixing, binned, classes_of, form_of, keys, mixing
@@ -23,25 +24,34 @@ def sinks_below_zero(seen: Observation) -> bool:
     return not named and len(losses) > 0 and bool(losses[-1] < min(losses[0], -1e-3))
 
 
-def told_by_a_twin(seen: Observation) -> tuple[float, float, float] | None:
-    """What a twin that has learned from what is held out tells of other labels there, from 0 where it names the most
-    frequent class to 1; and of those of the training, from 0 where they might as well be dealt out at random; and how
-    many standard errors that is. None where it has learned less than half of what there is to know."""
+class Told(NamedTuple):
+    """What a twin that has learned from what is held out tells of labels: 1 where it tells all.
+
+    there: of others that are held out, 0 where it names the most frequent class. here: of those of the training, 0
+    where they might as well be dealt out at random. errors: how many standard errors that is.
+    """
+
+    there: float
+    here: float
+    errors: float
+
+
+def told_by_a_twin(seen: Observation) -> Told | None:
+    """None where it was not asked, or has learned less than half of what there is to know."""
     e = seen.experiments
     if "taught_held" not in e:
         return None
-    known, here = (
-        (e[told] - e[none]) / max(1 - e[none], 1e-9)
-        for told, none in (("taught_held", "taught_chance"), ("taught_train", "taught_dealt"))
-    )
-    errors = (e["taught_train"] - e["taught_dealt"]) / max(e["taught_error"], 1e-9)
-    return (known, here, errors) if known > 0.5 else None
+    there = (e["taught_held"] - e["taught_chance"]) / max(1 - e["taught_chance"], 1e-9)
+    above = e["taught_train"] - e["taught_dealt"]
+    told = Told(there, above / max(1 - e["taught_dealt"], 1e-9), above / max(e["taught_error"], 1e-9))
+    return told if there > 0.5 else None
 
 
 def partly_right(seen: Observation) -> bool:
-    """Whether `told_by_a_twin` says that most labels of the training are wrong, and not all."""
+    """Whether most labels of the training are wrong, and not all: a twin tells some, less than six tenths of what it
+    tells elsewhere."""
     told = told_by_a_twin(seen)
-    return told is not None and told[1] < 0.6 * told[0] and told[2] > 4
+    return told is not None and told.here < 0.6 * told.there and told.errors > 4
 
 
 def outputs_of(seen: Observation) -> list[tuple[int, np.ndarray]]:

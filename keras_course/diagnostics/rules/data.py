@@ -385,7 +385,7 @@ def _told_of_targets(train: Data, other: Data) -> tuple[float, float, float] | N
         return None
     if a.dtype.kind not in "iufb" or min(len(a), len(b)) < 2 * MANY or not np.isfinite(other.x).all():
         return None
-    inside, elsewhere = explained(train.x, train.y), explained(other.x, other.y)
+    inside, elsewhere = explained(train.x, a), explained(other.x, b)
     return inside, elsewhere, 0.5 * elsewhere
 
 

@@ -288,7 +288,7 @@ def label_noise(seen: Observation) -> list[Finding]:
     that is wrong; grades, of which like inputs have neighbouring ones; classes that overlap, up to 15 % of the rows, in
     two-class data; examples that do not all count alike. Source: Northcutt, Jiang, Chuang (2021).
     """
-    if found := _clean_elsewhere(seen) or _wrong_where_sure(seen) or _told_by_a_twin(seen):
+    if found := _clean_elsewhere(seen) or _wrong_where_sure(seen) or _most_are_wrong(seen):
         return [found]
     found = _contradicted(seen)
     return [found] if found else _left_over(seen)
@@ -331,7 +331,7 @@ def _wrong_where_sure(seen: Observation) -> Finding | None:
     return Finding(cause="label_noise", confidence=0.65, certain=True, evidence=text, tag="labels/entropy")
 
 
-def _told_by_a_twin(seen: Observation) -> Finding | None:
+def _most_are_wrong(seen: Observation) -> Finding | None:
     """Labels that a twin of the network, which has learned from what is held out, tells better than by chance, and far
     worse than there."""
     if not partly_right(seen):

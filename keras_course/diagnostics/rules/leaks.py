@@ -47,7 +47,7 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         kind = "named" if len(names) >= TABLE else "note"  # of two columns one is to be found, in a toy
         return [Finding(cause="leakage_feature", kind=kind, confidence=0.9, certain=True, evidence=text)]
     if y is None:
-        near = next((found for one in _columns(data.y) if (found := _nearly(table, one))), None)
+        near = next((told for one in _columns(data.y) if (told := _nearly(table, one))), None)
         if len(names) < TABLE or near is None:
             return []
         how = (

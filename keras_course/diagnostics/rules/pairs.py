@@ -55,7 +55,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     repeats, conflicts, chance, different = (0, 0, 0.0, 0) if several_inputs(seen) else _repeats(seen)
     if collapsed(seen) or partly_right(seen):
         return []
-    if (told := told_by_a_twin(seen)) is not None and abs(told[2]) < 2.5:  # fewer than by chance have other names
+    if (told := told_by_a_twin(seen)) is not None and abs(told.errors) < 2.5:  # fewer than by chance have other names
         e = seen.experiments
         text = f"a twin of the network that is trained on what is held out tells {e['taught_held']:.0%} of other labels"
         text += f" there, and {e['taught_train']:.0%} of those of training: by chance {e['taught_dealt']:.0%}"
