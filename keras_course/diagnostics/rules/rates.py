@@ -15,8 +15,8 @@ def rate_too_high(seen: Observation) -> list[Finding]:
     Threshold: within 20 steps on copies the loss of a fixed batch passes 1.3 times its start (or the steps diverge),
     and at a tenth of the rate the same batches end at least 10 % lower. Measured on 48 runs that were too high and 84
     healthy ones: 46 and 0. Or the first weights are thrown away, or units die: see `_thrown_away`, `_by_force`.
-    Must not trigger: wiggles of the batch loss; a warm-up (the peak of the schedule is tried).
-    Source: taxonomy row 31.
+    Must not trigger: wiggles of the batch loss; a warm-up (the peak of the schedule is tried); a hidden layer that is
+    flat before the first step. Source: taxonomy row 31.
     """
     e = seen.experiments
     if "end_same" not in e:
@@ -27,6 +27,8 @@ def rate_too_high(seen: Observation) -> list[Finding]:
     }
     word, lower = min(slower.items(), key=lambda item: item[1])
     better = lower < same - 0.1 * abs(same) or (np.isinf(same) and np.isfinite(lower))
+    if _flat_at_first(seen):
+        return []  # steps through what is flat say nothing of the rate
     if not (worst > start + 0.3 * abs(start) and better):
         return _beyond_reason(seen) or _thrown_away(seen) or _killed(seen) or _driven_apart(seen) or _by_force(seen)
     return [
@@ -126,6 +128,15 @@ def _driven_apart(seen: Observation) -> list[Finding]:
         return []
     text = f"at a rate of {seen.experiments['rate']:.3g} the {driven[1]}, and {words}"
     return [Finding(cause="learning_rate_too_high", confidence=0.85, step=0, tag="loss", evidence=text)]
+
+
+def _flat_at_first(seen: Observation) -> bool:
+    """Whether nine tenths of a hidden layer's units are flat in the first look, and in the end."""
+    late = worst_unit(seen, "saturated")
+    first = seen.probes[0].saturated if seen.probes else None
+    if late is None or first is None or late[0] == len(seen.units) - 1:
+        return False
+    return late[1] >= 0.9 and bool(first[late[0]] >= 0.9)
 
 
 FORCE = 0.5  # the rate, as momentum adds steps up; Adam's steps are as long as its own, of which 0.02 is twenty times

@@ -347,3 +347,11 @@ def test_a_rate_that_falls_while_it_gets_better(name, rates, fires_):
     seen = Observation(name="m", interface="fit", plan=Plan(slows_at_better=name))
     seen.epochs = [{"loss": 1.0, "learning_rate": rate} for rate in rates]
     assert [f.certain for f in RULES["lr_schedule_wrong"](seen)] == [True] * fires_
+
+
+@pytest.mark.parametrize(("first", "end", "fires_"), [(1.0, 1.0, False), (0.5, 1.0, True), (1.0, 0.5, True)])
+def test_of_units_that_are_flat_before_the_first_step_the_rate_is_not_the_cause(first, end, fires_):
+    seen = tried(probe_worst=8.0, end_same=5.0, end_tenth=1.0)
+    seen.units = [Unit(name=name, kind="dense", activation="tanh") for name in "abc"]
+    seen.probes = [Probe(step=i, saturated=np.array([0.0, end if i > 4 else first, 0.0])) for i in range(9)]
+    assert bool(fires(HIGH, seen)) == fires_
