@@ -121,6 +121,8 @@ def test_noise_is_told_by_the_spectrum_where_neighbours_have_little_in_common():
     assert comparisons.drowned(6 * waves[:300], waves[300:]) == 0
     even = rng.normal(size=(600, 96, 1))
     assert comparisons.drowned(even[:300] + 6 * rng.normal(size=(300, 96, 1)), even[300:]) == 0, "nobody knows"
+    many = 5 * rng.normal(size=(9000, 96, 1))
+    assert comparisons.drowned(many, even[:60]) == 0, "of which few rows have an uneven spectrum by chance"
 
 
 @pytest.mark.parametrize(("times", "scale", "expected"), [(3.0, 1.0, 3.0), (0.5, 1.0, 0.0), (0.0, 3.2, 0.0)])
