@@ -11,7 +11,15 @@ from keras_course.diagnostics.held_out import given, parts, trained_on
 from keras_course.diagnostics.losses import loss_by_definition, loss_of_constant
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.replay import Replay
-from keras_course.diagnostics.seen import BINARY, CATEGORICAL, DIFFERENCES, inputs_of, quantities, several_inputs
+from keras_course.diagnostics.seen import (
+    BINARY,
+    CATEGORICAL,
+    DIFFERENCES,
+    TARGETS,
+    inputs_of,
+    quantities,
+    several_inputs,
+)
 from keras_course.diagnostics.statistics import classes_of
 from keras_course.diagnostics.telling import explained, linear
 from keras_course.diagnostics.trainings import Training
@@ -134,7 +142,7 @@ def surest(training: Training, seen: Observation) -> dict[str, float]:
     return {name: float(value) for name, value in (found | {"sure_recall": recall}).items()}
 
 
-TARGETS, NARROW = 8, 0.1  # numbers of a row that are looked at one by one; a spread, in those of the widest
+NARROW = 0.1  # a spread, in those of the widest
 
 
 def by_column(training: Training, seen: Observation) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_course.base import summary_of
 from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan, Steps
@@ -129,6 +129,27 @@ def _metric_name(metric: Any) -> str:
     if isinstance(metric, keras.metrics.Metric) and _kind_of(metric) in (*ACCURACY, EXACT_ACCURACY):
         return measure_of(metric)
     return getattr(metric, "name", "") + _cut(metric) if hasattr(metric, "name") else getattr(metric, "__name__", "")
+
+
+class Measured(NamedTuple):
+    """A metric that was updated, and how wide the predictions were. decided: they were class numbers."""
+
+    metric: keras.metrics.Metric
+    width: int | None
+    decided: bool
+
+    @classmethod
+    def of(cls, metric: keras.metrics.Metric, y_true: Any, y_pred: Any) -> "Measured":
+        """What an update says of a metric."""
+        shape, true = tuple(y_pred.shape), tuple(getattr(y_true, "shape", ()))
+        numbers = shape[-1:] == (1,) or len(shape) == 1
+        sparse = isinstance(metric, keras.metrics.SparseCategoricalAccuracy)
+        alike = sparse and shape == true and len(shape) == 1  # of one example there is one label
+        return cls(
+            metric,
+            shape[-1] if shape else None,
+            alike or (numbers and "int" in keras.backend.standardize_dtype(y_pred.dtype)),
+        )
 
 
 def measure_of(metric: keras.metrics.Metric) -> str:

@@ -103,18 +103,20 @@ class Classed(NamedTuple):
 
 
 def classed(seen: Observation) -> list[Classed]:
-    """`parts`, of finite numbers, of which all rows have a class; at least 100 of each, and two classes of 3 rows, as
-    many as a model can be fitted to."""
-    found = []
-    for train, other, name in parts(seen):
-        labels = [None if part.y is None else classes_of(part.y) for part in (train, other)]
-        if labels[0] is None or labels[1] is None or min(len(labels[0]), len(labels[1])) < MANY:
-            continue
-        if any(np.sum(np.unique(y, return_counts=True)[1] >= 3) < 2 for y in (labels[0], labels[1])):
-            continue
-        if np.isfinite(train.x).all() and np.isfinite(other.x).all():
-            found.append(Classed(train, other, name, labels[0], labels[1]))
-    return found
+    """`parts` that have classes."""
+    return [both for part in parts(seen) if (both := classes_of_both(*part)) is not None]
+
+
+def classes_of_both(train: Data, other: Data, name: str) -> Classed | None:
+    """Two parts of finite numbers of which all rows have a class; at least 100 of each, and two classes of 3 rows, as
+    many as a model can be fitted to. None otherwise."""
+    a, b = (None if part.y is None else classes_of(part.y) for part in (train, other))
+    if a is None or b is None or min(len(a), len(b)) < MANY:
+        return None
+    if any(np.sum(np.unique(y, return_counts=True)[1] >= 3) < 2 for y in (a, b)):
+        return None
+    fine = np.isfinite(train.x).all() and np.isfinite(other.x).all()
+    return Classed(train, other, name, a, b) if fine else None
 
 
 def trained_on(seen: Observation, few: int = FEW) -> Data | None:

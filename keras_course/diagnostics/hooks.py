@@ -17,10 +17,11 @@ from typing import Any
 
 from keras_course.diagnostics.eager import Recording
 from keras_course.diagnostics.feeds import Feeds
+from keras_course.diagnostics.fits import Measured
 from keras_course.diagnostics.forward import Noted, is_users
 from keras_course.diagnostics.inline import can_be_inlined, inlined
 from keras_course.diagnostics.probes import EVERY_LOOK, LOOKS, due
-from keras_course.diagnostics.trainings import Measured, Training
+from keras_course.diagnostics.trainings import Training
 
 import keras
 import tensorflow as tf
@@ -87,7 +88,8 @@ class Monitor:
         self.feeds.trainings += 1
         training.feeds, training.number, training.measured = self.feeds, self.feeds.trainings, self.measured
         for older in self.trainings:
-            older.begins(training)
+            if older.key != training.key:
+                older.begins(training)
             older.later |= {id(v.handle) for v in training.variables}
             if older.key == training.key and older.until is None:
                 older.until = training.number

@@ -19,7 +19,9 @@ def kept(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
     tree = ast.parse(source)
     own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return sorted({call.lineno for call in calls if _keeps(_rate(call, own)) and not _is_half(_rate(call, own), names)})
+    rates = [(call.lineno, _called(rate)) for call in calls if (rate := _rate(call, own)) is not None]
+    half = {name for name, value in names.items() if isinstance(value, float) and value == 0.5}
+    return sorted({line for line, name in rates if KEEPS.search(name) and name not in half})
 
 
 def _rate(call: ast.Call, own: set[str]) -> ast.expr | None:
@@ -32,17 +34,8 @@ def _rate(call: ast.Call, own: set[str]) -> ast.expr | None:
     return word if word is not None else call.args[place] if len(call.args) > place else None
 
 
-def _keeps(rate: ast.expr | None) -> bool:
-    return bool(KEEPS.search(_called(rate)))
-
-
-def _called(node: ast.expr | None) -> str:
+def _called(node: ast.expr) -> str:
     """The name of a value: of a variable, an attribute, or an entry by its word."""
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
         return str(node.slice.value)
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-
-
-def _is_half(node: ast.expr | None, names: Mapping[str, Any]) -> bool:
-    value = names.get(_called(node))
-    return isinstance(value, float) and value == 0.5

@@ -199,9 +199,8 @@ def _note_lines(file: Path, session: Session) -> None:
     if trainings:
         last = trainings[-1]
         with suppress(Exception):  # what cannot be read is no mistake of the script's
-            names = {**last.scope.names(), **session.names}
-            last.close().kept = kept(file.read_bytes(), names)
-            last.close().compared = compared(file.read_bytes(), names)
+            source, names, seen = file.read_bytes(), {**last.scope.names(), **session.names}, last.close()
+            seen.kept, seen.compared = kept(source, names), compared(source, names)
 
 
 @contextmanager

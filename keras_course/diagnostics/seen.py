@@ -13,6 +13,8 @@ SPARSE = ("sparse_categorical_crossentropy",)
 CATEGORICAL = (*SPARSE, "categorical_crossentropy", "categorical_focal_crossentropy")
 BINARY = ("binary_crossentropy", "binary_focal_crossentropy")
 DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber")
+TARGETS = 8  # numbers of a row, up to which each is one that somebody measured; more may be the inputs again
+SHORT = 50  # steps, before which nothing is said of what a network cannot do
 ACCURACY = ("acc", "accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")
 
 
@@ -28,12 +30,13 @@ class Told(NamedTuple):
     """What a twin that has learned from what is held out tells of labels: 1 where it tells all.
 
     there: of others that are held out, 0 where it names the most frequent class. here: of those of the training, 0
-    where they might as well be dealt out at random. errors: how many standard errors that is.
+    where they might as well be dealt out at random. errors: how many standard errors that is. words: the same.
     """
 
     there: float
     here: float
     errors: float
+    words: str
 
 
 def told_by_a_twin(seen: Observation) -> Told | None:
@@ -43,15 +46,17 @@ def told_by_a_twin(seen: Observation) -> Told | None:
         return None
     there = (e["taught_held"] - e["taught_chance"]) / max(1 - e["taught_chance"], 1e-9)
     above = e["taught_train"] - e["taught_dealt"]
-    told = Told(there, above / max(1 - e["taught_dealt"], 1e-9), above / max(e["taught_error"], 1e-9))
-    return told if there > 0.5 else None
+    words = f"a twin of the network that is trained on what is held out tells {e['taught_held']:.0%} of other labels "
+    words += f"there, and {e['taught_train']:.0%} of those of training, where {e['taught_dealt']:.0%} would be chance"
+    here, errors = above / max(1 - e["taught_dealt"], 1e-9), above / max(e["taught_error"], 1e-9)
+    return Told(there, here, errors, words) if there > 0.5 else None
 
 
-def partly_right(seen: Observation) -> bool:
-    """Whether most labels of the training are wrong, and not all: a twin tells some, less than six tenths of what it
-    tells elsewhere."""
+def partly_right(seen: Observation) -> Told | None:
+    """What a twin tells, where most labels of the training are wrong, and not all: it tells some, less than six tenths
+    of what it tells elsewhere; None otherwise."""
     told = told_by_a_twin(seen)
-    return told is not None and told.here < 0.6 * told.there and told.errors > 4
+    return told if told is not None and told.here < 0.6 * told.there and told.errors > 4 else None
 
 
 def outputs_of(seen: Observation) -> list[tuple[int, np.ndarray]]:

@@ -3,12 +3,20 @@
 import contextlib
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from keras_course.base import summary_of
 from keras_course.diagnostics import forward as graphs
 from keras_course.diagnostics.feeds import Feeds, stored
-from keras_course.diagnostics.fits import assigned, measure_of, noise_of, plan_of_loop, rows_of_loop, schedule_of
+from keras_course.diagnostics.fits import (
+    Measured,
+    assigned,
+    measure_of,
+    noise_of,
+    plan_of_loop,
+    rows_of_loop,
+    schedule_of,
+)
 from keras_course.diagnostics.forward import Forward
 from keras_course.diagnostics.layers import layers_of
 from keras_course.diagnostics.names import Scope, names_of, scope_of_script
@@ -29,22 +37,6 @@ from keras_course.diagnostics.seen import joined
 import keras
 import numpy as np
 import tensorflow as tf
-
-
-class Measured(NamedTuple):
-    """A metric that was updated, and how wide the predictions were. decided: they were class numbers."""
-
-    metric: keras.metrics.Metric
-    width: int | None
-    decided: bool
-
-    @classmethod
-    def of(cls, metric: keras.metrics.Metric, y_true: Any, y_pred: Any) -> "Measured":
-        shape, true = tuple(y_pred.shape), tuple(getattr(y_true, "shape", ()))
-        numbers = shape[-1:] == (1,) or len(shape) == 1
-        sparse = isinstance(metric, keras.metrics.SparseCategoricalAccuracy)
-        alike = sparse and shape == true and len(shape) == 1  # of one example there is one label
-        return cls(metric, shape[-1] if shape else None, alike or (numbers and not _is_float(y_pred)))
 
 
 class Training:
@@ -474,10 +466,6 @@ def _key(source: Any) -> int:
 def _flat(gradients: Any, sources: Any) -> list[Any]:
     """The gradients in the order of the flat sources; None keeps its place."""
     return list(tf.nest.flatten(gradients)) if isinstance(sources, list | tuple | dict) else [gradients]
-
-
-def _is_float(x: Any) -> bool:
-    return "float" in keras.backend.standardize_dtype(x.dtype)
 
 
 def _dtype(handle: Any) -> Any:

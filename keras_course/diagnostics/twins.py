@@ -14,7 +14,7 @@ from keras_course.diagnostics.held_out import classed, given, trained_on
 from keras_course.diagnostics.inline import from_seed
 from keras_course.diagnostics.losses import CROSS
 from keras_course.diagnostics.observation import Data, Observation
-from keras_course.diagnostics.seen import BINARY, CATEGORICAL, widths_of
+from keras_course.diagnostics.seen import BINARY, CATEGORICAL, TARGETS, widths_of
 from keras_course.diagnostics.trainings import Training
 
 import keras
@@ -40,13 +40,13 @@ def wider(training: Training, seen: Observation) -> dict[str, float]:
 
     `twin_own` and `twin_wider`: of rows that neither was trained on, behind the same 200 steps of Adam. Nothing of a
     model of a class of the script's own or that cannot be made from its settings, of several outputs, of targets of
-    eight or more numbers, which may be the inputs again, or without a hidden layer of at most 4 units.
+    more than eight numbers, which may be the inputs again, or without a hidden layer of at most 4 units.
     """
     narrow = {name.split("/")[0] for name, width in widths_of(seen) if width <= NARROW}
     data, model = trained_on(seen, few=100), training.model
     if not narrow or data is None or data.y is None or seen.losses or seen.loss.name not in LOSSES:
         return {}
-    if not _copied(model, data) or (data.y.ndim > 1 and data.y.shape[1] >= 8):
+    if not _copied(model, data) or (data.y.ndim > 1 and data.y.shape[1] > TARGETS):
         return {}
     return _compared(model, data, seen, twin_own={}, twin_wider={"widen": narrow})
 
@@ -54,9 +54,10 @@ def wider(training: Training, seen: Observation) -> dict[str, float]:
 def bent(training: Training, seen: Observation) -> dict[str, float]:
     """What a twin of a model without any activation between its layers, and one with ReLU there, leave of the loss:
     `straight` and `bent`, as `wider` asks it."""
-    hidden = [unit for unit in seen.units[:-1] if unit.kind in ("dense", "conv")]
+    between = [unit for unit in seen.units[:-1] if unit.kind != "embedding"]
+    hidden = [unit for unit in between if unit.kind in ("dense", "conv") and unit.activation == "linear"]
     data, model = trained_on(seen, few=100), training.model
-    if not hidden or any(unit.activation != "linear" for unit in seen.units[:-1] if unit.kind != "embedding"):
+    if not hidden or len(hidden) < len(between):  # the cells of a recurrent layer bend inside
         return {}
     if data is None or data.y is None or seen.losses or seen.loss.name not in LOSSES or not _copied(model, data):
         return {}

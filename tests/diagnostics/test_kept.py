@@ -22,6 +22,7 @@ import pytest
         ("h = dropout(h, keep_prob)\ndef dropout(h, keep_prob):\n    return h", False),  # the script's own
         ("h = tf.nn.dropout(h, keep_half)", False),  # as many are dropped
         ("h = tf.nn.dropout(h)", False),
+        ("h = tf.nn.dropout(tf.nn.dropout(h, keep_prob), 0.1)", True),
     ],
 )
 def test_lines_that_give_a_dropout_the_share_to_keep(line, found):

@@ -3,13 +3,20 @@
 from keras_course.diagnostics.harm import Harm, harm_of
 from keras_course.diagnostics.losses import baseline_of
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.seen import CATEGORICAL, DIFFERENCES, few_examples, targets_of, widths_of, worst_unit
+from keras_course.diagnostics.seen import (
+    CATEGORICAL,
+    DIFFERENCES,
+    SHORT,
+    few_examples,
+    targets_of,
+    widths_of,
+    worst_unit,
+)
 from keras_course.diagnostics.statistics import left_of_axes
 
 import numpy as np
 
 HANDFUL = 50  # rows, which any network holds
-SHORT = 50  # steps, before which nothing is said of what a network cannot do
 
 
 def overfitting(seen: Observation) -> list[Finding]:

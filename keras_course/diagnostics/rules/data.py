@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.comparisons import drowned, label_drift, shift
 from keras_course.diagnostics.harm import harm_of
-from keras_course.diagnostics.held_out import FEW, MANY, Classed, classed, parts
+from keras_course.diagnostics.held_out import FEW, MANY, Classed, classes_of_both, parts
 from keras_course.diagnostics.losses import baseline_of
 from keras_course.diagnostics.observation import Data, Finding, Observation, Probe
 from keras_course.diagnostics.references import COLUMNS
@@ -351,14 +351,14 @@ def inputs_drowned_in_noise(seen: Observation) -> list[Finding]:
 def _hidden_by_noise(seen: Observation) -> str:
     """In words, that rows of training spread further than others, and that a linear model of their own tells less of
     their targets: noise hides targets, another scale does not; or ""."""
-    known = {one.name: one for one in classed(seen)}
     for train, other, name in parts(seen):
         if train.x.dtype.kind != "f" or train.x[0].size > COLUMNS or not np.isfinite(train.x).all():
             continue
         moved = shift(train.x, other.x, ratio=1.8)
         if moved.share < 0.5 or moved.factor > 1 / 1.8:
             continue
-        told = _told_of_classes(known[name]) if name in known else _told_of_targets(train, other)
+        both = classes_of_both(train, other, name)
+        told = _told_of_targets(train, other) if both is None else _told_of_classes(both)
         if told is not None and told[1] - told[0] > max(0.1, told[2]):
             return (
                 f"the rows of training spread {1 / moved.factor:.2g} times as far as those of {name}, and a linear "

@@ -12,6 +12,7 @@ from keras_course.diagnostics.seen import (
     BINARY,
     CATEGORICAL,
     DIFFERENCES,
+    SHORT,
     SPARSE,
     classes_seen,
     flat_rows,
@@ -27,7 +28,6 @@ from keras_course.diagnostics.telling import error_of_difference, mislabelled, t
 import numpy as np
 
 STATISTICS = ("mean", "variance", "count", "moving_mean", "moving_variance")  # of normalisation: nobody trains them
-SHORT = 50  # steps, before which nobody knows what is left when more were made
 TOLD = 0.4  # of the way from chance to finding each class, by the mean of their recalls
 IGNORED = (-1, -100, 255)  # class numbers that by custom mark places without a label
 
@@ -334,12 +334,9 @@ def _wrong_where_sure(seen: Observation) -> Finding | None:
 def _most_are_wrong(seen: Observation) -> Finding | None:
     """Labels that a twin of the network, which has learned from what is held out, tells better than by chance, and far
     worse than there."""
-    if not partly_right(seen):
+    if (told := partly_right(seen)) is None:
         return None
-    e = seen.experiments
-    text = f"a twin of the network that is trained on what is held out tells {e['taught_held']:.0%} of other labels "
-    text += f"there, and {e['taught_train']:.0%} of those of training, where {e['taught_dealt']:.0%} would be chance"
-    return Finding(cause="label_noise", confidence=0.7, certain=True, evidence=text, tag="labels/entropy")
+    return Finding(cause="label_noise", confidence=0.7, certain=True, evidence=told.words, tag="labels/entropy")
 
 
 def _contradicted(seen: Observation) -> Finding | None:

@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.held_out import trained_on
 from keras_course.diagnostics.observation import Data, Finding, Observation
-from keras_course.diagnostics.seen import looked_up, rows_of, several_inputs
+from keras_course.diagnostics.seen import TARGETS, looked_up, rows_of, several_inputs
 from keras_course.diagnostics.statistics import classes_of
 from keras_course.diagnostics.telling import linear, telling_feature
 
@@ -187,9 +187,6 @@ def _apart(x: np.ndarray, classes: np.ndarray) -> int:
     rest, half = np.delete(x, found[0], axis=1), np.random.default_rng(0).permutation(len(x)) % 2 == 0
     told = linear(rest[half], classes[half], rest[~half], classes[~half])
     return int(found[0]) if told < 0.98 else -1
-
-
-TARGETS = 8  # numbers of a row, up to which each is one that somebody measured
 
 
 def _columns(targets: np.ndarray) -> list[np.ndarray]:

@@ -24,12 +24,12 @@ def wrong_metric(seen: Observation) -> list[Finding]:
 
     Of measurements, of numbers of classes where one-hot labels are expected, of one unit where the largest of several
     is asked for, of what argmax has said already or labels in the place of outputs, and of one-hot labels place by
-    place, it is certain to say nothing of the classes; so it is of another
-    output whose loss takes labels of another form, where it ends below half of what naming the rarer of two classes
-    gives, while the loss has halved, or where outputs that are no whole numbers are compared with targets that are. Of
-    logits a note, since the weights do not depend on it; named when a callback stops or saves by it, or when it misses
-    3 in a hundred of what is right in the last quarter of the looks. Must stay silent: accuracy of classes, of masks,
-    of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
+    place, it is certain to say nothing of the classes; so it is of another output whose loss takes labels of another
+    form, where it ends below half of what naming the rarer of two classes gives, while the loss has halved, or where
+    outputs that are no whole numbers are compared with targets that are. Of logits a note, since the weights do not
+    depend on it; named when a callback stops or saves by it, or when it misses 3 in a hundred of what is right in the
+    last quarter of the looks. Must stay silent: accuracy of classes, of masks, of whole numbers. Source: taxonomy of
+    faults, Humbatova et al. (2020).
     """
     y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
     if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
@@ -78,7 +78,7 @@ def _of_each(seen: Observation, asked: Sequence[str]) -> bool:
 def _lost_at_a_half(seen: Observation) -> float:
     """By how much of all outputs of the last looks fewer are right when logits are cut at 0.5 than at 0; 0 where that
     is less than 3 in a hundred, or than four standard errors of the outputs between the two."""
-    looks = [(p.output, p.y) for p in seen.probes[-(-3 * len(seen.probes) // 4) :]]
+    looks = [(p.output, p.y) for p in seen.probes[-max(len(seen.probes) // 4, 1) :]]
     pairs = [(o, y) for o, y in looks if o is not None and y is not None and np.size(o) == np.size(y)]
     said, true = (np.concatenate([np.ravel(pair[i]) for pair in pairs] or [np.zeros(0)]) for i in (0, 1))
     between = (said > 0) & (said <= 0.5)

@@ -56,10 +56,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     if collapsed(seen) or partly_right(seen):
         return []
     if (told := told_by_a_twin(seen)) is not None and abs(told.errors) < 2.5:  # fewer than by chance have other names
-        e = seen.experiments
-        text = f"a twin of the network that is trained on what is held out tells {e['taught_held']:.0%} of other labels"
-        text += f" there, and {e['taught_train']:.0%} of those of training: by chance {e['taught_dealt']:.0%}"
-        return [dataclasses.replace(_apart(text, 0.9), certain=True)]
+        return [dataclasses.replace(_apart(told.words, 0.9), certain=True)]
     if (
         different > max(20, 0.05 * (repeats + different))
         and repeats >= 30

@@ -413,3 +413,16 @@ def test_a_narrow_target_beside_a_wide_one(change, fires):
     numbers = {"narrow": 0.0, "narrow_spread": 0.6, "wide_spread": 54.0, "narrow_told": -0.1, "wide_told": 0.85}
     seen = Observation(name="m", experiments=numbers | {"narrow_known": 0.44} | change)
     assert [f.certain for f in data.targets_not_scaled(seen)] == [True] * fires
+
+
+def test_noise_is_told_by_the_part_that_it_is_not_on():
+    """Two sets without a name: of one the rows spread as those of training do."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1500, 6))
+    y = (x @ np.array([3.0, -2, 2, 1, -1, 1]) > 0).astype("int64")
+    noisy = x + 4 * rng.normal(size=x.shape)
+    seen = training(noisy[:600], y[:600], loss=BINARY, head="sigmoid", logits=False, classes=1, output=one)
+    parts = [Feed(x=noisy[600:900], name="", labels={"y": y[600:900]}), Feed(x=x[900:], name="", labels={"y": y[900:]})]
+    for asked, fires in ((parts, True), (parts[::-1], True), (parts[:1], False)):
+        seen.asked = asked
+        assert bool(data.inputs_drowned_in_noise(seen)) is fires
