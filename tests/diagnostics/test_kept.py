@@ -45,6 +45,7 @@ model.fit(x, x[:, :1], epochs=1, verbose=0)
     (report,) = diagnose(script).reports
     (finding,) = [f for f in report.findings if f.cause == "dropout_mode"]
     assert (finding.kind, finding.certain, finding.line) == ("named", True, 6)
+    assert report.named == [finding], "that it drops nine tenths is what comes of it"
 
 
 def test_nothing_is_said_of_scripts_without_such_a_line():

@@ -269,8 +269,9 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     penalised = next(
         (y["name"] for y in seen.layers if y["config"].get("activity_regularizer") and y["name"] in silent), ""
     )
-    rates = [float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout")]
-    rate, left = max(rates, default=0.0), float(np.prod([1 - rate for rate in rates]))
+    # what is to be kept, and is dropped, is another cause
+    rates = [float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout") if not seen.kept]
+    rate, left, repair = max(rates, default=0.0), float(np.prod([1 - rate for rate in rates])), ""
     if penalty > 0.5 * first > 0 or (seen.loss.regularised and shares and shares[0] > 0.5):
         penalty = max(penalty, first * shares[0] if shares else 0.0)
         text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
@@ -287,10 +288,13 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         text = f"{penalised} has a penalty on its activity, and more than half of its units are silent"
     elif rate >= 0.8:
         text = f"dropout takes away {rate:.0%} of a layer's outputs (80 % and more)"
+        repair = "a rate of 0.1 to 0.5"
     elif left < LEFT:
         text = f"{len(rates)} layers of dropout leave {left:.1%} of the outputs of all of them, one behind the other"
+        repair = "fewer of them, or lower rates"
     elif seen.optimizer.decay >= DECAY:
         text = f"the optimizer takes {seen.optimizer.decay:g} times the rate off every weight in each step (usual: .01)"
+        repair = "a weight decay of about 0.01"
     elif prior := _collapsed(seen) or _latent_without_a_word(seen):
         text = prior
     else:
@@ -303,6 +307,7 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
             tag="loss",
             step=0,
             evidence=text,
+            repair=repair,
         )
     ]
 

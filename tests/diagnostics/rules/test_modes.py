@@ -251,13 +251,19 @@ def test_an_optimizer_that_decays_the_weights_away(decay, fires):
 
 
 def test_dropout_that_leaves_next_to_nothing():
-    assert found("regularisation_overwhelms", dropping(0.9, 1.0, steps=walked()))
+    (much,) = found("regularisation_overwhelms", dropping(0.9, 1.0, steps=walked()))
+    assert much.repair == "a rate of 0.1 to 0.5"
+    turned_round = dropping(0.9, 1.0, steps=walked())
+    turned_round.kept = [6]
+    assert found("regularisation_overwhelms", turned_round) == [], "the share to keep is given for the one to drop"
     assert found("regularisation_overwhelms", dropping(0.5, 1.0, steps=walked())) == []
     seen = dropping(0.7, 1.0, steps=walked())
     seen.layers = 2 * seen.layers
     assert found("regularisation_overwhelms", seen) == [], "a tenth is left"
     seen.layers = 2 * seen.layers
-    assert "0.8%" in found("regularisation_overwhelms", seen)[0].evidence
+    (all_of_them,) = found("regularisation_overwhelms", seen)
+    assert "0.8%" in all_of_them.evidence
+    assert all_of_them.repair == "fewer of them, or lower rates"
 
 
 def test_an_empty_observation_is_judged_by_nothing():
