@@ -246,8 +246,8 @@ def test_beside_kernels_a_table_does_not_count():
 def test_an_optimizer_that_decays_the_weights_away(decay, fires):
     seen = net(1, 1)
     seen.optimizer = Optimizer(name="AdamW", rate=0.001, decay=decay)
-    evidence = [f.evidence for f in found("regularisation_overwhelms", seen)]
-    assert ["every weight in each step" in text for text in evidence] == [True] * fires
+    said = [(f.repair, "every weight in each step" in f.evidence) for f in found("regularisation_overwhelms", seen)]
+    assert said == [("a weight decay of about 0.01", True)] * fires
 
 
 def test_dropout_that_leaves_next_to_nothing():
