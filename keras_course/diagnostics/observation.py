@@ -178,6 +178,7 @@ class Observation:
     epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
     experiments: what was tried on copies when there was suspicion: name -> number.
     compared: lines of the script that take n predictions and n labels together to n × n numbers, each with n.
+    decoded: lines that compare classes of which hardly any agree, and nearly all in another order: with both shares.
     kept: lines of the script that give a dropout the share to keep, and not the one to drop.
     refused: what a loss did not take, so that the script has failed: "shape" or "value" -> the same in words.
     """
@@ -212,6 +213,7 @@ class Observation:
     references: dict[str, float | None] = dataclasses.field(default_factory=dict)  # losses of simple models, once found
     weights: dict[str, dict[int, float] | None] = dataclasses.field(default_factory=dict)  # of classes, once found
     compared: Sequence[tuple[int, int]] = dataclasses.field(default_factory=list)
+    decoded: Sequence[tuple[int, float, float]] = dataclasses.field(default_factory=list)
     kept: Sequence[int] = dataclasses.field(default_factory=list)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why

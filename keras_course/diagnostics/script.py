@@ -193,6 +193,7 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
 def _note_lines(file: Path, session: Session) -> None:
     """Notes for the last training what the script's own lines say, by the names of its beginning and of the end."""
     from keras_course.diagnostics.compared import compared
+    from keras_course.diagnostics.decoded import decoded
     from keras_course.diagnostics.kept import kept
 
     trainings = [training for training in session.seen.trainings if training.count]
@@ -201,6 +202,7 @@ def _note_lines(file: Path, session: Session) -> None:
         with suppress(Exception):  # what cannot be read is no mistake of the script's
             source, names, seen = file.read_bytes(), {**last.scope.names(), **session.names}, last.close()
             seen.kept, seen.compared = kept(source, names), compared(source, names)
+            seen.decoded = decoded(source, names)
 
 
 @contextmanager

@@ -1,0 +1,153 @@
+"""Classes that a script names by another order than the one they were numbered by, where it compares them.
+
+`names[said] == true` with a list in another order is right about as often as by chance, whatever the network has
+learned. The script's lines are read once more, with what its names stand for at its end; nothing of it is run again but
+looking up, comparing with a number, the largest of several, and asking a model.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import linear_sum_assignment
+
+ROWS = 50  # from which on shares of them say something
+CLASSES = 100  # at most, that a list of names has
+SCORES = {"accuracy_score", "balanced_accuracy_score", "f1_score", "classification_report", "cohen_kappa_score",
+          "matthews_corrcoef", "equal", "not_equal"}  # fmt: skip
+METHODS = {"argmax", "argmin", "astype", "numpy", "ravel", "flatten", "squeeze", "reshape", "tolist", "keys", "values"}
+FUNCTIONS = {"array", "asarray", "argmax", "argmin", "ravel", "squeeze", "reshape", "unique", "cast", "take", "gather",
+             "constant", "convert_to_tensor"}  # fmt: skip
+FORMS = {"list": list, "sorted": sorted, "int": int, "str": str}
+ORDERS = {ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le}
+SIGNS: dict[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.Invert: operator.invert}
+
+
+class Mixed(NamedTuple):
+    """number: of the line. agree: the share of its rows that do. permuted: and by the best other order of the names."""
+
+    number: int
+    agree: float
+    permuted: float
+
+
+def decoded(source: str | bytes, names: Mapping[str, Any]) -> list[Mixed]:
+    """The lines of a script that compare classes of which hardly any agree, and nearly all in another order of names.
+
+    names: what the script's own names stand for at its end.
+
+    Raises:
+        SyntaxError: `source` is no Python.
+    """
+    tree, found = ast.parse(source), []
+    values = _Values(tree, names)
+    for node, first, second in _pairs(tree):
+        try:
+            a, b = _classes(values.of(first)), _classes(values.of(second))
+        except Exception:  # a name that is gone, a row that is not there any more
+            continue
+        if a is not None and b is not None and len(a) == len(b):
+            agree, permuted = agreement(a, b)
+            if agree < 0.5 and permuted > max(0.8, agree + 0.4):
+                found.append(Mixed(node.lineno, agree, permuted))
+    return sorted(set(found))
+
+
+def agreement(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """The share of equal entries of two (n,), and that after the classes of one were given the names that fit best."""
+    known, numbers = np.unique(np.concatenate([first, second]), return_inverse=True)
+    counts = np.zeros((len(known), len(known)), int)
+    np.add.at(counts, (numbers[: len(first)], numbers[len(first) :]), 1)
+    rows, columns = linear_sum_assignment(-counts)
+    return float(np.trace(counts) / len(first)), float(counts[rows, columns].sum() / len(first))
+
+
+def _pairs(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, ast.expr]]:
+    """What is compared for being equal, but in functions that have arguments: what these are called with is gone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Lambda | ast.ClassDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.FunctionDef) and (node.args.args or node.args.kwonlyargs or node.args.posonlyargs):
+            continue
+        yield from _pairs(node)
+        if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+            yield node, node.left, node.comparators[0]
+        elif isinstance(node, ast.Call) and len(node.args) >= 2 and _name(node.func) in SCORES:
+            yield node, node.args[0], node.args[1]
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _classes(value: Any) -> np.ndarray | None:
+    """(n,) names or numbers of at least three classes, or names of two; None of anything else."""
+    y = np.asarray(value)
+    y = y.astype(str) if y.dtype == object and all(isinstance(each, str) for each in y.flat) else y
+    if y.ndim != 1 or len(y) < ROWS or y.dtype.kind not in "iuUS":
+        return None
+    return y if (2 if y.dtype.kind in "US" else 3) <= len(np.unique(y)) <= CLASSES else None
+
+
+class _Values:
+    """What expressions stand for, by the names of a script at its end; what these lack, by the one line that sets it.
+
+    `of` raises a LookupError for an expression that is not merely looked up.
+    """
+
+    def __init__(self, tree: ast.AST, names: Mapping[str, Any]) -> None:
+        self.names = names
+        self.set: dict[str, list[ast.expr]] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                self.set.setdefault(node.targets[0].id, []).append(node.value)
+
+    def of(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.Name):
+            return self._named(node.id)
+        if isinstance(node, ast.Subscript):
+            return self.of(node.value)[self.of(node.slice)]
+        if isinstance(node, ast.Slice):
+            return slice(*(None if part is None else self.of(part) for part in (node.lower, node.upper, node.step)))
+        if isinstance(node, ast.Tuple | ast.List):
+            return (tuple if isinstance(node, ast.Tuple) else list)(self.of(part) for part in node.elts)
+        if isinstance(node, ast.Attribute) and node.attr == "values":
+            return self.of(node.value).values
+        if isinstance(node, ast.UnaryOp) and type(node.op) in SIGNS:
+            return SIGNS[type(node.op)](self.of(node.operand))
+        if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in ORDERS:
+            return ORDERS[type(node.ops[0])](self.of(node.left), self.of(node.comparators[0]))
+        if isinstance(node, ast.Call):
+            given = [self.of(argument) for argument in node.args]
+            words = {word.arg: self.of(word.value) for word in node.keywords if word.arg}
+            return self._function(node.func)(*given, **words)
+        raise LookupError(type(node).__name__)
+
+    def _named(self, name: str) -> Any:
+        if name in self.names:
+            value = self.names[name]
+            return value.numpy() if tf.is_tensor(value) else value
+        if name in FORMS:
+            return FORMS[name]
+        (line,) = self.set.get(name, [])
+        return self.of(line)
+
+    def _function(self, function: ast.expr) -> Any:
+        """One that gives what it is given in another form, or asks a model."""
+        owner = self.of(function.value if isinstance(function, ast.Attribute) else function)
+        if isinstance(function, ast.Name) and owner in FORMS.values():
+            return owner
+        if isinstance(owner, keras.Model) and _name(function) in ("predict", getattr(function, "id", None)):
+            return lambda x, **_: owner.predict(x, verbose=0)
+        if isinstance(function, ast.Attribute) and function.attr in (
+            FUNCTIONS if isinstance(owner, ModuleType) else METHODS
+        ):
+            return getattr(owner, function.attr)
+        raise LookupError(_name(function))

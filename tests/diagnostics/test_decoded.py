@@ -1,0 +1,102 @@
+from keras_course.diagnostics.decoded import agreement, decoded
+from keras_course.diagnostics.script import diagnose
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.metrics import accuracy_score
+
+NAMES = ["oak", "ash", "elm", "fir"]
+N = 60
+
+
+def found(script):
+    true = np.random.default_rng(3).integers(0, 4, N)
+    said = np.where(np.arange(N) % 10 == 0, (true + 1) % 4, true)
+    names = {
+        "np": np,
+        "tf": tf,
+        "accuracy_score": accuracy_score,
+        "NAMES": np.array(NAMES),
+        "CODE": {name: place for place, name in enumerate(NAMES)},
+    }
+    names |= {"true": true, "said": said, "called": np.array(NAMES)[true], "chances": np.eye(4)[said]}
+    names |= {"eye": keras.Sequential([keras.Input((4,)), keras.layers.Identity()])}
+    exec(script, names)
+    return [line.number for line in decoded(script, names)]
+
+
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ("right = np.mean(NAMES[said] == called)", []),
+        ("right = np.mean(np.unique(called)[said] == called)", [1]),
+        ("other = sorted(CODE)\nwrong = np.mean(np.array(other)[said] != called)", [2]),
+        ("right = np.mean(np.array(list(CODE))[said] == called)", []),
+        ("right = accuracy_score(called, np.unique(called)[chances.argmax(1)])", [1]),
+        ("right = accuracy_score(called, np.unique(called)[eye.predict(chances, verbose=0).argmax(1)])", [1]),
+        (
+            "right = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(tf.constant(chances), 1), (true + 1) % 4), 'float32'))",
+            [],
+        ),
+        ("next_one = tf.constant((true + 1) % 4)\nright = tf.equal(tf.argmax(tf.constant(chances), 1), next_one)", [2]),
+        (
+            "def main():\n    guess = np.asarray(eye(chances)).argmax(1)\n    return NAMES[::-1][guess] == called",
+            [3],
+        ),
+        ("def score(said):\n    return np.unique(called)[said] == called\nscore(true)", []),  # called with anything
+        ("turned = 1 - (true > 1)\nright = (said > 1) == turned", []),  # of two numbers nothing is said
+        (
+            "pairs = np.where(true > 1, 'ham', 'spam')\nright = pairs[::-1] == true",
+            [],
+        ),
+        ("few = called[:40]\nright = np.unique(called)[said[:40]] == few", []),
+        ("right = np.random.default_rng(0).permutation(called) == called", []),
+        ("right = np.unique(called)[said] == called[::2] if False else 0", []),
+    ],
+)
+def test_lines_that_compare_names_in_another_order(script, lines):
+    assert found(script) == lines
+
+
+def test_two_names_turned_round():
+    script = "pairs = np.where(true > 1, 'ham', 'spam')\nright = np.array(['ham', 'spam'])[(said > 1) * 1] == pairs"
+    assert found(script) == []  # a product is not merely looked up
+    assert found(script.replace("(said > 1) * 1", "(said > 1).astype(int)")) == [2]
+    assert (
+        found(script.replace("(said > 1) * 1", "(said > 1).astype(int)").replace("['ham', 'spam']", "['spam', 'ham']"))
+        == []
+    )
+
+
+def test_agreement_of_three_names():
+    first, second = np.array(list("aabbcc")), np.array(list("bbccab"))
+    agree, permuted = agreement(first, second)
+    assert agree == 0
+    assert permuted == pytest.approx(5 / 6)
+
+
+SCRIPT = """
+import numpy as np
+import keras
+keras.utils.set_random_seed(0)
+rng = np.random.default_rng(0)
+ROCKS = ["slate", "chalk", "flint"]
+kind = rng.integers(0, 3, 600)
+x = (rng.normal(0, .4, (600, 3)) + np.eye(3)[kind]).astype("float32")
+rock = np.array(ROCKS)[kind]
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, activation="softmax")])
+model.compile(keras.optimizers.Adam(.05), "sparse_categorical_crossentropy")
+model.fit(x[:400], kind[:400], epochs=8, verbose=0)
+guess = model.predict(x[400:], verbose=0).argmax(1)
+print(np.mean(np.array(LIST)[guess] == rock[400:]))
+"""
+
+
+@pytest.mark.parametrize(("names", "named"), [("ROCKS", []), ("sorted(ROCKS)", ["loss_metric_inconsistent"])])
+def test_a_script_that_names_its_classes(tmp_path, capsys, names, named):
+    (tmp_path / "train.py").write_text(SCRIPT.replace("LIST", names))
+    (report,) = diagnose(tmp_path / "train.py").reports
+    assert [finding.cause for finding in report.named] == named
+    assert [finding.line for finding in report.named] == [14] * len(named)
