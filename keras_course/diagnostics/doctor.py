@@ -32,6 +32,7 @@ BOTH = {"data_sorted", "shuffle_buffer_too_small", "pipeline_order", "dropout_mo
 # Rules that hold for the targets of each output by themselves.
 OF_OUTPUTS = ("constant_labels", "label_encoding", "wrong_loss_for_task", "nan_or_inf_in_data")
 NAMED = 0.3  # of harm, from which on a mechanism is named
+LITTLE = 0.15  # of harm, that is enough for a sure one: no healthy program has both
 NEEDED = {  # by those that a training with less harm may show
     "too_few_steps": 0.6,
     "underfitting_capacity": 0.5,
@@ -43,10 +44,11 @@ NEEDED = {  # by those that a training with less harm may show
     "init_scale": 0.2,  # of such first weights too some of it is learned
     "targets_not_scaled": 0.2,  # the output creeps there, and the rest waits for it
     "frozen_or_disconnected": 0.2,  # what lies around the fixed part makes up for some of it
+    "regularisation_overwhelms": 0.25,  # a penalty that is meant costs some of the loss
 }
 
 UNKNOWN = 0.8  # needed by what is told from curves alone, where nobody knows how much there is to learn
-SURE = 0.9  # by something beside the curve: a layer of one unit
+SURE = 0.9  # by something beside the curve: a layer of one unit; of a mechanism by what it does to the steps
 
 Rule = Callable[[Observation], list[Finding]]
 
@@ -120,7 +122,7 @@ def _once(found: list[Finding]) -> list[Finding]:
 
 def _judged(finding: Finding, harm: Harm) -> Finding:
     """Named only with harm, unless it is certain or its harm is elsewhere."""
-    needed = NEEDED.get(finding.cause, NAMED)
+    needed = NEEDED.get(finding.cause, LITTLE if finding.confidence >= SURE else NAMED)
     told_by_curves = finding.cause in CURVES and finding.confidence < SURE
     if told_by_curves and harm.reference is None and harm.baseline is not None:
         needed = max(needed, UNKNOWN)
