@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 MANY = 20  # more distinct values than this are measurements, not classes
 
@@ -50,8 +50,12 @@ def classes_of(y: np.ndarray) -> np.ndarray | None:
 
 def entropy(counts: np.ndarray) -> float:
     """Of the distribution that `counts` are drawn from, as they stand, in nats."""
-    p = counts[counts > 0] / counts.sum()
-    return float(-np.sum(p * np.log(p)))
+    return float(_entropies(counts[None])[0])
+
+
+def _entropies(counts: np.ndarray) -> np.ndarray:
+    """(m,) `entropy` of each row of (m, k); of nothing it is 0."""
+    return np.sum(special.entr(counts / np.maximum(counts.sum(1, keepdims=True), 1)), axis=1)
 
 
 def share_interval(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -80,9 +84,9 @@ def mixing(batches: Sequence[np.ndarray], reference: np.ndarray, draws: int = 20
     reference_numbers, rest = numbers[: len(reference)], numbers[len(reference) :]
     sizes = [len(batch) for batch in batches]
     parts = np.split(rest, np.cumsum(sizes)[:-1])
-    seen = np.mean([entropy(np.bincount(part, minlength=len(names))) for part in parts])
+    seen = np.mean(_entropies(np.stack([np.bincount(part, minlength=len(names)) for part in parts])))
     p = np.bincount(reference_numbers, minlength=len(names)) / len(reference_numbers)
-    drawn = np.array([[entropy(rng.multinomial(size, p)) for size in sizes] for _ in range(draws)]).mean(1)
+    drawn = np.array([np.mean(_entropies(rng.multinomial(sizes, p))) for _ in range(draws)])
     spread = max(float(drawn.std(ddof=1)), 1e-9)
     expected = float(drawn.mean())
     return Mixing(ratio=float(seen / expected) if expected else 1.0, z=float((seen - expected) / spread))

@@ -4,6 +4,7 @@ from keras_course.diagnostics import statistics
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.datasets import load_digits
 
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -48,6 +49,11 @@ def test_the_run_statistic_is_that_of_all_orders(labels):
     equal = [sum(a == b for a, b in itertools.pairwise(order)) for order in itertools.permutations(labels)]
     seen = sum(a == b for a, b in itertools.pairwise(labels))
     assert statistics.run_z(np.array(labels)) == pytest.approx((seen - np.mean(equal)) / np.std(equal))
+
+
+def test_entropy_is_that_of_scipy_and_of_nothing_0():
+    assert statistics.entropy(np.array([3, 0, 5])) == pytest.approx(stats.entropy([3, 5]))
+    assert statistics.entropy(np.array([0, 0])) == 0
 
 
 def test_mixing_of_random_batches_is_1_and_of_pure_ones_0():

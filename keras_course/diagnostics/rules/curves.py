@@ -197,11 +197,13 @@ def small_capacity(seen: Observation) -> list[Finding]:
 
 def _wider_learns_more(harm: Harm, e: dict[str, float]) -> bool:
     """Whether a twin with wider layers leaves less than the training and less than a twin as narrow, each by a quarter
-    of what there is to gain; and less than 0.7 of the best constant."""
+    of what there is to gain, and less than 0.7 of the best constant. Not where the network itself does with larger
+    steps: it lacks these, or more of them."""
     wider, baseline = e.get("twin_wider", np.inf), harm.baseline or 0.0
     if harm.end is None or harm.diverged or not wider < 0.7 * baseline:
         return False
-    return bool(min(harm.end, e.get("twin_own", 0.0)) - wider > 0.25 * (baseline - wider))
+    larger = min(e.get("late_ten", np.inf), e.get("late_hundred", np.inf))
+    return bool(min(harm.end, e.get("twin_own", 0.0), larger) - wider > 0.25 * (baseline - wider))
 
 
 def _told_by_four_numbers(seen: Observation, left: float) -> bool:

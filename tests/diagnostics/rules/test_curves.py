@@ -273,6 +273,9 @@ WIDER = {"twin_own": 8.0, "twin_wider": 1.0}  # of the 9.5 that a constant leave
         ({}, 3.0, False),  # the training itself comes as far as a quarter of the way
         ({"twin_own": 3.0}, 7.0, False),  # a twin as narrow learns it too: it was something else
         ({"twin_wider": 6.8}, 9.0, False),  # to have more units brings next to nothing
+        ({"late_ten": 1.5}, 7.0, False),  # larger steps bring the network itself there
+        ({"late_hundred": 1.5}, 7.0, False),
+        ({"late_ten": 6.0, "late_hundred": 20.0}, 7.0, True),
     ],
 )
 def test_a_wider_twin_that_learns_more(change, end, fires_):
