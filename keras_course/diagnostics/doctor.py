@@ -47,6 +47,10 @@ NEEDED = {  # by those that a training with less harm may show
     "regularisation_overwhelms": 0.25,  # a penalty that is meant costs some of the loss
 }
 
+# What a network does not tell, and another one might: as long as something surer is wrong with it nobody knows.
+UNTOLD = {"label_noise", "labels_shuffled_apart", "inputs_drowned_in_noise"}
+DOUBTFUL = 0.65  # confidence, up to which they are said by what is not told
+
 UNKNOWN = 0.8  # needed by what is told from curves alone, where nobody knows how much there is to learn
 SURE = 0.9  # by something beside the curve: a layer of one unit; of a mechanism by what it does to the steps
 
@@ -168,6 +172,9 @@ def _explains(cause: Finding, symptom: Finding, *, first: bool) -> bool:
     """Whether `symptom` follows from `cause`; of two that explain each other, from the one that comes first."""
     if symptom.confidence <= LEFT_OVER:
         return cause.confidence > LEFT_OVER
+    unsure = symptom.cause in UNTOLD and symptom.confidence <= DOUBTFUL
+    if unsure and cause.cause not in UNTOLD and cause.confidence > DOUBTFUL + 0.1:
+        return True
     if symptom.cause not in CAUSES[cause.cause].explains or cause.confidence <= LEFT_OVER:
         return False
     mutual = cause.cause in CAUSES[symptom.cause].explains

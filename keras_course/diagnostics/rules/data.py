@@ -56,11 +56,12 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
     normalisation such a network often learns; where the loss has no constant to compare with, also when more than 90 %
     of the first units are flat from it; and where a spread is above 1,000, unless what is to be learned is known and
     was learned, up to 15 % of it. Judged behind Rescaling, Normalization and the like. Must stay silent: embeddings,
-    codes of zeros and ones, bags of words, rows of length 1, constant features. Source: UMLAUT and TheDeepChecker ask
-    for [-1, 1] or a spread of exactly 1, and alarm on half of the healthy runs of the base; hence the wide band.
+    codes of zeros and ones, bags of words, rows of length 1, constant features, places that are masked. Source: UMLAUT
+    and TheDeepChecker ask for [-1, 1] or a spread of exactly 1, and alarm on half of the healthy runs of the base;
+    hence the wide band.
     """
     first = first_inputs(seen)
-    given = [] if first is None or inputs_scaled_twice(seen) else [("", first)]
+    given = [] if first is None or inputs_scaled_twice(seen) else [("", _unmasked(seen, first))]
     given += [(name, x) for name, x in seen.entering.items() if x.ndim >= 2 and len(x) >= 32 and np.isfinite(x).all()]
     said = [(name, *_far_from_one(x, alone=not name)) for name, x in given]
     name, text, widest = next((one for one in said if one[1]), ("", "", 0.0))
@@ -82,6 +83,16 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
             tag="inputs/spread",
         )
     ]
+
+
+def _unmasked(seen: Observation, x: np.ndarray) -> np.ndarray:
+    """The places (m, channels) of sequences that a layer does not mask; sequences of which none is masked as they
+    are."""
+    value = next((layer["config"].get("mask_value") for layer in seen.layers if layer["class"] == "Masking"), None)
+    if value is None or x.ndim != 3:
+        return x
+    there = np.any(x != np.asarray(value, x.dtype), axis=-1)
+    return x if there.all() or there.sum() < len(x) else x[there]
 
 
 def _far_from_one(x: np.ndarray, *, alone: bool) -> tuple[str, float]:

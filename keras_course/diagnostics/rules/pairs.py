@@ -24,6 +24,7 @@ from keras_course.diagnostics.telling import pairing
 import numpy as np
 
 FEW_CODES = 32  # columns
+FEW_THINGS = 8  # columns: a text is longer
 
 
 def labels_shuffled_apart(seen: Observation) -> list[Finding]:
@@ -70,7 +71,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     if data is None or data.y is None or len(data.x) < 200 or data.x[0].size > 4096 or data.x.dtype.kind == "O":
         return []
     names = looked_up(seen, data.x)
-    if (names and data.x[0].size < 3 and data.x.dtype.kind in "iuf") or data.y.dtype.kind not in "iufb":
+    if (names and _of_things(seen, data.x)) or data.y.dtype.kind not in "iufb":
         return []
     x, y = quantities(seen, data), _judged_targets(data.y)
     if x.dtype.kind not in "iuf" or not np.isfinite(x).all() or y is None or not np.isfinite(y).all():
@@ -82,6 +83,12 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
         return []
     text = f"neighbours agree on the target by {found.agreement:.2f}, by chance {found.chance:.2f} (p = {found.p:.2f})"
     return [_apart(text, 0.95 if badly_mixed(seen) else 0.5 if names else 0.6)]
+
+
+def _of_things(seen: Observation, x: np.ndarray) -> bool:
+    """Whether the numbers that are looked up are no words: one or two of them, or a few of several tables."""
+    tables = sum(unit.kind == "embedding" for unit in seen.units)
+    return x.dtype.kind in "iuf" and (x[0].size < 3 or (x[0].size <= FEW_THINGS and tables > 1))
 
 
 def _compares(seen: Observation) -> bool:

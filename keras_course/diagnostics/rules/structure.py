@@ -169,7 +169,8 @@ def frozen(seen: Observation) -> list[Finding]:
             )
         )
     elif table := next((v for v in seen.variables if _drawn_table(seen, v)), None):
-        text = f"{table.name} is not trainable and holds what it was drawn with, from -0.05 to 0.05"
+        widest = float(np.abs(table.initial).max()) if table.initial is not None else 0.0
+        text = f"{table.name} is not trained and holds what it was drawn with, from {-widest:.2g} to {widest:.2g}"
         finding = Finding(cause="frozen_or_disconnected", confidence=0.6, layer=table.layer, evidence=text)
         found.append(finding)
     return found
@@ -184,11 +185,12 @@ def _as_drawn(kernel: Variable) -> bool:
 
 
 def _drawn_table(seen: Observation, table: Variable) -> bool:
-    """Whether a table that is looked up is fixed at Keras's own first values; vectors from elsewhere reach further."""
+    """Whether a table that is looked up is fixed at first values of Keras, its own or Glorot's; vectors from elsewhere
+    reach further."""
     looked_up = table.name in {name for unit in seen.units if unit.kind == "embedding" for name in unit.variables}
     if not looked_up or table.trainable or table.trained_before or table.initial is None or table.initial.size < 64:
         return False
-    return 0.045 < float(np.abs(table.initial).max()) <= 0.05
+    return 0.045 < float(np.abs(table.initial).max()) <= 0.05 or _as_drawn(table)
 
 
 def _cut_off(seen: Observation, without: list[Variable]) -> float:
