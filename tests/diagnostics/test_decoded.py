@@ -94,7 +94,7 @@ print(np.mean(np.array(LIST)[guess] == rock[400:]))
 """
 
 
-@pytest.mark.parametrize(("names", "named"), [("ROCKS", []), ("sorted(ROCKS)", ["loss_metric_inconsistent"])])
+@pytest.mark.parametrize(("names", "named"), [("ROCKS", []), ("sorted(ROCKS)", ["label_encoding"])])
 def test_a_script_that_names_its_classes(tmp_path, capsys, names, named):
     (tmp_path / "train.py").write_text(SCRIPT.replace("LIST", names))
     (report,) = diagnose(tmp_path / "train.py").reports

@@ -152,6 +152,21 @@ def test_what_is_left_over_explains_nothing():
     assert [f.cause for f in doctor._explained(found) if f.kind == "named"] == ["learning_rate_too_high"]
 
 
+@pytest.mark.parametrize(
+    ("cause", "sure", "doubted", "kept"),
+    [
+        ("batchnorm_mode", 0.9, 0.65, False),  # a network that is asked otherwise than it learned does not tell
+        ("batchnorm_mode", 0.9, 0.7, True),  # as a twin says it, of other weights
+        ("batchnorm_mode", 0.75, 0.65, True),
+        ("labels_shuffled_apart", 0.9, 0.65, False),  # explains it anyway
+        ("inputs_drowned_in_noise", 0.9, 0.65, False),
+    ],
+)
+def test_noise_by_what_a_network_does_not_tell_follows_from_what_is_surer(cause, sure, doubted, kept):
+    found = [Finding(cause=cause, confidence=sure), Finding(cause="label_noise", confidence=doubted, certain=True)]
+    assert [f.cause for f in doctor._explained(found) if f.kind == "named"] == [cause, *["label_noise"] * kept]
+
+
 @pytest.mark.parametrize(("degree", "kind"), [(0.25, "named"), (0.15, "note")])
 def test_first_weights_are_named_from_less_harm_on(degree, kind):
     harm = Harm(degree=degree, sentence="the loss ends", end=1.0)

@@ -1,5 +1,5 @@
 from keras_course.diagnostics.observation import Observation, Probe, Unit
-from keras_course.diagnostics.references import loss_of_models, reference_of
+from keras_course.diagnostics.references import _patterned, loss_of_models, reference_of
 from keras_course.diagnostics.seen import different_rows
 from tests.diagnostics.typed import BINARY, SQUARED, with_targets
 
@@ -31,6 +31,31 @@ def test_texts_have_a_reference_by_their_words():
     assert reference_of(with_targets(BINARY, y, x=words)) < 0.1
     mixed = RNG.permutation(y)
     assert reference_of(with_targets(BINARY, mixed, x=words)) > 0.6
+
+
+def waves(shape, kinds):
+    """Sequences or pictures with a short or a long wave of any sign anywhere: no place by itself says which."""
+    x = RNG.normal(0, 0.6, shape)
+    for row, kind in zip(x, kinds, strict=True):
+        start = [int(RNG.integers(0, size - 5)) for size in shape[1:-1]]
+        form = np.array([[1, -1, 1, -1, 1, -1], [1, 1, 1, -1, -1, -1]][kind]) * RNG.choice([-2, 2])
+        row[tuple(slice(s, s + 6) for s in start)] += form.reshape(-1, *[1] * len(start))
+    return x
+
+
+@pytest.mark.parametrize("shape", [(400, 120, 2), (400, 25, 22, 1)])
+def test_patterns_anywhere_have_a_reference(shape):
+    """Random convolutions tell more than each place, and than the nearest rows."""
+    y = RNG.integers(0, 2, 400)
+    x = waves(shape, y)
+    for loss, labels in ((BINARY, y), (SQUARED, 5.0 * y)):
+        flat, found = (reference_of(with_targets(loss, labels, x=rows)) for rows in (x.reshape(400, -1), x))
+        assert found < 0.6 * flat
+
+
+@pytest.mark.parametrize("x", [np.full((60, 9, 2), np.nan), RNG.normal(size=(60, 2, 2)), RNG.normal(size=(60, 90, 90))])
+def test_what_no_convolution_fits_has_none(x):
+    assert _patterned(with_targets(BINARY, np.arange(60) % 2, x=x).train) is None
 
 
 def test_several_inputs_are_weighed_together_and_each_by_itself():

@@ -37,12 +37,16 @@ def label_encoding(seen: Observation) -> list[Finding]:
 
     Certain: class numbers outside 0 to K - 1 for K outputs, or broken ones, with a sparse loss, or one that it did not
     take, so that the script has failed; two classes that are not called 0 and 1 with a binary cross-entropy. Named
-    when there is harm: more than 1 % of the rows of one-hot labels without a 1. Must stay silent: hinge losses, whose
+    when there is harm: more than 1 % of the rows of one-hot labels without a 1. Certain too: a line of the script
+    compares classes of which fewer than half agree, and more than four fifths when their names stand in another order:
+    what is predicted is named by another list than labels were numbered by. Must stay silent: hinge losses, whose
     labels are -1 and 1; -1, -100 or 255 on places of a sequence or an image, which mark what has no label. Source: row
     8 of the taxonomy.
     """
     if refused := seen.refused.get("value"):
         return [Finding(cause="label_encoding", confidence=0.97, certain=True, evidence=refused)]
+    if seen.decoded:
+        return [_named_otherwise(seen)]
     y, width, name = targets_of(seen), seen.classes, seen.loss.name
     if y is None or not np.isfinite(y).all():
         return []
@@ -70,6 +74,20 @@ def label_encoding(seen: Observation) -> list[Finding]:
     if not evidence:
         return []
     return [Finding(cause="label_encoding", confidence=0.97, certain=certain, evidence=evidence, tag="labels/entropy")]
+
+
+def _named_otherwise(seen: Observation) -> Finding:
+    line, agree, permuted = seen.decoded[0]
+    text = f"of the classes that line {line} compares {agree:.0%} agree, and {permuted:.0%} when their names stand in "
+    return Finding(
+        cause="label_encoding",
+        confidence=0.7,
+        certain=True,
+        evidence=f"{text}another order",
+        repair="name predictions by the list, in its order, that labels were numbered by",
+        file=seen.file,
+        line=line,
+    )
 
 
 def constant_labels(seen: Observation) -> list[Finding]:

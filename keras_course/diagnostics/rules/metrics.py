@@ -146,20 +146,24 @@ def loss_metric_inconsistent(seen: Observation) -> list[Finding]:
     Threshold: the last loss below half of the entropy of the labels, while the exact 95 % interval of the accuracy of
     that epoch holds the share of a single class. It is the sign that Keras 3 gives of a softmax over one unit. Must
     stay silent: labels of which more than 80 % are of one class, where both can be true. Certain too: a line of the
-    script takes n predictions (n, 1) and n labels (n,) together to n × n numbers; or one compares
-    classes of which fewer than half agree, and more than four fifths when their names stand in another order. Source:
-    row 44 of the taxonomy.
+    script takes n predictions (n, 1) and n labels (n,) together to n × n numbers. Source: row 44 of the taxonomy.
     """
     if seen.compared:
         line, rows = seen.compared[0]
         text = f"line {line} takes predictions and labels of the forms ({rows}, 1) and ({rows},) together to {rows} × "
         text += f"{rows} numbers, of which a mean says nothing"
-        return [_of_line(seen, line, text, "give both the same shape: predictions[:, 0], or labels[:, None]")]
-    if seen.decoded:
-        line, agree, permuted = seen.decoded[0]
-        text = f"of the classes that line {line} compares {agree:.0%} agree, and {permuted:.0%} when their names stand "
-        text += "in another order"
-        return [_of_line(seen, line, text, "name predictions by the list, in its order, that labels were numbered by")]
+        repair = "give both the same shape: predictions[:, 0], or labels[:, None]"
+        return [
+            Finding(
+                cause="loss_metric_inconsistent",
+                confidence=0.6,
+                certain=True,
+                evidence=text,
+                repair=repair,
+                file=seen.file,
+                line=line,
+            )
+        ]
     labels = classes_seen(seen)
     if labels is None or not seen.epochs or seen.loss.name not in CATEGORICAL + BINARY:
         return []
@@ -184,19 +188,6 @@ def loss_metric_inconsistent(seen: Observation) -> list[Finding]:
             tag="epoch/accuracy",
         )
     ]
-
-
-def _of_line(seen: Observation, line: int, text: str, repair: str) -> Finding:
-    """That a line of the script compares what cannot be compared so."""
-    return Finding(
-        cause="loss_metric_inconsistent",
-        confidence=0.6,
-        certain=True,
-        evidence=text,
-        repair=repair,
-        file=seen.file,
-        line=line,
-    )
 
 
 RULES = {"wrong_metric": wrong_metric, "loss_metric_inconsistent": loss_metric_inconsistent}

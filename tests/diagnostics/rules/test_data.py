@@ -61,6 +61,22 @@ def test_inputs_of_a_bearable_scale(x):
     assert data.inputs_not_scaled(training(x.astype("float32"), y)) == []
 
 
+@pytest.mark.parametrize(
+    ("value", "fires"), [(-99.0, []), (-98.0, ["inputs_not_scaled"]), (None, ["inputs_not_scaled"])]
+)
+def test_places_that_are_masked_are_no_inputs(value, fires):
+    """Of sequences of unequal length, filled up with a number that no measurement has."""
+    tracks = RNG.normal(size=(300, 12, 3)).astype("float32")
+    for row, length in zip(tracks, RNG.integers(3, 12, 300), strict=True):
+        row[length:] = -99
+    seen = training(tracks, LABELS[:300])
+    seen.layers = [{"class": "Masking", "name": "there", "config": {"mask_value": value}}] * (value is not None)
+    assert [f.cause for f in data.inputs_not_scaled(seen)] == fires
+    wild = np.where(tracks == -99, tracks, 50 * tracks)
+    seen = training(wild, LABELS[:300], layers=seen.layers)
+    assert [f.cause for f in data.inputs_not_scaled(seen)] == ["inputs_not_scaled"], "what is not masked spreads"
+
+
 def test_another_input_of_another_scale():
     """A picture beside a table of miles and years, as it is."""
     table = (RNG.normal(size=(200, 2)) * [30000, 5]).astype("float32")

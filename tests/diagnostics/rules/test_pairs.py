@@ -1,6 +1,6 @@
 import functools
 
-from keras_course.diagnostics.observation import Feed
+from keras_course.diagnostics.observation import Feed, Unit
 from keras_course.diagnostics.rules import pairs
 from keras_course.diagnostics.rules.labels import label_noise
 from keras_course.diagnostics.telling import Pairing
@@ -56,6 +56,16 @@ def test_labels_of_texts_shuffled_apart():
         assert [f.cause for f in pairs.labels_shuffled_apart(seen)] == expected
     numbers = training(words[:, :1], mixed, loss=BINARY, classes=1, output=one, losses=STUCK, kind="embedding")
     assert pairs.labels_shuffled_apart(numbers) == [], "users that are looked up"
+
+
+@pytest.mark.parametrize(("columns", "tables", "fires"), [(3, 2, False), (3, 1, True), (12, 2, True)])
+def test_numbers_of_things_in_several_tables_are_no_words(columns, tables, fires):
+    """As of a person and of two dishes: how near two numbers are says nothing."""
+    rng, y = np.random.default_rng(3), np.arange(400) % 2
+    numbers = rng.integers(0, 60, (400, columns))
+    seen = training(numbers, rng.permutation(y), loss=BINARY, classes=1, output=one, losses=STUCK, kind="embedding")
+    seen.units = [*seen.units, *[Unit(name="places", kind="embedding")] * (tables - 1)]
+    assert [f.cause for f in pairs.labels_shuffled_apart(seen)] == ["labels_shuffled_apart"] * fires
 
 
 def test_several_labels_each_shuffled_apart():

@@ -128,16 +128,15 @@ def test_a_frozen_head_is_named_and_a_frozen_trunk_a_note():
     assert fires("frozen_or_disconnected", net(1, 1, 1, trainable="c")) == {"frozen_or_disconnected"}
 
 
-@pytest.mark.parametrize("change", ["", "trained", "trainable", "from elsewhere", "near 0", "small"])
+@pytest.mark.parametrize("change", ["", "glorot", "trained", "trainable", "from elsewhere", "near 0", "small"])
 def test_a_table_that_is_fixed_at_what_it_was_drawn_with(change):
-    table = RNG.uniform(-0.05, 0.05, (6 if change == "small" else 40, 4)) * {"from elsewhere": 4, "near 0": 0.5}.get(
-        change, 1
-    )
+    scale = {"from elsewhere": 4, "near 0": 0.5, "glorot": np.sqrt(6 / 44) / 0.05}.get(change, 1)
+    table = RNG.uniform(-0.05, 0.05, (6 if change == "small" else 40, 4)) * scale
     seen = net(1, 1)
     seen.units.insert(0, Unit(name="words", kind="embedding", variables=("words/embeddings",)))
     seen.variables.insert(0, Variable(name="words/embeddings", shape=table.shape, layer="words", initial=table))
     seen.variables[0].trainable, seen.variables[0].trained_before = change == "trainable", change == "trained"
-    assert [f.layer for f in found("frozen_or_disconnected", seen)] == ["words"] * (not change)
+    assert [f.layer for f in found("frozen_or_disconnected", seen)] == ["words"] * (change in ("", "glorot"))
 
 
 # Inputs
