@@ -140,9 +140,10 @@ def missing_class(seen: Observation) -> list[Finding]:
     frequent as 3 in n is seen with 95 %) and there are at most 100 outputs. Certain when validation has the class: at
     least 5 rows of it and 2 % of its rows, by the lower exact bound, in none of at least 200 of training (or of so
     many that one of those that are missing would be there, but for a chance of 1e-6); or when the accuracy in
-    validation is below half of chance where nine tenths are right in training: what is right there is not
-    what was learned; or of the only one of at most 20, between others. Must stay silent: vocabularies; validation by
-    other classes altogether, or one that lacks classes too, which is row 19.
+    validation is below half of chance where nine tenths are right in training: what is right there is not what was
+    learned; or, of at most 20 classes, when the only one that is missing stands between others, or several are, at most
+    half. Must stay silent: a number that is left free in front or at the end; vocabularies; validation by other classes
+    altogether, or one that lacks classes too, which is row 19.
     """
     labels, width = classes_seen(seen), seen.classes
     if seen.loss.name not in CATEGORICAL + BINARY:
@@ -169,8 +170,9 @@ def missing_class(seen: Observation) -> list[Finding]:
         return []
     text = f"class {absent[0]} of {width} occurs in none of {len(labels)} labels"
     inside = labels.min() >= 0 and labels.max() < width
-    if width <= 20 and inside and len(absent) == 1 and 0 < absent[0] < width - 1:
-        text += ", and those before and behind it do"
+    between, several = 0 < absent[0] < width - 1, 1 < len(absent) <= width // 2
+    if width <= 20 and inside and ((len(absent) == 1 and between) or several):
+        text += f", nor do {len(absent) - 1} others" if several else ", and those before and behind it do"
         return [Finding(cause="missing_class", confidence=0.7, certain=True, evidence=text)]
     last = {name.removesuffix("uracy"): value for name, value in (seen.epochs[-1] if seen.epochs else {}).items()}
     if last.get("val_acc", 1.0) < 0.5 / width and last.get("acc", 0.0) > 0.9:
