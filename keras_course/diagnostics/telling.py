@@ -107,38 +107,44 @@ def _in_axes(
     return tuple(model.transform(each) for each in (x, *others))
 
 
-KERNELS = 256  # of random convolutions, over all dilations
-REACH = 7  # places, at most, that one spans
+KERNELS = 256  # of random convolutions of sequences, over all dilations; of pictures half as many
+REACH = 7  # places, at most, that one spans; of pictures 5
 
 
 def convolved(x: np.ndarray) -> np.ndarray:
     """(n, k) what random convolutions find in sequences (n, time, channels) or pictures (n, height, width, channels).
 
     Of each the largest answer and the share of places above a threshold, of pictures in each quarter of them: with a
-    linear model on top they tell patterns wherever these stand. Dilations 1, 2, 4 and 8, as far as the size allows.
+    linear model on top they tell patterns wherever these stand. With dilations 1, 2, 4 and 8 of sequences, and of
+    pictures as they are and two and four times as small, as far as the size allows.
     Source: ROCKET (Dempster, Petitjean, Webb 2020, section 3).
     """
     import tensorflow as tf
 
-    rng, axes = np.random.default_rng(0), tuple(range(x.ndim - 1))
+    rng, axes, flat = np.random.default_rng(0), tuple(range(x.ndim - 1)), x.ndim == 4
     scaled = ((x - x.mean(axes)) / np.maximum(x.std(axes), 1e-12)).astype("float32")
-    size, sizes = min(REACH if x.ndim == 3 else 5, *x.shape[1:-1]), x.shape[1:-1]
-    dilations = [d for d in (1, 2, 4, 8) if d == 1 or d * (size - 1) < min(sizes)]
+    size = min(5 if flat else REACH, *x.shape[1:-1])
+    steps = [step for step in ((1, 2, 4) if flat else (1, 2, 4, 8)) if step == 1 or step * size < min(x.shape[1:-1])]
     found = []
-    for dilation in dilations:
-        count = KERNELS // len(dilations)
-        kernel = rng.normal(size=(*(size,) * len(sizes), x.shape[-1], count)).astype("float32")
-        threshold = rng.uniform(0.1, 0.9, count)
-        answer = tf.nn.convolution(scaled, kernel, padding="SAME", dilations=dilation).numpy()
-        cuts = np.array([np.quantile(answer[..., i].ravel()[::11], q) for i, q in enumerate(threshold)])
-        parts = [answer]
-        if len(sizes) == 2:
-            rows, columns = (size // 2 for size in sizes)
-            above, below = answer[:, :rows], answer[:, rows:]
-            parts = [quarter for half in (above, below) for quarter in (half[:, :, :columns], half[:, :, columns:])]
-        inside = axes[1:]
-        found += [each for part in parts for each in (part.max(inside), (part > cuts).mean(inside))]
+    for step in steps:
+        count = KERNELS // (1 + flat) // len(steps)
+        kernels = rng.normal(size=(*[size] * (x.ndim - 2), x.shape[-1], count)).astype("float32")
+        shares = rng.uniform(0.1, 0.9, count)
+        seen = tf.nn.avg_pool2d(scaled, step, step, "SAME") if flat and step > 1 else scaled
+        answers = tf.nn.convolution(seen, kernels, padding="SAME", dilations=1 if flat else step)
+        some = answers.numpy().reshape(-1, count)[::11]
+        cuts = np.array([np.quantile(one, share) for one, share in zip(some.T, shares, strict=True)], "float32")
+        for part in _quarters(answers) if flat else [answers]:
+            over = tf.cast(part > cuts, "float32")
+            found += [tf.reduce_max(part, axes[1:]).numpy(), tf.reduce_mean(over, axes[1:]).numpy()]
     return np.concatenate(found, axis=1)
+
+
+def _quarters(pictures: Any) -> list[Any]:
+    """Above and below, left and right."""
+    rows, columns = (size // 2 for size in pictures.shape[1:3])
+    halves = pictures[:, :rows], pictures[:, rows:]
+    return [quarter for half in halves for quarter in (half[:, :, :columns], half[:, :, columns:])]
 
 
 class Suspects(NamedTuple):
