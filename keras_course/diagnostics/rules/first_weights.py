@@ -113,9 +113,9 @@ def init_scale(seen: Observation) -> list[Finding]:
     for one. Weights that are used again, as in each step of a recurrence by hand, count again where they are square:
     others never meet what they gave. A fresh initialisation that repairs makes it surer, and 3 enough for 8; so does a
     factor of 10,000. Weights of a recurrent layer are off by 8 times Glorot's spread. Of a loss that nobody knows also
-    where a short training from weights drawn anew does far better. Must not trigger: nets with normalisation; a single
-    wide layer; a net that has been trained before; sines, whose weights stand behind a frequency. Source: taxonomy row
-    24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2; Sitzmann et al. (2020), section 3.2.
+    where a short training from weights drawn anew does far better. Must not trigger: nets with normalisation; small
+    weights of a branch that is added to what it came from; a single wide layer; a net that has been trained before;
+    sines, whose weights stand behind a frequency. Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2; Sitzmann et al. (2020), section 3.2.
     """
     if wild := _wild_recurrence(seen):
         return wild
@@ -125,7 +125,8 @@ def init_scale(seen: Observation) -> list[Finding]:
         return []
     if any(unit.normalised for unit in seen.units):
         return _scale_by_trial(seen, gains)
-    off = [(u, k, g) for u, k, g in gains if not 1 / 1.5 < g < 1.5 and not _by_default(k)]
+    skipped = any(layer["class"] == "Add" for layer in seen.layers)
+    off = [(u, k, g) for u, k, g in gains if not 1 / 1.5 < g < 1.5 and not _by_default(k) and not (skipped and g < 1)]
     total = float(np.prod([max(g, 1e-9) for _, _, g in off])) if off else 1.0
     repaired = seen.experiments.get("end_fresh", np.nan) < REPAIRED * seen.experiments.get("end_same", np.nan)
     bound = 3 if repaired else 8

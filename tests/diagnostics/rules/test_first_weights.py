@@ -171,6 +171,14 @@ def test_one_column_of_zeros_is_a_linear_part_and_no_scale():
         assert [f.layer for f in found("init_scale", seen)] == ["a"] * fires_
 
 
+@pytest.mark.parametrize(("spreads", "fires_"), [((0.01, 0.01, 1), False), ((10, 10, 1), True)])
+def test_a_branch_that_is_added_may_begin_small(spreads, fires_):
+    seen = net(*spreads)
+    assert found("init_scale", seen)
+    seen.layers = [{"class": "Add", "name": "skip", "config": {}}]
+    assert bool(found("init_scale", seen)) is fires_
+
+
 def test_scale_is_sure_where_the_signal_is_gone():
     assert found("init_scale", net(0.01, 0.005, 1))[0].confidence > 0.9
 
