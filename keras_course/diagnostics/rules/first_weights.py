@@ -115,7 +115,8 @@ def init_scale(seen: Observation) -> list[Finding]:
     factor of 10,000. Weights of a recurrent layer are off by 8 times Glorot's spread. Of a loss that nobody knows also
     where a short training from weights drawn anew does far better. Must not trigger: nets with normalisation; small
     weights of a branch that is added to what it came from; a single wide layer; a net that has been trained before;
-    sines, whose weights stand behind a frequency. Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et al. (2015), section 2.2; Sitzmann et al. (2020), section 3.2.
+    sines, whose weights stand behind a frequency. Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et
+    al. (2015), section 2.2; Sitzmann et al. (2020), section 3.2.
     """
     if wild := _wild_recurrence(seen):
         return wild
