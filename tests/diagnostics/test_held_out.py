@@ -18,7 +18,7 @@ def asked(*feeds, **more):
 @pytest.mark.parametrize(
     ("name", "named"),
     [
-        *[(name, True) for name in ("x_val", "X_test", "xv", "Xte", "x_t", "holdout", "dev_x", "test_images", "vx")],
+        *[(name, True) for name in ("x_val", "X_test", "x_new", "xv", "Xte", "x_t", "holdout", "dev_x", "vx")],
         *[(name, False) for name in ("", "x", "grid", "batch", "x_train", "all_test_and_train", "devices_x", "text")],
     ],
 )

@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.losses import baseline_of
 from keras_course.diagnostics.observation import Finding, Observation, Unit
-from keras_course.diagnostics.seen import worst_unit
+from keras_course.diagnostics.seen import badly_mixed, worst_unit
 
 import numpy as np
 
@@ -202,10 +202,11 @@ def saturated_units(seen: Observation) -> list[Finding]:
 
 
 def oscillation(seen: Observation) -> list[Finding]:
-    """The loss swings by more than it has gained.
+    """The loss swings by more than it has gained, or loses again what it had.
 
     Threshold: in the last half, ten-step means swing by more than 30 % of the whole decrease, and a tenth of the rate
-    is at least 10 % better from the start. Source: taxonomy row 43.
+    is at least 10 % better from the start. Or the loss had lost a quarter of its first value, and the last twentieth of
+    the steps is back by more than half of that, in batches that are well mixed. Source: taxonomy row 43.
     """
     steps, e = seen.steps, seen.experiments
     if steps is None or len(steps.all_losses) < 100 or not np.all(np.isfinite(steps.all_losses)):
@@ -214,10 +215,25 @@ def oscillation(seen: Observation) -> list[Finding]:
     late = losses[len(losses) // 2 :]
     detrended = late - np.polyval(np.polyfit(np.arange(len(late)), late, 1), np.arange(len(late)))
     gained = losses[0] - losses.min()
+    if text := _lost_again(steps.all_losses):
+        return [] if badly_mixed(seen) else [Finding(cause="oscillation", confidence=0.5, tag="loss", evidence=text)]
     if gained <= 0 or np.std(detrended) < 0.3 * gained or not e.get("end_tenth", np.inf) < 0.9 * e.get("end_same", 0):
         return []
     text = f"the loss swings by ±{np.std(detrended):.2g} (ten-step means) with {gained:.2g} gained in all (above 30 %)"
     return [Finding(cause="oscillation", confidence=0.4, tag="loss", evidence=text)]
+
+
+def _lost_again(losses: np.ndarray) -> str:
+    """In words, a loss that has fallen and come back, by means over a twentieth of the steps; "" without."""
+    parts = [float(np.mean(part)) for part in np.array_split(losses, 20)]
+    first, low = max(parts[0], float(np.mean(losses[:5]))), min(parts[1:-1])
+    fallen = np.array(parts) < low + 0.5 * (first - low)
+    once = np.sum(fallen[1:] != fallen[:-1]) <= 2  # what swings with the data comes back more than once
+    if low < 0 or low > 0.75 * first or fallen[-1] or not once:
+        return ""
+    return (
+        f"the loss fell from {first:.3g} to {low:.3g}, and ends at {parts[-1]:.3g} (means of a twentieth of the steps)"
+    )
 
 
 RULES = {

@@ -1,6 +1,6 @@
-from keras_course.diagnostics.observation import Observation, Probe, Unit, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Probe, Unit, Variable
 from keras_course.diagnostics.rules.dynamics import RULES
-from tests.diagnostics.typed import SQUARED, steps, with_targets
+from tests.diagnostics.typed import SPARSE, SQUARED, steps, with_targets
 
 import numpy as np
 import pytest
@@ -169,6 +169,25 @@ def test_losses_that_swing_by_more_than_they_gain():
     assert fires("oscillation", swinging(1.0))
     assert fires("oscillation", swinging(0.02)) == []
     assert fires("oscillation", swinging(1.0, end_tenth=0.95)) == [], "a smaller rate swings too"
+
+
+@pytest.mark.parametrize(
+    ("low", "end", "fires_"), [(0.8, 1.7, True), (0.8, 1.2, False), (1.6, 1.8, False), (-1, 1.7, False)]
+)
+def test_a_loss_that_comes_back(low, end, fires_):
+    """As with a momentum of .99: what had been learned is lost again."""
+    losses = np.interp(np.arange(400), [0, 200, 360, 399], [1.8, low, end, end])
+    assert bool(fires("oscillation", Observation(name="m", steps=steps(losses)))) is fires_
+
+
+def test_a_loss_that_comes_back_with_the_order_of_the_rows_is_no_oscillation():
+    losses, stream = np.interp(np.arange(400), [0, 200, 360], [1.8, 0.5, 1.7]), np.repeat(np.arange(4), 80)
+    seen = Observation(name="m", loss=Loss(name=SPARSE), steps=steps(losses), classes=4)
+    seen.stream = list(stream.reshape(-1, 10))
+    seen.train = Data(x=np.zeros((320, 2)), y=stream, n=320)
+    assert fires("oscillation", seen) == []
+    seen.stream = list(np.random.default_rng(0).permutation(stream).reshape(-1, 10))
+    assert fires("oscillation", seen)
 
 
 def test_an_empty_observation_is_judged_by_nothing():
