@@ -370,6 +370,8 @@ def _loss(result: Forward, operations: Sequence[Any], kinds: dict[str, int], not
         result.targets, result.prediction = each.targets if hasattr(each.targets, "op") else None, each.prediction
     for op in operations:
         _loss_by_operation(op, result, kinds)
+    if result.prediction is None:
+        _overlap(operations, result, kinds)
     if result.prediction is not None:
         result.head = _head(result.prediction)
         if result.rescued and result.found and result.found[-1].unit.activation == "linear":
@@ -481,6 +483,23 @@ def _cross_entropy_by_hand(op: Any, result: Forward, kinds: dict[str, int]) -> N
         one = _head(prediction) == "sigmoid" or prediction.shape[-1:].as_list() == [1]
         result.name = "binary_crossentropy" if one else "categorical_crossentropy"
         result.from_logits, result.prediction, result.targets = False, prediction, others[0]
+
+
+def _overlap(operations: Sequence[Any], result: Forward, kinds: dict[str, int]) -> None:
+    """The sum of what a sigmoid or softmax behind the last unit says times targets of its form, as of Dice's loss."""
+    last = result.found[-1].leaving.name if result.found else ""
+    for op in operations:
+        if op.type != "Mul" or {kinds[t.name] for t in op.inputs} != {DATA, MIXED}:
+            continue
+        prediction, targets = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
+        said = prediction
+        while said.name != last and said.op.type in RESHAPING:
+            said = said.op.inputs[0]
+        summed = any(consumer.type == "Sum" for consumer in op.outputs[0].consumers())
+        alike = (targets.shape.rank or 0) >= 2 and targets.shape.is_compatible_with(prediction.shape)
+        if summed and alike and said.name == last and _head(prediction) in ("sigmoid", "softmax"):
+            result.name, result.prediction, result.targets = "overlap", prediction, targets
+            return
 
 
 def _sides(op: Any) -> list[Any]:

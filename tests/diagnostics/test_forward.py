@@ -291,6 +291,32 @@ def test_a_cross_entropy_of_logits_by_hand(loss, known, graph):
     assert not known or found.targets.shape[-1] == 3
 
 
+def soft_dice(m, x, y):
+    p = m(x)
+    return 1 - tf.reduce_mean((2 * tf.reduce_sum(p * y, 1) + 1) / (tf.reduce_sum(p, 1) + tf.reduce_sum(y, 1) + 1))
+
+
+@pytest.mark.parametrize(("activation", "name"), [("sigmoid", "overlap"), ("softmax", "overlap"), ("linear", "")])
+@BOTH
+def test_an_overlap_by_hand(activation, name, graph):
+    """Of which prediction and targets are known, though it has no name."""
+    masks = np.eye(3, dtype="float32")[Y]
+    found = forward_of([layers.Dense(7), layers.Dense(3, activation)], loss=soft_dice, y=masks, graph=graph)
+    assert (found.name, found.head) == (name, activation if name else "")
+    assert (found.place(found.targets) is not None) == bool(name)
+
+
+def test_values_of_things_weighed_by_what_is_said_of_them_are_no_overlap():
+    """A share of each of several columns: it is further in."""
+
+    def weighed(m, x, y):
+        shares = m.layers[0](x)
+        return tf.reduce_mean(m.layers[1](tf.reduce_sum(shares * y, 1, keepdims=True) * tf.ones((1, 3))))
+
+    masks = np.eye(3, dtype="float32")[Y]
+    assert forward_of([layers.Dense(3, "softmax"), layers.Dense(1)], loss=weighed, y=masks).name == ""
+
+
 def test_numbers_of_words_are_data():
     """What a lookup gives is cut off where the steps are run again: nobody can make its table anew."""
     words = np.array(["yes", "no"])[Y % 2]
