@@ -4,11 +4,16 @@
 holds beside the rows: the same number of them, in the frame or among the arguments of the call.
 """
 
+import ast
 import dataclasses
+import functools
+import itertools
+import linecache
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 from keras_course.diagnostics.fits import as_arrays, rows_of
@@ -140,7 +145,7 @@ class Feeds:
         if not isinstance(x, tf.data.Dataset) and y is None:
             self.call(model, x, None, inside=False, functions=())
             return
-        kept = self._place(model, None, inside=False, name=_name_of(x, _users_scopes())[0], labelled=True)
+        kept = self._place(model, None, inside=False, name=_name_of(x, _users_frames())[0], labelled=True)
         same, kept.last = x is kept.last, x
         data = None if same else rows_of(as_arrays(x), as_arrays(y)) if y is not None else source_rows(x)
         if data is not None:
@@ -175,13 +180,13 @@ class Feeds:
         self.calls[id(model), inside] += 1
         if self._often(model, inside=inside) or not getattr(given, "shape", ()) or not given.shape[0]:
             return
-        name, scope = _name_of(given, _users_scopes()) if beside is None or not inside else ("", {})
+        name, scope, rows = _name_of(given, _users_frames()) if beside is None or not inside else ("", {}, None)
         kept = self._place(model, training, inside=inside, name="" if inside else name)
         same, kept.last, before, kept.ticks = given is kept.last, given, kept.ticks, self.ticks
         kept.again += same and before == self.ticks
         if kept.rows < Data.ROWS and not same:
             x = np.asarray(given)
-            found = dict(_labels_beside(given, scope)) if beside is None else beside
+            found = dict(_labels_beside(given, scope, rows)) if beside is None else beside
             few = {n: np.asarray(v) for n, v in found.items() if getattr(v, "shape", ()) and len(v) == len(x)}
             others = [np.asarray(other) for other in further]
             complete = all(other.ndim and len(other) == len(x) for other in others)
@@ -211,22 +216,25 @@ def _reshuffles(dataset: tf.data.Dataset) -> bool:
     return any(s.kind == "shuffle" and s.detail["reshuffle"] and s.detail["buffer"] > 1 for s in flat(stages(dataset)))
 
 
-def _users_scopes() -> list[dict[str, Any]]:
-    """The names of the frames of the script, from the innermost one out, and those of its file."""
+def _users_frames() -> list[Any]:
+    """The frames of the script, from the innermost one out."""
     frame: Any = sys._getframe(1)
     frames = []
     while frame is not None:
         if is_users(frame.f_code.co_filename):
             frames.append(frame)
         frame = frame.f_back
-    return [*(frame.f_locals for frame in frames), frames[0].f_globals] if frames else []
+    return frames
 
 
-def _name_of(x: Any, scopes: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-    """What the script calls `x`, or the array that it is a part of, and the scope that has the name; "" without.
+def _name_of(x: Any, frames: Sequence[Any]) -> tuple[str, dict[str, Any], np.ndarray | None]:
+    """What the script calls `x`, or the array that it is a part of; the scope that has the name; and which rows of an
+    array there it is, where these are taken by their numbers. "" without a name.
 
-    Of several names the first that says something: `x_test` for what a function calls `x`.
+    Of several names the first that says something: `x_test` for what a function calls `x`. What has none goes by the
+    expression that the call is given: `rows[test]`, or `scaler.transform(x_test)`.
     """
+    scopes = [*(frame.f_locals for frame in frames), frames[0].f_globals] if frames else []
     found = [
         (name, scope)
         for wanted in (x, x.base if isinstance(x, np.ndarray) else None)
@@ -234,22 +242,85 @@ def _name_of(x: Any, scopes: Sequence[dict[str, Any]]) -> tuple[str, dict[str, A
         for name, value in list(scope.items())
         if value is wanted and not name.startswith("_")
     ]
-    telling = (one for one in found if not NOTHING.search(one[0]))
-    return next(telling, found[0] if found else ("", scopes[0] if scopes else {}))
+    telling = next((one for one in found if not NOTHING.search(one[0])), None)
+    if telling is None and (said := _given_in(frames)) is not None:
+        names, frame = said
+        held = next((name for name in names if NAMES.search(name) and not WHOLE.search(name)), "")
+        if held:
+            scope = frame.f_globals | frame.f_locals
+            rows = scope.get(held)
+            numbers = isinstance(rows, np.ndarray) and rows.dtype.kind in "iub" and rows.ndim == 1
+            return held, scope, rows if numbers else None
+    return *(telling or (found[0] if found else ("", scopes[0] if scopes else {}))), None
 
 
-def _labels_beside(x: Any, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What may be the labels of `x`, by name: as many of them, or of the array that `x` is cut from."""
+def _given_in(frames: Sequence[Any]) -> tuple[Sequence[str], Any] | None:
+    """The names in the expression that a model is called with, from the frame that makes it; what a function passes on
+    is what it was given itself."""
+    place: int | str = 0
+    for frame in frames:
+        if (given := _arguments(frame.f_code, frame.f_lasti)) is None:
+            return None
+        names = given.get(place, ())
+        own = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+        if len(names) != 1 or names[0] not in own:
+            return names, frame
+        place = own.index(names[0])
+    return None
+
+
+@functools.lru_cache(maxsize=1000)
+def _arguments(code: CodeType, instruction: int) -> dict[int | str, tuple[str, ...]] | None:
+    """The names in each argument of the call that a frame is in, by place."""
+    positions = next(itertools.islice(code.co_positions(), instruction // 2, None), None)
+    if positions is None or None in positions:
+        return None
+    first, last, begin, end = positions
+    lines = [linecache.getline(code.co_filename, number).encode() for number in range(first, last + 1)]  # type: ignore[arg-type,operator]
+    if not lines:
+        return None
+    lines[-1] = lines[-1][:end]
+    lines[0] = lines[0][begin:]
+    try:
+        call = ast.parse(b"(" + b"".join(lines) + b")", mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+    if not isinstance(call, ast.Call):
+        return None
+    inside = (tuple(n.id for n in ast.walk(argument) if isinstance(n, ast.Name)) for argument in call.args)
+    return dict(enumerate(inside))
+
+
+def _labels_beside(x: Any, scope: dict[str, Any], rows: np.ndarray | None = None) -> Iterator[tuple[str, Any]]:
+    """What may be the labels of `x`, by name: as many of them, or of the array that `x` is cut from.
+
+    rows: the numbers of the rows of longer arrays that `x` is made of, or whether each is one.
+    """
     whole, start = _whole(x)
+    chosen = rows is not None and (rows.sum() if rows.dtype.kind == "b" else len(rows)) == len(x)
     for name, value in list(scope.items()):
         tensor = tf.is_tensor(value) and not isinstance(value, tf.Variable) and hasattr(value, "numpy")
         fits = isinstance(value, np.ndarray) or tensor
         fits = fits or hasattr(value, "iloc")  # a table of pandas, or a column of one
-        if not fits or value is x or value is whole or name.startswith("_") or len(value.shape) not in (1, 2, 3):
+        if (
+            not fits
+            or value is x
+            or value is whole
+            or value is rows
+            or name.startswith("_")
+            or len(value.shape) not in (1, 2, 3)
+        ):
             continue
         if value.shape[0] in (len(x), len(whole)) and not SPOKEN.search(name):
             # no operation of TensorFlow is called: an eager step that is being recorded would have it among its own
             yield name, value if value.shape[0] == len(x) else np.asarray(value)[start : start + len(x)]
+        elif chosen and rows is not None and not SPOKEN.search(name) and _reaches(value, rows):
+            yield name, np.asarray(value)[rows]
+
+
+def _reaches(value: Any, rows: np.ndarray) -> bool:
+    """Whether an array has all these rows."""
+    return len(value) == len(rows) if rows.dtype.kind == "b" else len(value) > int(rows.max(initial=0))
 
 
 def _whole(x: Any) -> tuple[Any, int]:

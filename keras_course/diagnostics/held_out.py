@@ -13,7 +13,8 @@ from keras_course.diagnostics.statistics import classes_of, form_of, keys
 import numpy as np
 
 NAMES = re.compile(
-    r"val|test|hold|held|unseen|eval|(^|_)(dev|va|vl|te|tst|oos|new)(_|$)|^x_?(v|te|t)$|^(v|te|t)_?x$", re.IGNORECASE
+    r"val|test|hold|held|unseen|eval|(^|_)(dev|va|vl|te|tst|oos|new)(_|$)|^out_(rows?|idx|index|fold)|^x_?(v|te|t)$|^(v|te|t)_?x$",
+    re.IGNORECASE,
 )
 NOTHING = re.compile(  # of what names say, as those of a batch
     r"^([xb]*|x?s|(x_?)?batch(_?x)?|(batch_?)?(inputs?|images?|imgs?|features?|data|samples?|rows?|texts?))$",

@@ -372,7 +372,68 @@ def test_tables_of_pandas_are_rows(how):
     _, (asked,) = given(script)
     np.testing.assert_array_equal(asked.x, LATER)
     np.testing.assert_array_equal(asked.labels["y" if how == "evaluate" else "y_test"], ANSWERS)
-    assert asked.name == ("" if how == "call" else "x_test")
+    assert asked.name == "x_test"
+
+
+def rows_by_number(model, table, answers, held):
+    model.predict(table[held], verbose=0)
+
+
+def rows_by_yes_and_no(model, table, answers, held):
+    held_out = np.isin(np.arange(len(table)), held)
+    np.argmax(model(table[held_out], training=False), axis=1)
+
+
+def rows_that_a_function_passes_on(model, table, answers, held):
+    def say(net, x):
+        return net.predict(x, verbose=0)
+
+    say(model, table[held])
+
+
+def rows_that_are_prepared(model, table, answers, held):
+    x_test = table[held]
+    (model
+     .predict(2 * x_test / 2,
+              verbose=0))  # fmt: skip
+    assert len(answers)
+
+
+def rows_of_a_function(model, table, answers, held):
+    def feed(rows):
+        return table[rows]
+
+    model(feed(held))
+
+
+@pytest.mark.parametrize(
+    ("script", "name", "labelled"),
+    [
+        (rows_by_number, "held", True),
+        (rows_by_yes_and_no, "held_out", True),
+        (rows_that_a_function_passes_on, "held", True),
+        (rows_that_are_prepared, "x_test", False),
+        (rows_of_a_function, "held", True),
+    ],
+)
+def test_rows_without_a_name_go_by_the_expression(script, name, labelled):
+    table, answers = np.concatenate([X, LATER]), np.concatenate([Y, ANSWERS])
+    held = np.arange(len(X), len(table))
+    _, (asked,) = given(lambda model: script(model, table, answers, held))
+    assert asked.name == name
+    np.testing.assert_array_equal(asked.x, LATER)
+    if labelled:
+        np.testing.assert_array_equal(asked.labels["answers"], ANSWERS)
+        assert "held" not in asked.labels
+
+
+def test_rows_by_a_name_that_says_nothing_have_none():
+    def script(model):
+        order = np.arange(30)
+        model.predict(X[order], verbose=0)
+
+    _, (asked,) = given(script)
+    assert (asked.name, set(asked.labels)) == ("", {"order"})
 
 
 def test_what_a_script_holds_out_by_its_names():
