@@ -424,7 +424,7 @@ def test_rows_without_a_name_go_by_the_expression(script, name, labelled):
     np.testing.assert_array_equal(asked.x, LATER)
     if labelled:
         np.testing.assert_array_equal(asked.labels["answers"], ANSWERS)
-        assert "held" not in asked.labels
+        assert name not in asked.labels
 
 
 def test_rows_by_a_name_that_says_nothing_have_none():
