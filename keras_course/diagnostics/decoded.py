@@ -37,7 +37,8 @@ class Mixed(NamedTuple):
 
 
 def decoded(source: str | bytes, names: Mapping[str, Any]) -> list[Mixed]:
-    """The lines of a script that compare classes of which hardly any agree, and nearly all in another order of names.
+    """The lines of a script that compare classes of which four fifths agree in another order of names, and at least two
+    fifths fewer as they are.
 
     names: what the script's own names stand for at its end.
 
@@ -53,7 +54,7 @@ def decoded(source: str | bytes, names: Mapping[str, Any]) -> list[Mixed]:
             continue
         if a is not None and b is not None and len(a) == len(b):
             agree, permuted = agreement(a, b)
-            if agree < 0.5 and permuted > max(0.8, agree + 0.4):
+            if permuted > max(0.8, agree + 0.4):
                 found.append(Mixed(node.lineno, agree, permuted))
     return sorted(set(found))
 

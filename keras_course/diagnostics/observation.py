@@ -178,7 +178,7 @@ class Observation:
     epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
     experiments: what was tried on copies when there was suspicion: name -> number.
     compared: lines of the script that take n predictions and n labels together to n × n numbers, each with n.
-    decoded: lines that compare classes of which hardly any agree, and nearly all in another order: with both shares.
+    decoded: lines that compare classes of which far more agree in another order of their names: with both shares.
     kept: lines of the script that give a dropout the share to keep, and not the one to drop.
     refused: what a loss did not take, so that the script has failed: "shape" or "value" -> the same in words.
     """

@@ -46,6 +46,7 @@ def found(script):
             [3],
         ),
         ("def score(said):\n    return np.unique(called)[said] == called\nscore(true)", []),  # called with anything
+        ("turned = np.array([1, 0])[(true > 1).astype(int)]\nright = (said > 1).astype(int) == turned", []),
         ("turned = 1 - (true > 1)\nright = (said > 1) == turned", []),  # of two numbers nothing is said
         (
             "pairs = np.where(true > 1, 'ham', 'spam')\nright = pairs[::-1] == true",

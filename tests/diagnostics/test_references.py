@@ -53,6 +53,16 @@ def test_patterns_anywhere_have_a_reference(shape):
         assert found < 0.6 * flat
 
 
+@pytest.mark.parametrize(("shape", "apart"), [((400, 90, 1), (9, 18)), ((400, 40, 40, 1), (6, 9))])
+def test_patterns_that_are_wider_than_a_kernel(shape, apart):
+    """Two marks, near each other or far: no seven places, and no five by five, hold both."""
+    y, x = RNG.integers(0, 2, 400), np.zeros(shape)
+    for row, kind in zip(x, y, strict=True):
+        start = [int(RNG.integers(0, size - 20)) for size in shape[1:-1]]
+        row[tuple(start)] = row[tuple(place + apart[kind] for place in start)] = 9.0
+    assert reference_of(with_targets(BINARY, y, x=x)) < 0.4
+
+
 @pytest.mark.parametrize("x", [np.full((60, 9, 2), np.nan), RNG.normal(size=(60, 2, 2)), RNG.normal(size=(60, 90, 90))])
 def test_what_no_convolution_fits_has_none(x):
     assert _patterned(with_targets(BINARY, np.arange(60) % 2, x=x).train) is None

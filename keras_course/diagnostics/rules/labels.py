@@ -36,12 +36,12 @@ def label_encoding(seen: Observation) -> list[Finding]:
     """Row 8: labels are not what the loss takes for labels.
 
     Certain: class numbers outside 0 to K - 1 for K outputs, or broken ones, with a sparse loss, or one that it did not
-    take, so that the script has failed; two classes that are not called 0 and 1 with a binary cross-entropy. Named
-    when there is harm: more than 1 % of the rows of one-hot labels without a 1. Certain too: a line of the script
-    compares classes of which fewer than half agree, and more than four fifths when their names stand in another order:
-    what is predicted is named by another list than labels were numbered by. Must stay silent: hinge losses, whose
-    labels are -1 and 1; -1, -100 or 255 on places of a sequence or an image, which mark what has no label. Source: row
-    8 of the taxonomy.
+    take, so that the script has failed; two classes that are not called 0 and 1 with a binary cross-entropy; a line of
+    the script that compares classes of which more than four fifths agree when their names stand in another order, and
+    two fifths fewer as they are: what is predicted is named by another list than labels were numbered by. Named when
+    there is harm: more than 1 % of the rows of one-hot labels without a 1. Must stay silent: hinge losses, whose labels
+    are -1 and 1; -1, -100 or 255 on places of a sequence or an image, which mark what has no label. Source: row 8 of
+    the taxonomy.
     """
     if refused := seen.refused.get("value"):
         return [Finding(cause="label_encoding", confidence=0.97, certain=True, evidence=refused)]
