@@ -341,7 +341,7 @@ def _wrong_where_sure(seen: Observation) -> Finding | None:
         return None  # what a policy has done is no label
     if len(np.unique(names)) > MANY:
         return None  # as of words, of which several may come next
-    if seen.steps is not None and seen.steps.count < SHORT and harm_of(seen).still_falling:
+    if seen.steps is not None and seen.steps.count < SHORT:
         return None  # it has not yet learned what to be sure of
     chance = 1 / max(len(np.unique(names)), 2)
     hits = round(e["sure_wrong"] * e["sure_rows"])

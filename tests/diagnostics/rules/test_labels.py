@@ -398,13 +398,12 @@ WRONG = {"sure_rows": 200.0, "sure_wrong": 0.42, "sure_all": 0.44, "sure_recall"
         ({"sure_recall": 0.38}, False),  # the classes are hardly told
         ({"sure_rows": 50.0}, False),
         ({"classes": 21}, False),  # as of words, of which several may come next
-        ({"falls": 30.0}, False),  # it has not yet learned what to be sure of
-        ({"falls": 60.0}, True),
+        ({"steps": 49.0}, False),  # it has not yet learned what to be sure of
     ],
 )
 def test_a_network_that_is_wrong_where_it_is_surest(change, fires_):
-    classes, losses = int(change.get("classes", 4)), np.linspace(1.4, 0.9, int(change.get("falls", 0))).tolist()
-    seen = training(RNG.normal(size=(420, 3)), np.arange(420) % classes, classes=classes, losses=losses or [0.9] * 20)
+    classes, losses = int(change.get("classes", 4)), [0.9] * int(change.get("steps", 50))
+    seen = training(RNG.normal(size=(420, 3)), np.arange(420) % classes, classes=classes, losses=losses)
     seen.experiments = WRONG | change
     found = labels.label_noise(seen)
     assert [f.certain for f in found if "surest" in f.evidence and "wrong at random" in f.evidence] == [True] * fires_
