@@ -2,7 +2,7 @@
 
 `names[said] == true` with a list in another order is right about as often as by chance, whatever the network has
 learned. The script's lines are read once more, with what its names stand for at its end; nothing of it is run again but
-looking up, comparing with a number, the largest of several, and asking a model.
+looking up, comparing with a number, the largest of several, and asking a model about an array.
 """
 
 import ast
@@ -23,7 +23,8 @@ SCORES = {"accuracy_score", "balanced_accuracy_score", "f1_score", "classificati
 METHODS = {"argmax", "argmin", "astype", "numpy", "ravel", "flatten", "squeeze", "reshape", "tolist", "keys", "values"}
 FUNCTIONS = {"array", "asarray", "argmax", "argmin", "ravel", "squeeze", "reshape", "unique", "cast", "take", "gather",
              "constant", "convert_to_tensor"}  # fmt: skip
-FORMS = {"list": list, "sorted": sorted, "int": int, "str": str}
+FORMS = {"list": list, "sorted": sorted}
+TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 ORDERS = {ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le}
 SIGNS: dict[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.Invert: operator.invert}
 
@@ -102,7 +103,7 @@ class _Values:
     """
 
     def __init__(self, tree: ast.AST, names: Mapping[str, Any]) -> None:
-        self.names = names
+        self.names, self.found = names, dict[str, Any]()
         self.set: dict[str, list[ast.expr]] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -119,8 +120,10 @@ class _Values:
             return slice(*(None if part is None else self.of(part) for part in (node.lower, node.upper, node.step)))
         if isinstance(node, ast.Tuple | ast.List):
             return (tuple if isinstance(node, ast.Tuple) else list)(self.of(part) for part in node.elts)
-        if isinstance(node, ast.Attribute) and node.attr == "values":
-            return self.of(node.value).values
+        if isinstance(node, ast.Attribute):
+            owner = self.of(node.value)
+            if node.attr == "values" or isinstance(owner, ModuleType):  # of a table; as tf.int64, or np.random
+                return getattr(owner, node.attr)
         if isinstance(node, ast.UnaryOp) and type(node.op) in SIGNS:
             return SIGNS[type(node.op)](self.of(node.operand))
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in ORDERS:
@@ -135,20 +138,32 @@ class _Values:
         if name in self.names:
             value = self.names[name]
             return value.numpy() if tf.is_tensor(value) else value
-        if name in FORMS:
-            return FORMS[name]
-        (line,) = self.set.get(name, [])
-        return self.of(line)
+        if name in TYPES:
+            return TYPES[name]
+        if name not in self.found:
+            (line,) = self.set.get(name, [])
+            self.found[name] = self.of(line)
+        return self.found[name]
 
     def _function(self, function: ast.expr) -> Any:
         """One that gives what it is given in another form, or asks a model."""
+        if isinstance(function, ast.Name) and function.id in FORMS and function.id not in self.names:
+            return FORMS[function.id]
         owner = self.of(function.value if isinstance(function, ast.Attribute) else function)
-        if isinstance(function, ast.Name) and owner in FORMS.values():
-            return owner
         if isinstance(owner, keras.Model) and _name(function) in ("predict", getattr(function, "id", None)):
-            return lambda x, **_: owner.predict(x, verbose=0)
-        if isinstance(function, ast.Attribute) and function.attr in (
-            FUNCTIONS if isinstance(owner, ModuleType) else METHODS
-        ):
+            return lambda x, **_: _answers(owner, x)
+        allowed = FUNCTIONS if isinstance(owner, ModuleType) else METHODS
+        if isinstance(function, ast.Attribute) and function.attr in allowed:
             return getattr(owner, function.attr)
         raise LookupError(_name(function))
+
+
+def _answers(model: keras.Model, x: Any) -> np.ndarray:
+    """What a model says of an array.
+
+    Raises:
+        LookupError: `x` is something else, as a generator, which may have no end.
+    """
+    if not isinstance(x, np.ndarray):
+        raise LookupError(type(x).__name__)
+    return np.asarray(model.predict(x, verbose=0))

@@ -257,11 +257,12 @@ def _name_of(x: Any, frames: Sequence[Any]) -> tuple[str, dict[str, Any], np.nda
 def _given_in(frames: Sequence[Any]) -> tuple[Sequence[str], Any] | None:
     """The names in the expression that a model is called with, from the frame that makes it; what a function passes on
     is what it was given itself."""
-    place: int | str = 0
+    place = 0
     for frame in frames:
-        if (given := _arguments(frame.f_code, frame.f_lasti)) is None:
+        given = _arguments(frame.f_code, frame.f_lasti)
+        if place >= len(given):
             return None
-        names = given.get(place, ())
+        names = given[place]
         own = frame.f_code.co_varnames[: frame.f_code.co_argcount]
         if len(names) != 1 or names[0] not in own:
             return names, frame
@@ -270,25 +271,20 @@ def _given_in(frames: Sequence[Any]) -> tuple[Sequence[str], Any] | None:
 
 
 @functools.lru_cache(maxsize=1000)
-def _arguments(code: CodeType, instruction: int) -> dict[int | str, tuple[str, ...]] | None:
-    """The names in each argument of the call that a frame is in, by place."""
-    positions = next(itertools.islice(code.co_positions(), instruction // 2, None), None)
-    if positions is None or None in positions:
-        return None
-    first, last, begin, end = positions
-    lines = [linecache.getline(code.co_filename, number).encode() for number in range(first, last + 1)]  # type: ignore[arg-type,operator]
-    if not lines:
-        return None
+def _arguments(code: CodeType, instruction: int) -> Sequence[tuple[str, ...]]:
+    """The names in each argument of the call that a frame is in, by place; nothing where its source cannot be read."""
+    first, last, begin, end = next(itertools.islice(code.co_positions(), instruction // 2, None), (None,) * 4)
+    if first is None or last is None:
+        return ()
+    lines = [linecache.getline(code.co_filename, number).encode() for number in range(first, last + 1)]
     lines[-1] = lines[-1][:end]
     lines[0] = lines[0][begin:]
     try:
         call = ast.parse(b"(" + b"".join(lines) + b")", mode="eval").body
     except (SyntaxError, ValueError):
-        return None
-    if not isinstance(call, ast.Call):
-        return None
-    inside = (tuple(n.id for n in ast.walk(argument) if isinstance(n, ast.Name)) for argument in call.args)
-    return dict(enumerate(inside))
+        return ()
+    given = call.args if isinstance(call, ast.Call) else []
+    return [tuple(node.id for node in ast.walk(argument) if isinstance(node, ast.Name)) for argument in given]
 
 
 def _labels_beside(x: Any, scope: dict[str, Any], rows: np.ndarray | None = None) -> Iterator[tuple[str, Any]]:

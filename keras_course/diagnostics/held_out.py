@@ -13,7 +13,8 @@ from keras_course.diagnostics.statistics import classes_of, form_of, keys
 import numpy as np
 
 NAMES = re.compile(
-    r"val|test|hold|held|unseen|eval|(^|_)(dev|va|vl|te|tst|oos|new)(_|$)|^out_(rows?|idx|index|fold)|^x_?(v|te|t)$|^(v|te|t)_?x$",
+    r"val|test|hold|held|unseen|eval|(^|_)(dev|va|vl|te|tst|oos)(_|$)|_new$|^out_(rows?|idx|index|fold)|^x_?(v|te|t)$|"
+    r"^(v|te|t)_?x$",
     re.IGNORECASE,
 )
 NOTHING = re.compile(  # of what names say, as those of a batch

@@ -57,7 +57,7 @@ class Probe:
 class Loss:
     """The loss function, as far as it could be recognised."""
 
-    name: str = ""  # "sparse_categorical_crossentropy", "mean_squared_error", ...; "" when it is the script's own
+    name: str = ""  # "sparse_categorical_crossentropy", "mean_squared_error", ..., "overlap" as Dice's; "" of another
     from_logits: bool | None = None
     regularised: bool = False
 

@@ -19,7 +19,10 @@ def asked(*feeds, **more):
     ("name", "named"),
     [
         *[(name, True) for name in ("x_val", "X_test", "x_new", "xv", "Xte", "x_t", "holdout", "dev_x", "vx")],
-        *[(name, False) for name in ("", "x", "grid", "batch", "x_train", "all_test_and_train", "devices_x", "text")],
+        *[
+            (name, False)
+            for name in ("", "x", "new_w", "grid", "batch", "x_train", "all_test_and_train", "devices_x", "text")
+        ],
     ],
 )
 def test_what_is_held_out_by_its_name(name, named):

@@ -215,8 +215,8 @@ def oscillation(seen: Observation) -> list[Finding]:
     late = losses[len(losses) // 2 :]
     detrended = late - np.polyval(np.polyfit(np.arange(len(late)), late, 1), np.arange(len(late)))
     gained = losses[0] - losses.min()
-    if text := _lost_again(steps.all_losses):
-        return [] if badly_mixed(seen) else [Finding(cause="oscillation", confidence=0.5, tag="loss", evidence=text)]
+    if (text := _lost_again(steps.all_losses)) and not badly_mixed(seen):
+        return [Finding(cause="oscillation", confidence=0.5, tag="loss", evidence=text)]
     if gained <= 0 or np.std(detrended) < 0.3 * gained or not e.get("end_tenth", np.inf) < 0.9 * e.get("end_same", 0):
         return []
     text = f"the loss swings by ±{np.std(detrended):.2g} (ten-step means) with {gained:.2g} gained in all (above 30 %)"
