@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from keras_course.diagnostics.forward import LINEAR, is_users
+from keras_course.diagnostics.graph import LINEAR
+from keras_course.diagnostics.names import is_users
 
 import tensorflow as tf
 from tensorflow.python.framework import op_callbacks  # as TensorFlow's own debugger uses it

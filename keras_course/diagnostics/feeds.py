@@ -17,8 +17,8 @@ from types import CodeType
 from typing import Any
 
 from keras_course.diagnostics.fits import as_arrays, rows_of
-from keras_course.diagnostics.forward import is_users
 from keras_course.diagnostics.held_out import FEW, NAMES, NOTHING, WHOLE
+from keras_course.diagnostics.names import is_users
 from keras_course.diagnostics.observation import Data, Feed
 from keras_course.diagnostics.pipeline import source_rows, stages
 from keras_course.diagnostics.seen import flat

@@ -18,8 +18,9 @@ from typing import Any
 from keras_course.diagnostics.eager import Recording
 from keras_course.diagnostics.feeds import Feeds
 from keras_course.diagnostics.fits import Measured
-from keras_course.diagnostics.forward import Noted, is_users
 from keras_course.diagnostics.inline import can_be_inlined, inlined
+from keras_course.diagnostics.names import is_users
+from keras_course.diagnostics.objective import Noted
 from keras_course.diagnostics.probes import EVERY_LOOK, LOOKS, due
 from keras_course.diagnostics.trainings import Training
 

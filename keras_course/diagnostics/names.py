@@ -5,8 +5,6 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from keras_course.diagnostics.forward import is_users
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -121,3 +119,18 @@ def _look(name: str, value: Any, wanted: set[int], found: dict[int, str], depth:
             _look(f"{name}[{key!r}]", each, wanted, found, depth - 1)
     elif isinstance(value, tf.Module) and depth:
         _look(name, {k: v for k, v in vars(value).items() if not k.startswith("_")}, wanted, found, depth - 1)
+
+
+def is_users(filename: str) -> bool:
+    """Whether a file is the user's: neither installed, nor Python's, nor of this package."""
+    return not any(
+        part in filename
+        for part in (
+            "site-packages",
+            "dist-packages",
+            "<",
+            "autograph_generated",
+            "keras_course/",
+            f"{sys.base_prefix}/lib/",
+        )
+    )

@@ -11,7 +11,8 @@ from typing import Any
 
 from keras_course.base import without_advice
 from keras_course.diagnostics.eager import Recording
-from keras_course.diagnostics.forward import ACTIVATIONS, RESHAPING, Forward
+from keras_course.diagnostics.forward import Forward
+from keras_course.diagnostics.graph import ACTIVATIONS, RESHAPING, ancestors, external
 from keras_course.scratch import optimizers
 
 import keras
@@ -260,8 +261,6 @@ def graph_of(forward: Forward) -> tuple[Any, dict[str, Any]]:
         node.input[:] = [name for name in node.input if not name.startswith("^")]
     with without_advice():
         definition = v1.graph_util.extract_sub_graph(definition, targets)
-    from keras_course.diagnostics.forward import external
-
     used = {node.name for node in definition.node}
     # what comes out of a table is fed, so that the table itself is not needed
     used -= {node.input[0].split(":")[0] for node in definition.node if node.op.startswith("LookupTable")}
@@ -271,8 +270,6 @@ def graph_of(forward: Forward) -> tuple[Any, dict[str, Any]]:
 
 def _rebuilt(forward: Forward) -> tuple[Any, dict[str, Any]]:
     """The graph of a step that was recorded while it ran eagerly."""
-    from keras_course.diagnostics.forward import ancestors
-
     graph, made, captures = tf.Graph(), {}, {}
     inside = {id(tensor): handle for handle, tensor in forward.loss.graph.captures}
     operations = {op.name: op for t in (forward.loss, forward.prediction) if t is not None for op in ancestors(t)}

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_course.base import summary_of
-from keras_course.diagnostics import forward as graphs
 from keras_course.diagnostics.feeds import Feeds, stored
 from keras_course.diagnostics.fits import (
     Measured,
@@ -17,7 +16,8 @@ from keras_course.diagnostics.fits import (
     rows_of_loop,
     schedule_of,
 )
-from keras_course.diagnostics.forward import Forward
+from keras_course.diagnostics.forward import Forward, read
+from keras_course.diagnostics.graph import ancestors, frame_of
 from keras_course.diagnostics.layers import layers_of
 from keras_course.diagnostics.names import Scope, names_of, scope_of_script
 from keras_course.diagnostics.observation import (
@@ -157,11 +157,11 @@ class Training:
             )
         if loss is None:
             return None
-        forward = graphs.read(loss, {id(v.handle): name for v, name in self.names.items()}, noted)
+        forward = read(loss, {id(v.handle): name for v, name in self.names.items()}, noted)
         if self.forward is None:
             self.forward = forward
-            if self.facts is None and graphs.frame_of(forward.loss.op)[0]:
-                self.site = graphs.frame_of(forward.loss.op)  # the call of a traced function says less
+            if self.facts is None and frame_of(forward.loss.op)[0]:
+                self.site = frame_of(forward.loss.op)  # the call of a traced function says less
             self._remember(forward.reads.values())
             with contextlib.suppress(Exception):  # whatever a script calls its own
                 self.scope = scope_of_script()
@@ -351,11 +351,7 @@ class Training:
             known.add(place)
             if (rows := joined([batch[place] for batch in batches])) is not None:
                 found[unit.name] = rows[: Data.ROWS]
-        before = (
-            {t.name for op in graphs.ancestors(forward.found[-1].entering) for t in op.inputs}
-            if forward.found
-            else set()
-        )
+        before = {t.name for op in ancestors(forward.found[-1].entering) for t in op.inputs} if forward.found else set()
         for place, tensor in enumerate(forward.boundary):  # joined to what is computed before it enters a unit
             numbers = tensor.dtype.is_floating and tensor.shape.rank == 2 and (tensor.shape[-1] or 0) > 1
             if not numbers or place in known or tensor.name not in before:
@@ -403,7 +399,7 @@ class Training:
         if self.model is not None and self.entering is not None:
             with contextlib.suppress(Exception):  # a model that cannot be called so says nothing
                 traced = tf.function(lambda x: self.model(x, training=False)).get_concrete_function(self.entering)
-                operations = [op for output in traced.outputs for op in graphs.ancestors(output)]
+                operations = [op for output in traced.outputs for op in ancestors(output)]
                 drawn = [op.name for op in operations if "RandomUniform" in op.type]
         drops = any("dropout" in name.lower() for name in drawn)
         return {"draws_in_evaluation": float(bool(drawn)), "drops_in_evaluation": float(drops)}

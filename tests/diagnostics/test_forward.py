@@ -1,5 +1,4 @@
 from keras_course.diagnostics import forward
-from keras_course.diagnostics.experiments import replay_of
 from tests.diagnostics.trained import X, Y, crossentropy, forward_of, loop, watched
 
 import keras
@@ -11,8 +10,6 @@ from keras import layers
 BOTH = pytest.mark.parametrize("graph", [True, False], ids=["graph", "eager"])
 IMAGES = np.random.default_rng(1).normal(size=(20, 6, 5, 1)).astype("float32")
 IDS = np.random.default_rng(2).integers(0, 9, (20, 4)).astype("int32")
-REALS = X[:, :1] * 2
-CATEGORICAL = "categorical_crossentropy"
 
 
 def read(found):
@@ -31,32 +28,6 @@ def test_units_are_linear_operations_with_what_follows(graph):
     assert (found.name, found.from_logits, found.head) == ("sparse_categorical_crossentropy", True, "linear")
 
 
-@pytest.mark.parametrize("losses", [keras.losses, tf.keras.losses], ids=["keras", "tf.keras"])
-@BOTH
-def test_a_loss_of_the_script_that_calls_one_of_keras_is_that_one(losses, graph):
-    """Of which it says whether it takes logits, whatever operations it is made of."""
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
-
-    def own(y, z):
-        return tf.reduce_sum(losses.sparse_categorical_crossentropy(y, z))
-
-    model.compile("sgd", loss=own, run_eagerly=not graph)
-    (training,) = watched(lambda: model.fit(X, Y, batch_size=20, verbose=0))
-    assert (training.forward.name, training.forward.from_logits) == ("sparse_categorical_crossentropy", False)
-    variables = [v.value for v in model.trainable_variables]
-    (tape,) = watched(lambda: loop(lambda a, b: own(b, model(a)), variables, graph=graph, steps=1))
-    assert (tape.forward.name, tape.forward.from_logits) == ("sparse_categorical_crossentropy", False)
-
-
-@pytest.mark.parametrize("name", ["mse", "MSE", "mae"])
-def test_names_of_losses_that_tf_keras_alone_has(name):
-    function, real = getattr(tf.keras.losses, name), {"a": "mean_absolute_error"}.get(name[1], "mean_squared_error")
-    found = forward_of([layers.Dense(1)], loss=lambda m, x, y: tf.reduce_mean(function(y, m(x))), y=REALS)
-    assert found.name == real
-    assert getattr(tf.keras.losses, name) is function, "the patch is gone"
-
-
 @pytest.mark.parametrize(
     ("activation", "read_as"),
     [
@@ -70,6 +41,12 @@ def test_names_of_losses_that_tf_keras_alone_has(name):
 )
 def test_activations(activation, read_as):
     assert read(forward_of([layers.Dense(7, activation, name="a"), layers.Dense(3, name="b")]))[0][2] == read_as
+
+
+def test_the_last_unit_has_the_softmax_behind_whose_back_keras_takes_the_logits():
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    found = forward_of([layers.Dense(3, "softmax", name="a")], loss=lambda m, x, y: tf.reduce_mean(loss(y, m(x))))
+    assert read(found) == [("a", "dense", "softmax", False)]
 
 
 @BOTH
@@ -93,94 +70,6 @@ def test_convolution_embedding_recurrence_and_attention(graph):
     assert names[0] == "e"
     assert {"m/query", "m/key", "m/value", "m/attention_output"} <= set(names)
     assert all(row[2] == "linear" for row in read(training.forward) if row[0] != "d"), "the softmax is of no unit"
-
-
-@pytest.mark.parametrize(
-    ("loss", "name", "logits", "head"),
-    [
-        (keras.losses.SparseCategoricalCrossentropy(), "sparse_categorical_crossentropy", False, "softmax"),
-        (
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            "sparse_categorical_crossentropy",
-            True,
-            "softmax",
-        ),
-        (
-            lambda *args: keras.losses.sparse_categorical_crossentropy(*args),
-            "sparse_categorical_crossentropy",
-            False,
-            "softmax",
-        ),
-    ],
-)
-def test_the_loss_and_the_head_of_keras(loss, name, logits, head):
-    def given(model, x, y):
-        return tf.reduce_mean(loss(y, model(x)))
-
-    found = forward_of([layers.Dense(3, "softmax", name="a")], loss=given)
-    assert (found.name, found.from_logits, found.head) == (name, logits, head)
-    assert found.rescued, "Keras takes the logits behind its own softmax"
-    assert found.targets.shape == (10,)
-
-
-def test_a_second_softmax_is_seen_where_nothing_rescues_it():
-    def given(model, x, y):
-        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=tf.nn.softmax(model(x))))
-
-    found = forward_of([layers.Dense(3, name="a")], loss=given)
-    assert (found.head, found.inner, found.rescued, found.from_logits) == ("softmax", "softmax", False, True)
-
-
-def own_squares(y, p):
-    return tf.reduce_mean(tf.square(p - y))
-
-
-def own_logits(y, p):
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(y, tf.int32), logits=p)
-
-
-def own_odd(y, p):
-    return tf.reduce_mean(tf.math.log(tf.math.cosh(p - y)))
-
-
-@pytest.mark.parametrize(
-    ("loss", "name", "logits"),
-    [
-        (own_squares, "mean_squared_error", None),
-        (own_logits, "sparse_categorical_crossentropy", True),
-        (own_odd, "own_odd", None),
-    ],
-)
-def test_a_loss_of_the_script_is_known_by_what_it_does(loss, name, logits):
-    """`fit` names it by its function."""
-    classes = logits is not None
-    model = keras.Sequential([keras.Input((5,)), layers.Dense(7, "relu"), layers.Dense(3 if classes else 1)])
-    model.compile("sgd", loss)
-    (training,) = watched(lambda: model.fit(X, Y if classes else REALS, verbose=0))
-    assert (training.forward.name, bool(training.forward.from_logits)) == (name, bool(logits))
-
-
-@BOTH
-def test_squared_error_by_hand_and_its_broadcast(graph):
-    def column(model, x, y):
-        return tf.reduce_mean(tf.square(model(x) - y))
-
-    def flat(model, x, y):
-        return tf.reduce_mean(tf.square(model(x) - y[:, 0]))
-
-    good = forward_of([layers.Dense(1, name="a")], loss=column, y=REALS, graph=graph)
-    assert (good.name, good.broadcast, good.prediction.shape[-1]) == ("mean_squared_error", False, 1)
-    assert forward_of([layers.Dense(1, name="a")], loss=flat, y=REALS, graph=graph).broadcast
-
-
-@BOTH
-@pytest.mark.parametrize(("shape", "broadcast"), [((-1,), False), ((-1, 1), True), ((1, -1), False)])
-def test_weights_of_examples_that_are_columns(graph, shape, broadcast):
-    def weighted(model, x, y):
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=model(x))
-        return tf.reduce_mean(losses * tf.reshape(x[:, 0], shape))
-
-    assert forward_of([layers.Dense(3)], loss=weighted, graph=graph).broadcast == broadcast
 
 
 @BOTH
@@ -217,146 +106,6 @@ def test_a_deviation_of_draws_is_known_from_dropout_and_noise(graph):
     assert not forward_of([layers.GaussianNoise(1.0), layers.Dropout(0.5), layers.Dense(3)], graph=graph).sampled
 
 
-def test_a_line_of_the_script_is_where_the_operation_was_made():
-    assert not forward.is_users(tf.__file__)
-    assert forward.is_users("/home/somebody/train.py")
-
-
-@BOTH
-@pytest.mark.parametrize(
-    "loss",
-    [
-        lambda e: tf.reduce_mean(e**2),
-        lambda e: tf.reduce_mean(e * e),
-        lambda e: tf.reduce_mean(tf.pow(e, 2.0)),
-        lambda e: tf.reduce_sum(tf.square(e)) / 10,
-    ],
-    ids=["power", "product", "pow", "square"],
-)
-def test_squares_however_they_are_written(loss, graph):
-    w = tf.Variable(np.ones((5, 1), "float32"), name="w")
-    (training,) = watched(lambda: loop(lambda a, b: loss(tf.matmul(a, w) - b), [w], steps=1, y=REALS, graph=graph))
-    assert training.forward.name == "mean_squared_error"
-    assert training.forward.prediction.shape[-1] == 1
-
-
-def test_other_powers_are_no_squares():
-    w = tf.Variable(np.ones((5, 1), "float32"), name="w")
-    cubes = lambda a, b: tf.reduce_mean((tf.matmul(a, w) - b) ** 4)  # noqa: E731
-    (training,) = watched(lambda: loop(cubes, [w], steps=1, y=REALS))
-    assert training.forward.name == ""
-
-
-@BOTH
-def test_cross_entropies_by_hand(graph):
-    w = tf.Variable(np.random.default_rng(3).normal(size=(5, 3)).astype("float32"), name="w")
-    hot = np.eye(3, dtype="float32")[Y]
-
-    def classes(a, b):
-        return -tf.reduce_mean(tf.reduce_sum(b * tf.math.log(tf.nn.softmax(tf.matmul(a, w)) + 1e-9), axis=1))
-
-    def yes_or_no(a, b):
-        p = tf.clip_by_value(tf.sigmoid(tf.matmul(a, w)), 1e-7, 1 - 1e-7)
-        return -tf.reduce_mean(b * tf.math.log(p) + (1 - b) * tf.math.log(1 - p))
-
-    for loss, name, head in ((classes, CATEGORICAL, "softmax"), (yes_or_no, "binary_crossentropy", "sigmoid")):
-        (training,) = watched(lambda loss=loss: loop(loss, [w], steps=1, y=hot, graph=graph))
-        found = training.forward
-        assert (found.name, found.from_logits, found.head) == (name, False, head)
-        assert found.targets is not None
-
-
-@BOTH
-@pytest.mark.parametrize(
-    ("loss", "known"),
-    [
-        (lambda z, b: tf.nn.softplus(z) - b * z, True),
-        (lambda z, b: tf.maximum(z, 0.0) - z * b + tf.math.log1p(tf.exp(-tf.abs(z))), True),
-        (lambda z, b: tf.nn.relu(z) - b * z, False),  # a hinge
-        (lambda z, b: tf.abs(z) - b * z, False),
-        (lambda z, b: tf.nn.softplus(z) - 0.5 * z, False),  # no targets
-        (lambda z, b: tf.nn.softplus(z) - b[0, 0] * z, False),  # one number for all
-    ],
-)
-def test_a_cross_entropy_of_logits_by_hand(loss, known, graph):
-    model = keras.Sequential([keras.Input((5,)), layers.Dense(2, name="a"), layers.Dense(3, "tanh", name="b")])
-    variables = [v.value for v in model.trainable_variables]
-    hot = np.eye(3, dtype="float32")[Y]
-    (training,) = watched(
-        lambda: loop(lambda a, b: tf.reduce_mean(loss(model(a), b)), variables, steps=1, y=hot, graph=graph)
-    )
-    found = training.forward
-    said = ("binary_crossentropy", True, "tanh") if known else ("", None, "")
-    assert (found.name, found.from_logits, found.inner) == said
-    assert not known or found.targets.shape[-1] == 3
-
-
-def soft_dice(m, x, y):
-    p = m(x)
-    return 1 - tf.reduce_mean((2 * tf.reduce_sum(p * y, 1) + 1) / (tf.reduce_sum(p, 1) + tf.reduce_sum(y, 1) + 1))
-
-
-@pytest.mark.parametrize(("activation", "name"), [("sigmoid", "overlap"), ("softmax", "overlap"), ("linear", "")])
-@BOTH
-def test_an_overlap_by_hand(activation, name, graph):
-    """Of which prediction and targets are known, though it has no name."""
-    masks = np.eye(3, dtype="float32")[Y]
-    found = forward_of([layers.Dense(7), layers.Dense(3, activation)], loss=soft_dice, y=masks, graph=graph)
-    assert (found.name, found.head) == (name, activation if name else "")
-    assert (found.place(found.targets) is not None) == bool(name)
-
-
-def test_values_of_things_weighed_by_what_is_said_of_them_are_no_overlap():
-    """A share of each of several columns: it is further in."""
-
-    def weighed(m, x, y):
-        shares = m.layers[0](x)
-        return tf.reduce_mean(m.layers[1](tf.reduce_sum(shares * y, 1, keepdims=True) * tf.ones((1, 3))))
-
-    masks = np.eye(3, dtype="float32")[Y]
-    assert forward_of([layers.Dense(3, "softmax"), layers.Dense(1)], loss=weighed, y=masks).name == ""
-
-
-def test_numbers_of_words_are_data():
-    """What a lookup gives is cut off where the steps are run again: nobody can make its table anew."""
-    words = np.array(["yes", "no"])[Y % 2]
-    lookup = layers.StringLookup(vocabulary=["yes", "no"])
-    model = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
-    weight = tf.Variable(np.ones((3, 3), "float32"), name="weight")
-
-    def loss(a, b):
-        return tf.reduce_mean(tf.gather(weight, lookup(b)) * model(a))
-
-    variables = [*(v.value for v in model.trainable_variables), weight]
-    (training,) = watched(lambda: loop(loss, variables, steps=3, y=words))
-    replay = replay_of(training)
-    assert replay is not None
-    assert {a.dtype.kind for batch in replay.batches for a in batch} == {"f", "i"}
-    replay.close()
-
-
-TURNED = {
-    "matched pairs": (lambda p, b: tf.reduce_mean(tf.linalg.diag_part(p[:3])), 1),
-    "gathered": (lambda p, b: tf.reduce_mean(tf.gather_nd(p, tf.stack([tf.range(10), tf.cast(b, "int32")], 1))), 1),
-    "scaled": (lambda p, b: tf.reduce_sum(3.0 * p[:, 0]) / 20.0, 1),
-    "twice negative": (lambda p, b: -tf.reduce_mean(-2.0 * p[:, 1]), 1),
-    "beside a penalty": (lambda p, b: 0.1 + tf.reduce_mean(p[:, 1]) + 5.0, 1),
-    "by an advantage": (lambda p, b: tf.reduce_mean(p[:, 0] * tf.cast(b, "float32")), 0),
-    "entropy": (lambda p, b: tf.reduce_sum(tf.exp(p) * p), 0),
-}
-
-
-@BOTH
-@pytest.mark.parametrize("way", TURNED)
-def test_logarithms_of_a_softmax_that_are_minimised_themselves(way, graph):
-    w = tf.Variable(np.random.default_rng(3).normal(size=(5, 3)).astype("float32"), name="w")
-    loss, turned = TURNED[way]
-    for sign in (1.0, -1.0):
-        minimised = lambda a, b, sign=sign: sign * loss(tf.nn.log_softmax(tf.matmul(a, w)), b)  # noqa: E731
-        (training,) = watched(lambda: loop(minimised, [w], steps=1, graph=graph))  # noqa: B023
-        assert training.forward.turned == (turned and sign > 0)
-
-
 def test_arrays_of_the_script_are_data_where_a_step_is_fed_nothing():
     """A step on all rows at once, which stand in its graph."""
     model = keras.Sequential([keras.Input((5,)), layers.Dense(7, "relu", name="a"), layers.Dense(3, name="b")])
@@ -370,13 +119,6 @@ def test_arrays_of_the_script_are_data_where_a_step_is_fed_nothing():
     found = forward.read(graph.get_operation_by_name(graph.outputs[0].op.inputs[0].op.name).outputs[0], names)
     assert [(f.unit.name[-1], f.unit.activation) for f in found.found] == [("a", "relu"), ("b", "linear")]
     assert [tuple(t.shape) for t in found.boundary if t.dtype == tf.float32] == [X.shape]
-
-    @tf.function
-    def few():
-        return tf.reduce_mean(model(np.ones((1, 5), "float32")) * np.arange(3, dtype="float32"))
-
-    graph = few.get_concrete_function().graph
-    assert forward.DATA not in forward.classes_of(graph.get_operations(), literal=True).values()
 
 
 def test_sines_are_activations():

@@ -1,4 +1,6 @@
-from keras_course.diagnostics.names import names_of, scope_of_script
+import dataclasses
+
+from keras_course.diagnostics.names import is_users, names_of, scope_of_script
 from tests.diagnostics.trained import mlp
 
 import keras
@@ -55,3 +57,12 @@ def test_the_data_of_a_script_are_known_by_its_names_as_long_as_it_keeps_them():
     assert names["weights"] is weights
     assert "words" not in names
     assert words
+
+
+def test_files_of_the_user_are_neither_installed_nor_of_this_package():
+    assert is_users("/home/somebody/train.py")
+    assert not is_users(tf.__file__)
+    assert not is_users(keras.__file__)
+    assert not is_users(dataclasses.__file__)
+    assert not is_users("/home/somebody/keras_course/diagnostics/names.py")
+    assert not is_users("<string>")

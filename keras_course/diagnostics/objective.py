@@ -1,0 +1,195 @@
+"""What the loss of a traced training step is computed from: which value is the prediction, which the target.
+
+A loss function that was called while the step was traced says it; else the operations do: differences and their
+squares, cross-entropies, overlaps.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from keras_course.diagnostics.graph import ADDS, DATA, MIXED, RESHAPING, constant, head_of
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+CLIPS = {"Minimum", "Maximum", "ClipByValue", "AddV2", "Add", "Identity"}  # between a prediction and its logarithm
+DIFFERENCES = {"SquaredDifference": "mean_squared_error", "Square": "mean_squared_error", "Abs": "mean_absolute_error"}
+
+
+@dataclasses.dataclass
+class Noted:
+    """A loss function that was called while the step was traced."""
+
+    name: str
+    from_logits: bool | None
+    targets: Any
+    prediction: Any
+
+
+@dataclasses.dataclass
+class Objective:
+    """`loss`, a scalar of a graph, and what it is computed from."""
+
+    loss: Any
+    targets: Any = None
+    prediction: Any = None
+    name: str = ""  # of the loss function
+    from_logits: bool | None = None
+    head: str = ""  # the activation that made the prediction
+    inner: str = ""  # the activation of what a cross-entropy on logits is really given
+    broadcast: bool = False  # targets and predictions differ in rank and were broadcast against each other
+    rescued: bool = False  # the loss is computed from the logits behind the prediction
+    turned: bool = False  # logarithms of a softmax are minimised, whose negatives are what has a lower end
+
+
+def fill(
+    result: Objective, operations: Sequence[Any], kinds: dict[str, int], noted: Sequence[Noted], last: str = ""
+) -> None:
+    """Fills in what `result.loss` is computed from.
+
+    operations: all that it depends on, in order. kinds: the class of each of their tensors. noted: the loss functions
+    seen on the way; the first one that is part of this graph says what prediction and target are. last: the name of the
+    tensor that leaves the last unit.
+    """
+    mine = {t.name for op in operations for t in op.outputs}
+
+    def part_of_it(each: Noted) -> bool:
+        if not hasattr(each.prediction, "op") or each.prediction.graph is not result.loss.graph:
+            return False
+        # Keras takes the logits behind a softmax or sigmoid, so that the prediction itself may be no part of the loss.
+        return each.prediction.name in mine or (hasattr(each.targets, "op") and each.targets.name in mine)
+
+    parts = [each for each in noted if part_of_it(each)]
+    if parts:  # a function of the script may call one of Keras, which says more
+        each = next((each for each in parts if hasattr(keras.losses, each.name)), parts[0])
+        result.rescued = each.prediction.name not in mine
+        result.name, result.from_logits = each.name, each.from_logits
+        result.targets, result.prediction = each.targets if hasattr(each.targets, "op") else None, each.prediction
+    for op in operations:
+        _by_operation(op, result, kinds)
+    if result.prediction is None:
+        _overlap(operations, result, kinds, last)
+    if result.prediction is not None:
+        result.head = head_of(result.prediction)
+    result.turned = _turned(result.loss)
+
+
+def _by_operation(op: Any, result: Objective, kinds: dict[str, int]) -> None:
+    """Recognises cross-entropy on logits and differences of prediction and target."""
+    known = result.prediction is not None and hasattr(keras.losses, result.name)  # not by a function of the script
+    if op.type.endswith("SoftmaxCrossEntropyWithLogits"):
+        result.inner = head_of(op.inputs[0])
+        if not known:
+            sparse = "sparse_" if op.type.startswith("Sparse") else ""
+            result.name, result.from_logits = f"{sparse}categorical_crossentropy", True
+            result.prediction = op.inputs[0]
+        if result.targets is None:
+            result.targets = op.inputs[1]
+    sides = _sides(op)
+    if sides and {kinds[t.name] for t in sides} == {DATA, MIXED}:
+        mixed, data = sorted(sides, key=lambda t: kinds[t.name] != MIXED)
+        ranks = mixed.shape.rank, data.shape.rank
+        apart = None not in ranks and ranks[0] != ranks[1] and 0 not in ranks
+        one = 1 in (mixed.shape[-1:].as_list() + data.shape[-1:].as_list()) if apart else False
+        result.broadcast = result.broadcast or bool(apart and one)
+        if not known:
+            names = [_of_difference(o) for o in (op, *op.outputs[0].consumers())]
+            if name := next(filter(None, names), ""):
+                result.name, result.prediction, result.targets = name, mixed, data
+        elif result.targets is None and result.name in DIFFERENCES.values():
+            result.targets = data
+    if op.type == "Mul" and {kinds[t.name] for t in op.inputs} == {DATA, MIXED}:
+        mixed, data = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
+        result.broadcast = result.broadcast or _columns_by_rows(mixed.shape, data.shape)
+    if not known:
+        _cross_entropy_by_hand(op, result, kinds)
+
+
+# Each goes up with what enters it.
+SUMS = {"Mean", "Sum", "MatrixDiagPartV3", "DiagPart", "GatherV2", "GatherNd", "Identity", "Reshape", "Squeeze",
+        "StridedSlice", "AddV2", "Add"}  # fmt: skip
+
+
+def _turned(loss: Any) -> bool:
+    """Whether the logarithm of a softmax enters the loss with its own sign, by sums and positive factors alone.
+
+    Nothing is known of one that is multiplied by data, as by the advantages of a policy.
+    """
+    waiting, seen = [(loss, 1)], set()
+    while waiting:
+        tensor, sign = waiting.pop()
+        kind = tensor.op.type
+        first, second = [*list(tensor.op.inputs), None, None][:2]
+        if kind == "LogSoftmax":
+            if sign > 0:
+                return True
+        elif (tensor.name, sign) not in seen:
+            seen.add((tensor.name, sign))
+            if kind == "Neg":
+                waiting.append((first, -sign))
+            elif kind in SUMS:
+                waiting += [(first, sign), (second, sign)][: 1 + (kind in ADDS)]
+            elif kind in ("Mul", "RealDiv"):
+                if kind == "Mul" and constant(first) is not None:
+                    first, second = second, first
+                waiting += [(first, sign * int(np.sign(f))) for f in [constant(second)] if f]
+    return False
+
+
+def _columns_by_rows(one: tf.TensorShape, other: tf.TensorShape) -> bool:
+    """Whether a number for each example (n,) meets another for each, (n, 1), as an advantage or a weight may."""
+    if {one.rank, other.rank} != {1, 2}:
+        return False
+    row, column = sorted((one.as_list(), other.as_list()), key=len)
+    return column == [*row, 1] and row != [1]
+
+
+def _of_difference(op: Any) -> str:
+    """The loss that an operation makes of differences: their squares, also as a power or a product, or their size."""
+    squared = op.type == "Pow" and constant(op.inputs[1]) == 2
+    squared = squared or (op.type == "Mul" and op.inputs[0].name == op.inputs[1].name)
+    return "mean_squared_error" if squared else DIFFERENCES.get(op.type, "")
+
+
+def _cross_entropy_by_hand(op: Any, result: Objective, kinds: dict[str, int]) -> None:
+    """Targets times the logarithm of a prediction; or times logits whose softplus is taken, in one of its two forms."""
+    if op.type == "Mul" and {kinds[t.name] for t in op.inputs} == {DATA, MIXED}:
+        logits, targets = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
+        besides = {o.type for o in logits.consumers()}
+        if targets.shape.rank and ("Softplus" in besides or ("Abs" in besides and {"Relu", "Maximum"} & besides)):
+            result.name, result.from_logits = "binary_crossentropy", True
+            result.prediction, result.targets, result.inner = logits, targets, head_of(logits)
+            return
+    logs = [t for t in op.inputs if t.op.type == "Log" and kinds[t.name] == MIXED] if op.type == "Mul" else []
+    others = [t for t in op.inputs if kinds[t.name] == DATA and t.shape.rank]
+    if len(logs) != 1 or len(others) != 1:
+        return
+    prediction = logs[0].op.inputs[0]
+    while prediction.op.type in CLIPS:
+        prediction = next((t for t in prediction.op.inputs if kinds[t.name] == MIXED), prediction.op.inputs[0])
+    if head_of(prediction) in ("softmax", "sigmoid", "linear", "relu"):
+        one = head_of(prediction) == "sigmoid" or prediction.shape[-1:].as_list() == [1]
+        result.name = "binary_crossentropy" if one else "categorical_crossentropy"
+        result.from_logits, result.prediction, result.targets = False, prediction, others[0]
+
+
+def _overlap(operations: Sequence[Any], result: Objective, kinds: dict[str, int], last: str) -> None:
+    """The sum of what a sigmoid or softmax behind the last unit says times targets of its form, as of Dice's loss."""
+    for op in operations:
+        if op.type != "Mul" or {kinds[t.name] for t in op.inputs} != {DATA, MIXED}:
+            continue
+        prediction, targets = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
+        said = prediction
+        while said.name != last and said.op.type in RESHAPING:
+            said = said.op.inputs[0]
+        summed = any(consumer.type == "Sum" for consumer in op.outputs[0].consumers())
+        alike = (targets.shape.rank or 0) >= 2 and targets.shape.is_compatible_with(prediction.shape)
+        if summed and alike and said.name == last and head_of(prediction) in ("sigmoid", "softmax"):
+            result.name, result.prediction, result.targets = "overlap", prediction, targets
+            return
+
+
+def _sides(op: Any) -> list[Any]:
+    return list(op.inputs) if op.type in ("SquaredDifference", "Sub") and len(op.inputs) == 2 else []
