@@ -8,6 +8,7 @@ from keras_course.diagnostics.doctor import Report
 from keras_course.diagnostics.observation import Finding
 
 FIELDS = ("cause", "kind", "confidence", "confirmed", "layer", "step", "evidence", "repair", "file", "line")
+ALIKE = 3  # trainings of one line with the same verdict that are all printed
 
 
 def plain(finding: Finding) -> dict[str, Any]:
@@ -43,17 +44,34 @@ def as_dict(reports: Sequence[Report]) -> dict[str, Any]:
 
 
 def as_text(reports: Sequence[Report]) -> str:
-    """The verdict of each run: healthy, or its causes with evidence, place and repair."""
-    lines: list[str] = []
+    """The verdict of each run: healthy, or its causes with evidence, place and repair.
+
+    Of more than three trainings of one line with the same verdict the one that does worst stands for all.
+    """
+    alike: dict[tuple, list[Report]] = {}
     for report in reports:
         seen = report.observation
-        count = seen.steps.count if seen.steps is not None else 0
-        lines.append(f"{seen.name} ({seen.interface}, {count} steps): " + _headline(report))
-        for number, finding in enumerate(report.named, 1):
-            lines += _named(number, finding)
-        lines += [f"   note: {f.cause}: {f.said}" for f in report.findings if f.kind == "note"]
-        lines += [f"   not watched: {sentence}" for sentence in seen.unseen]
+        verdict = report.judged, report.healthy, *(f.cause for f in report.named)
+        alike.setdefault((seen.file, seen.line, *verdict), []).append(report)
+    lines: list[str] = []
+    for group in alike.values():
+        if len(group) <= ALIKE:
+            lines += [line for report in group for line in _of_run(report)]
+        else:
+            lines += _of_run(max(group, key=lambda report: report.harm.degree))
+            lines.append(f"   and so for {len(group) - 1} more trainings of line {group[0].observation.line}")
     return "\n".join(lines)
+
+
+def _of_run(report: Report) -> list[str]:
+    seen = report.observation
+    count = seen.steps.count if seen.steps is not None else 0
+    return [
+        f"{seen.name} ({seen.interface}, {count} steps): " + _headline(report),
+        *(line for number, finding in enumerate(report.named, 1) for line in _named(number, finding)),
+        *(f"   note: {f.cause}: {f.said}" for f in report.findings if f.kind == "note"),
+        *(f"   not watched: {sentence}" for sentence in seen.unseen),
+    ]
 
 
 def _headline(report: Report) -> str:

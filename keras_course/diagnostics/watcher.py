@@ -13,12 +13,14 @@ from keras_course.diagnostics import answers, doctor, experiments, printed, twin
 from keras_course.diagnostics.doctor import Report
 from keras_course.diagnostics.fits import facts_of
 from keras_course.diagnostics.hooks import Monitor, users_frame, watching
+from keras_course.diagnostics.observation import Observation
 from keras_course.diagnostics.seen import badly_mixed
 from keras_course.diagnostics.trainings import Training
 
 import keras
 
 SUSPICIOUS = 0.25  # of harm, from which on experiments are worth their seconds
+TRIED = 10  # trainings of one line, as of a search or of folds and seeds, on which experiments are made
 EVERY = 5.0  # seconds between two looks at a training that still goes on
 
 
@@ -46,7 +48,11 @@ class Watch:
     def judge(self) -> list[Report]:
         """The verdict on every training, with experiments where there is harm. The last thing that is done."""
         met = [any(one.meets(other) for other in self.trainings) for one in self.trainings]
-        self.reports = [examined(training, alone=not game) for training, game in zip(self.trainings, met, strict=True)]
+        tried = worth_trying(self.trainings)
+        self.reports = [
+            examined(training, alone=not game, tried=place in tried)
+            for place, (training, game) in enumerate(zip(self.trainings, met, strict=True))
+        ]
         for training, report in zip(self.trainings, self.reports, strict=True):
             self._write(training, report, finished=True)
         return self.reports
@@ -75,27 +81,52 @@ class Watch:
 
 
 # What is asked of the last weights of each training, and of twins of its model.
-QUESTIONS = (
-    answers.by_heart,
-    answers.surest,
-    answers.by_column,
-    answers.in_evaluation,
-    twins.wider,
-    twins.bent,
-    twins.taught_elsewhere,
-)
+ANSWERS = (answers.by_heart, answers.surest, answers.by_column, answers.in_evaluation)
+TWINS = (twins.wider, twins.bent, twins.taught_elsewhere)
 
 
-def examined(training: Training, *, alone: bool = True) -> Report:
+def worth_trying(trainings: Sequence[Training]) -> set[int]:
+    """The places of those that experiments are made on: all but those beyond `TRIED` that one line of the script makes,
+    of which the ones that do worst are taken."""
+    lines: dict[tuple[str, int], list[int]] = {}
+    for place, training in enumerate(trainings):
+        lines.setdefault(training.site, []).append(place)
+    return {place for places in lines.values() for place in _worst(trainings, places)}
+
+
+def _worst(trainings: Sequence[Training], places: list[int]) -> list[int]:
+    if len(places) <= TRIED:
+        return places
+    harm = {place: doctor.harm_of(trainings[place].close()) for place in places}
+    return sorted(places, key=lambda place: (not harm[place].diverged, -harm[place].degree))[:TRIED]
+
+
+def examined(training: Training, *, alone: bool = True, tried: bool = True) -> Report:
     """The verdict on one training. Experiments are made on copies, and only where there is harm.
 
-    alone: whether the script trains no other weights meanwhile.
+    alone: whether the script trains no other weights meanwhile. tried: whether there may be experiments.
     """
     training.look_for_held_out()
     seen = training.close()
     seen.alone = alone
+    if tried:
+        _try(training, seen)
+    else:
+        seen.unseen.append(
+            f"Nothing was tried out on it: its line made more than {TRIED} trainings, and others do worse."
+        )
+    for question in (*ANSWERS, *(TWINS if tried else ())):
+        with contextlib.suppress(Exception):  # a model that is built by hand need not be one that can be asked so
+            seen.experiments |= question(training, seen)
+    if training.again is not None:
+        training.again.close()
+    return doctor.examine(seen)
+
+
+def _try(training: Training, seen: Observation) -> None:
+    """Adds to what was seen what runs of copies show, where there is harm or nobody knows whether there is."""
     harm = doctor.harm_of(seen)
-    if harm.baseline is None and not harm.diverged and alone:
+    if harm.baseline is None and not harm.diverged and seen.alone:
         try:
             seen.experiments |= experiments.attainable(training, seen)
         except Exception as error:
@@ -104,12 +135,6 @@ def examined(training: Training, *, alone: bool = True) -> Report:
     harmed = harm.degree >= SUSPICIOUS or harm.diverged
     if harmed or badly_mixed(seen) or any(unit.activation == "linear" for unit in seen.units[:-1]):
         seen.experiments |= experiments.run(training, seen, harmed=harmed)
-    for question in QUESTIONS:
-        with contextlib.suppress(Exception):  # a model that is built by hand need not be one that can be asked so
-            seen.experiments |= question(training, seen)
-    if training.again is not None:
-        training.again.close()
-    return doctor.examine(seen)
 
 
 @contextmanager

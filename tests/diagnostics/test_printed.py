@@ -93,3 +93,24 @@ def test_what_a_symptom_follows_from_is_said_with_its_evidence():
     note = Finding(cause="dead_units", kind="note", evidence="97 % are silent", follows="init_scale")
     assert as_dict([report(note)])["findings"][0]["evidence"] == "97 % are silent (follows from init_scale)"
     assert "97 % are silent (follows from init_scale)" in as_text([report(note)])
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_trainings_of_one_line_with_the_same_verdict_are_told_once(count):
+    """As of folds and of a search; the one that does worst stands for all of them."""
+    folds = [report(FINDING, name=f"fold_{i}", degree=0.5 + 0.1 * (i == 1)) for i in range(count)]
+    text = as_text([*folds, report(name="last", degree=0.1)]).splitlines()
+    told = [line.split()[0] for line in text if " (fit, 5 steps)" in line]
+    if count == 3:
+        assert told == ["fold_0", "fold_1", "fold_2", "last"]
+    else:
+        assert told == ["fold_1", "last"]
+        line = folds[0].observation.line
+        assert text[3:5] == ["   repair: " + FINDING.repair, f"   and so for 3 more trainings of line {line}"]
+
+
+def test_trainings_with_other_causes_or_of_other_lines_are_told_apart():
+    other = Finding(cause="data_sorted", confidence=0.5)
+    reports = [report(f, name=f"{f.cause}_{i}") for f in (FINDING, other) for i in range(3)]
+    reports[0].observation.line += 1
+    assert sum(" (fit, 5 steps)" in line for line in as_text(reports).splitlines()) == 6

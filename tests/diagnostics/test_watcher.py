@@ -3,6 +3,7 @@
 import contextlib
 
 from keras_course.diagnostics import watcher
+from keras_course.diagnostics.harm import Harm
 from keras_course.diagnostics.hooks import Monitor
 from keras_course.diagnostics.probes import Recorder
 from tests.diagnostics.trained import X, Y, crossentropy, loop, mlp, network
@@ -260,6 +261,38 @@ def test_what_is_attainable_is_tried_where_nobody_knows_the_loss_of_a_network_al
     (training,) = monitor.trainings
     report = watcher.examined(training, alone=alone)
     assert ("attained_own" in report.observation.experiments) == (alone and not known)
+
+
+class Made:
+    """A training of which the line and the harm are known."""
+
+    def __init__(self, line, harm, diverged=False):
+        self.site, self.harm = ("train.py", line), Harm(degree=harm, diverged=diverged, sentence="", baseline=1.0)
+
+    def close(self):
+        return self
+
+
+def test_of_many_trainings_of_one_line_those_that_do_worst_are_tried_out(monkeypatch):
+    monkeypatch.setattr(watcher, "TRIED", 2)
+    monkeypatch.setattr(watcher.doctor, "harm_of", lambda seen: seen.harm)
+    of_one = [Made(3, 0.2), Made(3, 0.9), Made(3, 0.0, diverged=True), Made(3, 0.5)]
+    assert watcher.worth_trying([Made(2, 0.0), *of_one, Made(5, 0.1), Made(5, 0.0)]) == {0, 2, 3, 5, 6}
+    assert watcher.worth_trying([]) == set()
+
+
+def test_what_is_not_tried_out_is_judged_by_what_was_seen_of_it(monkeypatch):
+    model = mlp()
+    with watcher.watching() as monitor:
+        loop(lambda a, b: crossentropy(model, a, b), [v.value for v in model.trainable_variables], rate=1e-6)
+    for name in ("run", "attainable"):
+        monkeypatch.setattr(watcher.experiments, name, lambda *args, **more: pytest.fail("it was tried"))
+    monkeypatch.setattr(watcher, "TWINS", (lambda *args: pytest.fail("it was tried"),))
+    report = watcher.examined(monitor.trainings[0], tried=False)
+    assert [s for s in report.observation.unseen if "tried out" in s] == [
+        "Nothing was tried out on it: its line made more than 10 trainings, and others do worse."
+    ]
+    assert report.observation.steps.count == 4
 
 
 def test_what_is_attainable_fails_in_words(monkeypatch):
