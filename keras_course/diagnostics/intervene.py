@@ -383,23 +383,20 @@ def confirmed(training: Training, seen: Observation, finding: Finding) -> Findin
     )
 
 
-def verified(trainings: Sequence[Training], reports: Sequence[Any]) -> list[Any]:
-    """The reports with the repair of each named cause tried, most confident first.
+def verified(training: Training, report: Any) -> Any:
+    """The report with the repair of each named cause tried, most confident first.
 
     What a trial did not confirm cannot explain others away: those of its symptoms are named whose own repair helps, or
     that are still surer than it is.
     Where there is little harm it is a note itself.
     """
-    result = []
-    for training, report in zip(trainings, reports, strict=True):
-        tried = [confirmed(training, report.observation, f) if f.kind == "named" else f for f in report.findings]
-        failed = {f.cause: f for f in tried if f.kind == "named" and f.confirmed is False and not f.certain}
-        tried = [_promoted(training, report.observation, f, failed.get(f.follows)) for f in tried]
-        slight = report.harm.degree < 0.5 and not report.harm.diverged
-        tried = [dataclasses.replace(f, kind="note") if slight and f.cause in failed else f for f in tried]
-        named = sorted((f for f in tried if f.kind == "named"), key=lambda f: f.rank)
-        result.append(dataclasses.replace(report, findings=[*named, *(f for f in tried if f.kind != "named")]))
-    return result
+    tried = [confirmed(training, report.observation, f) if f.kind == "named" else f for f in report.findings]
+    failed = {f.cause: f for f in tried if f.kind == "named" and f.confirmed is False and not f.certain}
+    tried = [_promoted(training, report.observation, f, failed.get(f.follows)) for f in tried]
+    slight = report.harm.degree < 0.5 and not report.harm.diverged
+    tried = [dataclasses.replace(f, kind="note") if slight and f.cause in failed else f for f in tried]
+    named = sorted((f for f in tried if f.kind == "named"), key=lambda f: f.rank)
+    return dataclasses.replace(report, findings=[*named, *(f for f in tried if f.kind != "named")])
 
 
 def _promoted(training: Training, seen: Observation, finding: Finding, above: Finding | None) -> Finding:

@@ -57,6 +57,13 @@ class Watch:
             self._write(training, report, finished=True)
         return self.reports
 
+    def verify(self) -> None:
+        """Tries the repair of each named cause on copies of the first steps, of those trainings that are tried out."""
+        from keras_course.diagnostics import intervene
+
+        for place in worth_trying(self.trainings):
+            self.reports[place] = intervene.verified(self.trainings[place], self.reports[place])
+
     def look(self) -> None:
         """Writes what has been seen until now for TensorBoard, without a verdict."""
         for training in list(self.monitor.trainings):

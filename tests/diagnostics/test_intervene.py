@@ -162,7 +162,7 @@ def test_symptoms_of_a_cause_that_was_not_confirmed_are_tried_themselves(monkeyp
     ]
     for degree, named in ((2.0, ["learning_rate_too_high", "dead_units"]), (0.4, ["learning_rate_too_high"])):
         report = Report(observation=Observation(name="m"), harm=Harm(degree=degree, sentence=""), findings=findings)
-        (found,) = intervene.verified([None], [report])
+        found = intervene.verified(None, report)
         assert [f.cause for f in found.named] == named
         assert "follows" not in found.named[0].said, "it stands for itself now"
         assert "too_few_steps" in [f.cause for f in found.findings if f.kind == "note"]

@@ -281,6 +281,17 @@ def test_of_many_trainings_of_one_line_those_that_do_worst_are_tried_out(monkeyp
     assert watcher.worth_trying([]) == set()
 
 
+def test_repairs_are_tried_on_those_that_are_tried_out(monkeypatch):
+    monkeypatch.setattr(watcher, "TRIED", 2)
+    monkeypatch.setattr(watcher.doctor, "harm_of", lambda seen: seen.harm)
+    monkeypatch.setattr("keras_course.diagnostics.intervene.verified", lambda training, report: report.upper())
+    monkeypatch.setattr(watcher.Watch, "trainings", [Made(3, 0.2), Made(3, 0.9), Made(3, 0.5)])
+    seen = watcher.Watch(Monitor())
+    seen.reports = ["a", "b", "c"]
+    seen.verify()
+    assert seen.reports == ["a", "B", "C"]
+
+
 def test_what_is_not_tried_out_is_judged_by_what_was_seen_of_it(monkeypatch):
     model = mlp()
     with watcher.watching() as monitor:
