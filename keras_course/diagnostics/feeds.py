@@ -276,6 +276,7 @@ def _arguments(code: CodeType, instruction: int) -> Sequence[tuple[str, ...]]:
     first, last, begin, end = next(itertools.islice(code.co_positions(), instruction // 2, None), (None,) * 4)
     if first is None or last is None:
         return ()
+    linecache.checkcache(code.co_filename)  # a script that was written anew in the meantime has other lines
     lines = [linecache.getline(code.co_filename, number).encode() for number in range(first, last + 1)]
     lines[-1] = lines[-1][:end]
     lines[0] = lines[0][begin:]

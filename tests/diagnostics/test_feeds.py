@@ -428,6 +428,17 @@ def test_rows_without_a_name_go_by_the_expression(script, name, labelled):
         assert name not in asked.labels
 
 
+def test_a_script_that_is_written_anew_has_other_lines(tmp_path):
+    """As when it is diagnosed, edited and diagnosed again in one session."""
+    path = tmp_path / "train.py"
+    for name in ("x_test", "validation"):
+        path.write_text(f"def script(model):\n    model.predict({name}.copy(), verbose=0)\n")
+        scope = {name: LATER}
+        exec(compile(path.read_text(), str(path), "exec"), scope)
+        _, (asked,) = given(lambda model, scope=scope: scope["script"](model))
+        assert asked.name == name
+
+
 def test_rows_by_a_name_that_says_nothing_have_none():
     def script(model):
         order = np.arange(30)
