@@ -4,20 +4,16 @@
 holds beside the rows: the same number of them, in the frame or among the arguments of the call.
 """
 
-import ast
 import dataclasses
-import functools
-import itertools
-import linecache
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from types import CodeType
 from typing import Any
 
+from keras_course.diagnostics.expressions import name_of
 from keras_course.diagnostics.fits import as_arrays, rows_of
-from keras_course.diagnostics.held_out import FEW, NAMES, NOTHING, WHOLE
+from keras_course.diagnostics.held_out import FEW, is_held_out
 from keras_course.diagnostics.names import is_users
 from keras_course.diagnostics.observation import Data, Feed
 from keras_course.diagnostics.pipeline import source_rows, stages
@@ -145,7 +141,7 @@ class Feeds:
         if not isinstance(x, tf.data.Dataset) and y is None:
             self.call(model, x, None, inside=False, functions=())
             return
-        kept = self._place(model, None, inside=False, name=_name_of(x, _users_frames())[0], labelled=True)
+        kept = self._place(model, None, inside=False, name=name_of(x, _users_frames())[0], labelled=True)
         same, kept.last = x is kept.last, x
         data = None if same else rows_of(as_arrays(x), as_arrays(y)) if y is not None else source_rows(x)
         if data is not None:
@@ -180,7 +176,7 @@ class Feeds:
         self.calls[id(model), inside] += 1
         if self._often(model, inside=inside) or not getattr(given, "shape", ()) or not given.shape[0]:
             return
-        name, scope, rows = _name_of(given, _users_frames()) if beside is None or not inside else ("", {}, None)
+        name, scope, rows = name_of(given, _users_frames()) if beside is None or not inside else ("", {}, None)
         kept = self._place(model, training, inside=inside, name="" if inside else name)
         same, kept.last, before, kept.ticks = given is kept.last, given, kept.ticks, self.ticks
         kept.again += same and before == self.ticks
@@ -198,7 +194,7 @@ def stored(names: Mapping[str, Any]) -> list[Feed]:
     """What a script holds out, by its names: rows of numbers, with what may be their labels."""
     found = []
     for name, value in names.items():
-        held = NAMES.search(name) and not WHOLE.search(name) and not name.startswith("_")
+        held = is_held_out(name) and not name.startswith("_")
         if not held or not (isinstance(value, np.ndarray) or hasattr(value, "numpy")):
             continue
         x = np.asarray(value)
@@ -225,67 +221,6 @@ def _users_frames() -> list[Any]:
             frames.append(frame)
         frame = frame.f_back
     return frames
-
-
-def _name_of(x: Any, frames: Sequence[Any]) -> tuple[str, dict[str, Any], np.ndarray | None]:
-    """What the script calls `x`, or the array that it is a part of; the scope that has the name; and which rows of an
-    array there it is, where these are taken by their numbers. "" without a name.
-
-    Of several names the first that says something: `x_test` for what a function calls `x`. What has none goes by the
-    expression that the call is given: `rows[test]`, or `scaler.transform(x_test)`.
-    """
-    scopes = [*(frame.f_locals for frame in frames), frames[0].f_globals] if frames else []
-    found = [
-        (name, scope)
-        for wanted in (x, x.base if isinstance(x, np.ndarray) else None)
-        for scope in (scopes if wanted is not None else ())
-        for name, value in list(scope.items())
-        if value is wanted and not name.startswith("_")
-    ]
-    telling = next((one for one in found if not NOTHING.search(one[0])), None)
-    if telling is None and (said := _given_in(frames)) is not None:
-        names, frame = said
-        held = next((name for name in names if NAMES.search(name) and not WHOLE.search(name)), "")
-        if held:
-            scope = frame.f_globals | frame.f_locals
-            rows = scope.get(held)
-            numbers = isinstance(rows, np.ndarray) and rows.dtype.kind in "iub" and rows.ndim == 1
-            return held, scope, rows if numbers else None
-    return *(telling or (found[0] if found else ("", scopes[0] if scopes else {}))), None
-
-
-def _given_in(frames: Sequence[Any]) -> tuple[Sequence[str], Any] | None:
-    """The names in the expression that a model is called with, from the frame that makes it; what a function passes on
-    is what it was given itself."""
-    place = 0
-    for frame in frames:
-        given = _arguments(frame.f_code, frame.f_lasti)
-        if place >= len(given):
-            return None
-        names = given[place]
-        own = frame.f_code.co_varnames[: frame.f_code.co_argcount]
-        if len(names) != 1 or names[0] not in own:
-            return names, frame
-        place = own.index(names[0])
-    return None
-
-
-@functools.lru_cache(maxsize=1000)
-def _arguments(code: CodeType, instruction: int) -> Sequence[tuple[str, ...]]:
-    """The names in each argument of the call that a frame is in, by place; nothing where its source cannot be read."""
-    first, last, begin, end = next(itertools.islice(code.co_positions(), instruction // 2, None), (None,) * 4)
-    if first is None or last is None:
-        return ()
-    linecache.checkcache(code.co_filename)  # a script that was written anew in the meantime has other lines
-    lines = [linecache.getline(code.co_filename, number).encode() for number in range(first, last + 1)]
-    lines[-1] = lines[-1][:end]
-    lines[0] = lines[0][begin:]
-    try:
-        call = ast.parse(b"(" + b"".join(lines) + b")", mode="eval").body
-    except (SyntaxError, ValueError):
-        return ()
-    given = call.args if isinstance(call, ast.Call) else []
-    return [tuple(node.id for node in ast.walk(argument) if isinstance(node, ast.Name)) for argument in given]
 
 
 def _labels_beside(x: Any, scope: dict[str, Any], rows: np.ndarray | None = None) -> Iterator[tuple[str, Any]]:

@@ -26,6 +26,11 @@ FEW = 20  # rows from which on there is something to compare
 MANY = 100  # and from which on shares of them say something
 
 
+def is_held_out(name: str) -> bool:
+    """Whether rows of this name are no part of the training by it."""
+    return bool(NAMES.search(name)) and not WHOLE.search(name)
+
+
 class HeldOut(NamedTuple):
     """name: what the script calls the rows. named: by that name they are held out. train, asked: the two parts."""
 
@@ -45,7 +50,7 @@ def held_out(seen: Observation, few: int = FEW) -> list[HeldOut]:
         return []
     found = []
     for feed in seen.asked:
-        named = bool(NAMES.search(feed.name)) and not WHOLE.search(feed.name)
+        named = is_held_out(feed.name)
         if feed.x.shape[1:] != train.x.shape[1:] or feed.x.dtype.kind not in "iuf":
             continue
         asked = _once(feed, train.y)
