@@ -7,7 +7,7 @@ looking up, comparing with a number, the largest of several, and asking a model 
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -37,26 +37,29 @@ class Mixed(NamedTuple):
     permuted: float
 
 
-def decoded(source: str | bytes, names: Mapping[str, Any]) -> list[Mixed]:
+def decoded(
+    source: str | bytes, names: Mapping[str, Any], functions: Mapping[int, Mapping[str, Any]] | None = None
+) -> list[Mixed]:
     """The lines of a script that compare classes of which four fifths agree in another order of names, and at least two
     fifths fewer as they are.
 
-    names: what the script's own names stand for at its end.
+    names: what the script's own names stand for at its end. functions: by the line that one begins on, what its names
+    stood for at the end of its last call.
 
     Raises:
         SyntaxError: `source` is no Python.
     """
-    tree, found = ast.parse(source), []
-    values = _Values(tree, names)
-    for node, first, second in _pairs(tree):
+    tree, functions, found = ast.parse(source), functions or {}, []
+    values = {begins: _Values(tree, {**names, **own}) for begins, own in {0: {}, **functions}.items()}
+    for pair in _pairs(tree, functions):
         try:
-            a, b = _classes(values.of(first)), _classes(values.of(second))
+            a, b = (_classes(values[pair.begins].of(side)) for side in (pair.first, pair.second))
         except Exception:  # a name that is gone, a row that is not there any more
             continue
         if a is not None and b is not None and len(a) == len(b):
             agree, permuted = agreement(a, b)
             if permuted > max(0.8, agree + 0.4):
-                found.append(Mixed(node.lineno, agree, permuted))
+                found.append(Mixed(pair.line, agree, permuted))
     return sorted(set(found))
 
 
@@ -69,18 +72,33 @@ def agreement(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     return float(np.trace(counts) / len(first)), float(counts[rows, columns].sum() / len(first))
 
 
-def _pairs(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, ast.expr]]:
-    """What is compared for being equal, but in functions that have arguments: what these are called with is gone."""
+class _Pair(NamedTuple):
+    """Two expressions that a line compares; begins: the line on which their function does, 0 outside of known ones."""
+
+    line: int
+    first: ast.expr
+    second: ast.expr
+    begins: int
+
+
+def _pairs(tree: ast.AST, functions: Container[int], begins: int = 0) -> Iterator[_Pair]:
+    """What is compared for being equal, but in functions that have arguments and were not seen to end: what these are
+    called with is gone."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.Lambda | ast.ClassDef | ast.AsyncFunctionDef):
+        if isinstance(node, ast.Lambda | ast.AsyncFunctionDef):
             continue
-        if isinstance(node, ast.FunctionDef) and (node.args.args or node.args.kwonlyargs or node.args.posonlyargs):
-            continue
-        yield from _pairs(node)
+        inside = begins
+        if isinstance(node, ast.FunctionDef):
+            inside = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            if inside not in functions:
+                if node.args.args or node.args.kwonlyargs or node.args.posonlyargs:
+                    continue
+                inside = begins
+        yield from _pairs(node, functions, inside)
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq):
-            yield node, node.left, node.comparators[0]
+            yield _Pair(node.lineno, node.left, node.comparators[0], begins)
         elif isinstance(node, ast.Call) and len(node.args) >= 2 and _name(node.func) in SCORES:
-            yield node, node.args[0], node.args[1]
+            yield _Pair(node.lineno, node.args[0], node.args[1], begins)
 
 
 def _name(function: ast.expr) -> str:

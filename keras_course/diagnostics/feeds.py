@@ -9,6 +9,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 from keras_course.diagnostics.expressions import name_of
@@ -100,6 +101,19 @@ class Feeds:
         self.ticks = 0  # tapes and functions that the script has entered: where none came between, nothing was learned
         self.marks: dict[int, _Mark] = {}  # id of a function -> how it calls a model
         self.room = ROOM
+        self.frames: dict[CodeType, Any] = {}  # of the functions in which a model was asked last: they keep their names
+
+    def functions(self, file: str) -> dict[int, dict[str, Any]]:
+        """Of each function of a file that asked a model, by the line that it begins on, what its names stand for, or
+        stood for when it ended."""
+        mine = [frame for code, frame in self.frames.items() if code.co_filename == file]
+        return {frame.f_code.co_firstlineno: dict(frame.f_locals) for frame in mine}
+
+    def _asking(self) -> list[Any]:
+        """The frames of the script in which a model is asked."""
+        frames = _users_frames()
+        self.frames |= {frame.f_code: frame for frame in frames if frame.f_code.co_name != "<module>"}
+        return frames
 
     def of(self, model: keras.Model | None, since: int = 0, until: int | None = None) -> tuple[list[Feed], list[Feed]]:
         """What the model was given in steps, and outside of them. since, until: by the number of trainings."""
@@ -141,7 +155,7 @@ class Feeds:
         if not isinstance(x, tf.data.Dataset) and y is None:
             self.call(model, x, None, inside=False, functions=())
             return
-        kept = self._place(model, None, inside=False, name=name_of(x, _users_frames())[0], labelled=True)
+        kept = self._place(model, None, inside=False, name=name_of(x, self._asking())[0], labelled=True)
         same, kept.last = x is kept.last, x
         data = None if same else rows_of(as_arrays(x), as_arrays(y)) if y is not None else source_rows(x)
         if data is not None:
@@ -176,7 +190,8 @@ class Feeds:
         self.calls[id(model), inside] += 1
         if self._often(model, inside=inside) or not getattr(given, "shape", ()) or not given.shape[0]:
             return
-        name, scope, rows = name_of(given, _users_frames()) if beside is None or not inside else ("", {}, None)
+        frames = _users_frames() if inside else self._asking()
+        name, scope, rows = name_of(given, frames) if beside is None or not inside else ("", {}, None)
         kept = self._place(model, training, inside=inside, name="" if inside else name)
         same, kept.last, before, kept.ticks = given is kept.last, given, kept.ticks, self.ticks
         kept.again += same and before == self.ticks

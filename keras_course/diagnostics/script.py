@@ -200,7 +200,7 @@ def _note_lines(file: Path, session: Session) -> None:
         with suppress(Exception):  # what cannot be read is no mistake of the script's
             source, names, seen = file.read_bytes(), {**last.scope.names(), **session.names}, last.close()
             seen.kept, seen.compared = kept(source, names), compared(source, names)
-            seen.decoded = decoded(source, names)
+            seen.decoded = decoded(source, names, session.seen.monitor.feeds.functions(str(file)))
 
 
 @contextmanager

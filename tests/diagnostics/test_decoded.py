@@ -61,6 +61,33 @@ def test_lines_that_compare_names_in_another_order(script, lines):
     assert found(script) == lines
 
 
+def test_names_of_a_function_are_its_own():
+    """By the line that it begins on, that of its decorator where it has one."""
+    script = "\n".join(
+        [
+            "def plain(said, true):",
+            "    return NAMES[said] == true",
+            "@cached",
+            "def score(said, true):",
+            "    def inner():",
+            "        return NAMES[::-1][said] == true",
+            "    return inner()",
+            "wrong = NAMES[said] == called",
+        ]
+    )
+    true = np.random.default_rng(3).integers(0, 4, N)
+    called, turned = np.array(NAMES)[true], np.array(NAMES[::-1])[true]
+    names = {"NAMES": np.array(NAMES), "said": true, "called": turned}
+
+    def lines(functions=None):
+        return [line.number for line in decoded(script, names, functions)]
+
+    assert lines() == [8]
+    assert lines({1: {"said": true, "true": turned}}) == [2, 8]
+    assert lines({1: {"said": true, "true": called}, 3: {"said": true, "true": called}}) == [6, 8]
+    assert lines({4: {"said": true, "true": called}}) == [8]
+
+
 def test_a_model_is_not_asked_about_what_may_have_no_end():
     asked = []
 
@@ -108,9 +135,24 @@ print(np.mean(np.array(LIST)[guess] == rock[400:]))
 """
 
 
+def in_a_function(script):
+    """The same script, with all its lines behind the imports in a function, and the last ones in another."""
+    lines = script.strip().splitlines()
+    head, body, tail = lines[:2], lines[2:-2], lines[-2:]
+    body += ["score(model, x[400:], rock[400:], ROCKS)"]
+    tail = [line.replace("x[400:]", "rows").replace("rock[400:]", "true") for line in tail]
+    return "\n".join(
+        ["", *head, "def score(model, rows, true, ROCKS):", *(f"    {line}" for line in tail), "def main():",
+         *(f"    {line}" for line in body), "main()"]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("written", [str, in_a_function])
 @pytest.mark.parametrize(("names", "named"), [("ROCKS", []), ("sorted(ROCKS)", ["label_encoding"])])
-def test_a_script_that_names_its_classes(tmp_path, capsys, names, named):
-    (tmp_path / "train.py").write_text(SCRIPT.replace("LIST", names))
+def test_a_script_that_names_its_classes(tmp_path, capsys, names, named, written):
+    script = written(SCRIPT.replace("LIST", names))
+    (tmp_path / "train.py").write_text(script)
     (report,) = diagnose(tmp_path / "train.py").reports
     assert [finding.cause for finding in report.named] == named
-    assert [finding.line for finding in report.named] == [14] * len(named)
+    compares = next(i for i, line in enumerate(script.splitlines(), 1) if "np.mean" in line)
+    assert [finding.line for finding in report.named] == [compares] * len(named)

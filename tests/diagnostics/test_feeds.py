@@ -461,3 +461,26 @@ def test_what_a_script_holds_out_by_its_names():
     assert found.name == "x_test"
     np.testing.assert_array_equal(found.x, LATER)
     np.testing.assert_array_equal(found.labels["y_test"], ANSWERS)
+
+
+def test_functions_that_ask_a_model_keep_their_names_to_the_end():
+    def asks(model, rows):
+        answers = model(rows)
+        del rows
+        later = answers.shape
+        assert later
+
+    def trains(model, rows):
+        with tf.GradientTape():
+            model(rows, training=True)
+
+    model = mlp()
+    with watching() as monitor:
+        asks(model, X[:5])
+        asks(model, X[:3])
+        trains(model, X[:5])
+    known = monitor.feeds.functions(__file__)
+    own = known[asks.__code__.co_firstlineno]
+    assert (own["later"], "rows" in own) == ((3, 3), False)
+    assert trains.__code__.co_firstlineno not in known
+    assert monitor.feeds.functions("another.py") == {}
