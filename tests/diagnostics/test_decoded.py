@@ -76,16 +76,17 @@ def test_names_of_a_function_are_its_own():
         ]
     )
     true = np.random.default_rng(3).integers(0, 4, N)
-    called, turned = np.array(NAMES)[true], np.array(NAMES[::-1])[true]
-    names = {"NAMES": np.array(NAMES), "said": true, "called": turned}
+    names = {"NAMES": np.array(NAMES), "said": true, "called": np.array(NAMES[::-1])[true]}
+    other = np.random.default_rng(5).integers(0, 4, N)
+    called, turned = np.array(NAMES)[other], np.array(NAMES[::-1])[other]
 
     def lines(functions=None):
         return [line.number for line in decoded(script, names, functions)]
 
     assert lines() == [8]
-    assert lines({1: {"said": true, "true": turned}}) == [2, 8]
-    assert lines({1: {"said": true, "true": called}, 3: {"said": true, "true": called}}) == [6, 8]
-    assert lines({4: {"said": true, "true": called}}) == [8]
+    assert lines({1: {"said": other, "true": turned}}) == [2, 8]
+    assert lines({1: {"said": other, "true": called}, 3: {"said": other, "true": called}}) == [6, 8]
+    assert lines({4: {"said": other, "true": called}}) == [8]
 
 
 def test_a_model_is_not_asked_about_what_may_have_no_end():
