@@ -11,6 +11,8 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from keras_course.diagnostics.lines import called, scoped
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -81,28 +83,13 @@ class _Pair(NamedTuple):
     begins: int
 
 
-def _pairs(tree: ast.AST, functions: Container[int], begins: int = 0) -> Iterator[_Pair]:
-    """What is compared for being equal, but in functions that have arguments and were not seen to end: what these are
-    called with is gone."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.Lambda | ast.AsyncFunctionDef):
-            continue
-        inside = begins
-        if isinstance(node, ast.FunctionDef):
-            inside = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            if inside not in functions:
-                if node.args.args or node.args.kwonlyargs or node.args.posonlyargs:
-                    continue
-                inside = begins
-        yield from _pairs(node, functions, inside)
+def _pairs(tree: ast.AST, functions: Container[int]) -> Iterator[_Pair]:
+    """What is compared for being equal."""
+    for node, begins in scoped(tree, functions):
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq):
             yield _Pair(node.lineno, node.left, node.comparators[0], begins)
-        elif isinstance(node, ast.Call) and len(node.args) >= 2 and _name(node.func) in SCORES:
+        elif isinstance(node, ast.Call) and len(node.args) >= 2 and called(node.func) in SCORES:
             yield _Pair(node.lineno, node.args[0], node.args[1], begins)
-
-
-def _name(function: ast.expr) -> str:
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _classes(value: Any) -> np.ndarray | None:
@@ -168,12 +155,12 @@ class _Values:
         if isinstance(function, ast.Name) and function.id in FORMS and function.id not in self.names:
             return FORMS[function.id]
         owner = self.of(function.value if isinstance(function, ast.Attribute) else function)
-        if isinstance(owner, keras.Model) and _name(function) in ("predict", getattr(function, "id", None)):
+        if isinstance(owner, keras.Model) and called(function) in ("predict", getattr(function, "id", None)):
             return lambda x, **_: _answers(owner, x)
         allowed = FUNCTIONS if isinstance(owner, ModuleType) else METHODS
         if isinstance(function, ast.Attribute) and function.attr in allowed:
             return getattr(owner, function.attr)
-        raise LookupError(_name(function))
+        raise LookupError(called(function))
 
 
 def _answers(model: keras.Model, x: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from keras_course.base import summary_of
+from keras_course.diagnostics.graph import head_of
 from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan, Steps
 from keras_course.diagnostics.seen import ACCURACY
 
@@ -132,11 +133,13 @@ def _metric_name(metric: Any) -> str:
 
 
 class Measured(NamedTuple):
-    """A metric that was updated, and how wide the predictions were. decided: they were class numbers."""
+    """A metric that was updated, and how wide the predictions were. decided: they were class numbers. undecided: they
+    were none, where the metric takes these."""
 
     metric: keras.metrics.Metric
     width: int | None
     decided: bool
+    undecided: bool = False
 
     @classmethod
     def of(cls, metric: keras.metrics.Metric, y_true: Any, y_pred: Any) -> "Measured":
@@ -145,11 +148,21 @@ class Measured(NamedTuple):
         numbers = shape[-1:] == (1,) or len(shape) == 1
         sparse = isinstance(metric, keras.metrics.SparseCategoricalAccuracy)
         alike = sparse and shape == true and len(shape) == 1  # of one example there is one label
+        counts = type(metric) in (keras.metrics.IoU, keras.metrics.MeanIoU) and metric.sparse_y_pred
         return cls(
             metric,
             shape[-1] if shape else None,
             alike or (numbers and "int" in keras.backend.standardize_dtype(y_pred.dtype)),
+            counts and _between_classes(y_pred),
         )
+
+
+def _between_classes(y_pred: Any) -> bool:
+    """Whether predictions are no whole numbers: by what they are, or in a graph by the activation that made them."""
+    if hasattr(y_pred, "op") and not hasattr(y_pred, "numpy"):
+        return bool(head_of(y_pred))
+    values = np.asarray(y_pred)
+    return values.dtype.kind == "f" and bool(np.any(values != np.round(values)))
 
 
 def measure_of(metric: keras.metrics.Metric) -> str:

@@ -14,6 +14,7 @@ from keras_course.diagnostics.graph import (
     ADDS,
     CONSTANT,
     DATA,
+    FORMS,
     LINEAR,
     MIXED,
     RANDOM,
@@ -29,7 +30,6 @@ from keras_course.diagnostics.observation import Unit
 import tensorflow as tf
 
 GATES = ("Sigmoid", "Tanh")
-FORMS = {"Cast", "ExpandDims", "Squeeze", "Reshape", "Identity"}  # of the same numbers
 JOINS = {"BatchMatMulV2", "BatchMatMulV3", "MatMul", "Einsum"}  # of two mixed values: attention, where a chain ends
 
 

@@ -53,6 +53,7 @@ ACTIVATIONS = {
 }
 FEW = 20  # rows from which on an array in the graph is data
 RESHAPING = {"Identity", "Reshape", "Squeeze", "ExpandDims", "Cast", "StopGradient", "Transpose", "StridedSlice"}
+FORMS = {"Cast", "ExpandDims", "Squeeze", "Reshape", "Identity"}  # of the same numbers
 SHAPES = {"Shape", "ShapeN", "Size", "Rank", "Const", "ZerosLike", "OnesLike"}
 ADDS = ("BiasAdd", "AddV2", "Add")
 

@@ -442,6 +442,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
     yield keras.Layer, "__call__", call_layer
     yield keras.losses.Loss, "__call__", call_loss
     yield keras.metrics.MeanMetricWrapper, "update_state", update
+    yield keras.metrics.IoU.__mro__[_owner(keras.metrics.IoU, "update_state")], "update_state", update
     yield from ((module, own, functools.partial(function_loss, name)) for module, own, name in LOSSES)
     yield from ((tf.nn, own, functools.partial(nn_loss, name)) for own, name in NN.items())
     yield keras.optimizers.Optimizer.__mro__[_owner(keras.optimizers.Optimizer, "apply")], "apply", apply

@@ -8,13 +8,14 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from keras_course.diagnostics.graph import ADDS, DATA, MIXED, RESHAPING, constant, head_of
+from keras_course.diagnostics.graph import ADDS, DATA, FORMS, MIXED, RESHAPING, constant, frame_of, head_of
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 CLIPS = {"Minimum", "Maximum", "ClipByValue", "AddV2", "Add", "Identity"}  # between a prediction and its logarithm
+ORDERS = {"Greater", "GreaterEqual", "Less", "LessEqual"}
 DIFFERENCES = {"SquaredDifference": "mean_squared_error", "Square": "mean_squared_error", "Abs": "mean_absolute_error"}
 
 
@@ -74,6 +75,21 @@ def fill(
     if result.prediction is not None:
         result.head = head_of(result.prediction)
     result.turned = _turned(result.loss)
+
+
+def cuts_of(prediction: Any) -> list[tuple[float, int]]:
+    """The numbers that a prediction, in any form, is compared with, or rounded at, and the lines of the script."""
+    waiting, found = [prediction], []
+    while waiting:
+        tensor = waiting.pop()
+        for op in tensor.consumers():
+            if op.type in FORMS:
+                waiting += op.outputs
+            elif op.type in ("Round", "Rint"):
+                found.append((0.5, frame_of(op)[1]))
+            elif op.type in ORDERS:
+                found += [(level, frame_of(op)[1]) for level in map(constant, op.inputs) if level is not None]
+    return found
 
 
 def _by_operation(op: Any, result: Objective, kinds: dict[str, int]) -> None:

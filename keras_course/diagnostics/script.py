@@ -191,6 +191,7 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
 def _note_lines(file: Path, session: Session) -> None:
     """Notes for the last training what the script's own lines say, by the names of its beginning and of the end."""
     from keras_course.diagnostics.compared import compared
+    from keras_course.diagnostics.cuts import cuts
     from keras_course.diagnostics.decoded import decoded
     from keras_course.diagnostics.kept import kept
 
@@ -200,7 +201,10 @@ def _note_lines(file: Path, session: Session) -> None:
         with suppress(Exception):  # what cannot be read is no mistake of the script's
             source, names, seen = file.read_bytes(), {**last.scope.names(), **session.names}, last.close()
             seen.kept, seen.compared = kept(source, names), compared(source, names)
-            seen.decoded = decoded(source, names, session.seen.monitor.feeds.functions(str(file)))
+            functions = session.seen.monitor.feeds.functions(str(file))
+            seen.decoded = decoded(source, names, functions)
+            mine = [cut for cut in cuts(source, names, functions) if cut.model is last.model]
+            seen.cuts = [*seen.cuts, *((cut.level, cut.line) for cut in mine)]
 
 
 @contextmanager

@@ -20,8 +20,10 @@ from keras_course.diagnostics.forward import Forward, read
 from keras_course.diagnostics.graph import ancestors, frame_of
 from keras_course.diagnostics.layers import layers_of
 from keras_course.diagnostics.names import Scope, names_of, scope_of_script
+from keras_course.diagnostics.objective import cuts_of
 from keras_course.diagnostics.observation import (
     DECIDED,
+    UNDECIDED,
     Data,
     Feed,
     Loss,
@@ -277,8 +279,9 @@ class Training:
         units = [f.unit for f in forward.found] if forward else []
         looks = recorder.looks if recorder else []
         plan, steps = facts.get("plan") or plan_of_loop(self.dataset), recorder.steps() if recorder else None
-        if facts.get("interface") != "fit":
-            plan = dataclasses.replace(plan, metrics=(*plan.metrics, *self._measures()))
+        measures = self._measures() if facts.get("interface") != "fit" else []
+        undecided = [measure_of(m.metric) + UNDECIDED for m in self.measured.values() if m.undecided]
+        plan = dataclasses.replace(plan, metrics=(*plan.metrics, *measures, *undecided))
         train = facts.get("train") if facts else rows_of_loop(self.dataset, joined([p.y for p in looks]))
         fed, asked = self._given()
         return Observation(
@@ -312,6 +315,7 @@ class Training:
             probes=list(looks),
             epochs=list(facts.get("epochs", [])),
             experiments=self._structure(),
+            cuts=cuts_of(forward.prediction) if forward and forward.prediction is not None else [],
             refused=self.refused,
             unseen=[*facts.get("unseen", []), *self.unseen],
         )

@@ -1,10 +1,11 @@
 import contextlib
+import functools
 import random
 
 from keras_course import training
 from keras_course.data import Batches
 from keras_course.diagnostics.hooks import watching
-from tests.diagnostics.trained import X, Y, crossentropy, loop, mlp, watched
+from tests.diagnostics.trained import X, Y, crossentropy, loop, mlp, network, watched
 
 import keras
 import numpy as np
@@ -311,7 +312,7 @@ def test_a_mistake_of_ours_does_not_reach_the_script(monkeypatch):
     def broken(*arguments):
         raise RuntimeError("ours")
 
-    monkeypatch.setattr("keras_course.diagnostics.forward.read", broken)
+    monkeypatch.setattr("keras_course.diagnostics.trainings.read", broken)
     model = mlp()
     (seen,) = watched(
         lambda: loop(lambda a, b: crossentropy(model, a, b), [v.value for v in model.trainable_variables])
@@ -370,6 +371,46 @@ def test_class_numbers_are_no_predictions_of_a_categorical_accuracy(measure, dec
     (training,) = watched(train)
     found = training.close().plan.metrics
     assert found == ("sparse_categorical_accuracy" + " of decisions" * decided,)
+
+
+def undecided(training):
+    return [name for name in training.close().plan.metrics if name.endswith(" of no class numbers")]
+
+
+@pytest.mark.parametrize(
+    ("metric", "said", "fires"),
+    [
+        (keras.metrics.MeanIoU, lambda z: tf.nn.sigmoid(z[:, 0]), True),
+        (keras.metrics.MeanIoU, lambda z: tf.nn.sigmoid(z[:, 0]).numpy(), True),
+        (functools.partial(keras.metrics.IoU, target_class_ids=[0]), lambda z: tf.nn.sigmoid(z[:, :1]), True),
+        (keras.metrics.MeanIoU, lambda z: tf.argmax(z, 1), False),
+        (keras.metrics.MeanIoU, lambda z: tf.cast(z[:, 0] > 0.5, "float32"), False),
+        (keras.metrics.MeanIoU, lambda z: tf.round(tf.nn.sigmoid(z[:, 0])), False),
+        (functools.partial(keras.metrics.MeanIoU, sparse_y_pred=False), tf.nn.softmax, False),
+        (keras.metrics.OneHotMeanIoU, tf.nn.softmax, False),
+    ],
+)
+def test_outputs_between_the_numbers_of_classes(metric, said, fires):
+    model, measure = mlp(), metric(num_classes=3)
+
+    def train():
+        loop(lambda x, y: crossentropy(model, x, y), [v.value for v in model.trainable_variables])
+        true = tf.one_hot(Y, 3) if isinstance(measure, keras.metrics.OneHotIoU) else Y
+        measure.update_state(true, said(model(X, training=False)))
+
+    (training,) = watched(train)
+    assert (
+        undecided(training)
+        == ["mean_io_u of no class numbers" if "Mean" in str(metric) else "io_u of no class numbers"] * fires
+    )
+
+
+@pytest.mark.parametrize(("metric", "fires"), [(keras.metrics.MeanIoU(2), True), (keras.metrics.BinaryIoU(), False)])
+def test_outputs_between_the_numbers_of_classes_in_fit(metric, fires):
+    model = network(keras.layers.Dense(1, "sigmoid"))
+    model.compile("sgd", "binary_crossentropy", metrics=[metric])
+    (training,) = watched(lambda: model.fit(X, Y > 0, epochs=1, verbose=0))
+    assert len(undecided(training)) == fires
 
 
 def test_metrics_that_fit_updates_are_those_of_its_plan():

@@ -1,3 +1,4 @@
+from keras_course.diagnostics.objective import cuts_of
 from tests.diagnostics.trained import X, Y, forward_of, loop, watched
 
 import keras
@@ -240,3 +241,24 @@ def test_logarithms_of_a_softmax_that_are_minimised_themselves(way, graph):
         minimised = lambda a, b, sign=sign: sign * loss(tf.nn.log_softmax(tf.matmul(a, w)), b)  # noqa: E731
         (training,) = watched(lambda: loop(minimised, [w], steps=1, graph=graph))  # noqa: B023
         assert training.forward.turned == (turned and sign > 0)
+
+
+def test_numbers_that_a_prediction_is_cut_at():
+    """Also where that is traced behind the gradient, and by the line that does it."""
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
+    variables = [v.value for v in model.trainable_variables]
+
+    @tf.function
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            said = model(x)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=said))
+        tape.gradient(loss, variables)
+        flat = tf.reshape(said, [-1])
+        right = tf.cast(flat > 0.25, "float32") + tf.round(flat) + tf.cast(said[:, 0] <= 2.0, "float32")[0]
+        return right, said > tf.reduce_mean(x), tf.nn.sigmoid(said) > 0.75, tf.cast(y, "float32") > 0.5
+
+    (training,) = watched(lambda: step(tf.constant(X[:10]), tf.constant(Y[:10])))
+    found = cuts_of(training.forward.prediction)
+    assert sorted(level for level, _ in found) == [0.25, 0.5]
+    assert training.close().cuts == found

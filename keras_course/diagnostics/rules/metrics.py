@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from keras_course.diagnostics.causes import CAUSES
-from keras_course.diagnostics.observation import DECIDED, EXACT_ACCURACY, Finding, Observation
+from keras_course.diagnostics.observation import DECIDED, EXACT_ACCURACY, UNDECIDED, Finding, Observation
 from keras_course.diagnostics.seen import (
     ACCURACY,
     BINARY,
@@ -28,8 +28,9 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     form, where it ends below half of what naming the rarer of two classes gives, while the loss has halved, or where
     outputs that are no whole numbers are compared with targets that are. Of logits a note, since the weights do not
     depend on it; named when a callback stops or saves by it, or when it misses 3 in a hundred of what is right in the
-    last quarter of the looks. Must stay silent: accuracy of classes, of masks, of whole numbers. Source: taxonomy of
-    faults, Humbatova et al. (2020).
+    last quarter of the looks; so where the script cuts them itself. Certain too: MeanIoU of outputs between the numbers
+    of classes, and categorical_accuracy of labels with several ones. Must stay silent: accuracy of classes, of masks,
+    of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
     if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
@@ -41,6 +42,15 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         text = f"{decided[0].removesuffix(DECIDED)} takes the largest of several outputs, and is given one number a row"
         repair = "update_state(labels, outputs), in this order and without argmax"
         return [Finding(cause="wrong_metric", confidence=0.7, certain=True, evidence=text, repair=repair)]
+    if undecided := [name for name in seen.plan.metrics if name.endswith(UNDECIDED)]:
+        text = (
+            f"{undecided[0].removesuffix(UNDECIDED)} takes numbers of classes and cuts off what stands behind the point"
+        )
+        text += ": outputs below 1 are all class 0"
+        repair = "BinaryIoU, or outputs > 0.5 or their argmax in the place of the outputs"
+        return [Finding(cause="wrong_metric", confidence=0.7, certain=True, evidence=text, repair=repair)]
+    if cut := _cut_by_hand(seen):
+        return [cut]
     if text := _of_another_output(seen):
         return [Finding(cause="wrong_metric", confidence=0.6, certain=True, evidence=text)]
     if y is None or not asked:
@@ -56,7 +66,9 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         sure, text = True, "categorical_accuracy takes one-hot labels, and these are the numbers of classes"
     elif "binary_accuracy" in asked and (seen.classes or 0) > 2 and _one_of_many(seen, y):
         sure, text = True, f"binary_accuracy counts the {seen.classes} outputs one by one, of which all but one are 0"
-    elif seen.loss.name in BINARY and seen.loss.from_logits and seen.head == "linear" and _of_each(seen, asked):
+    elif "categorical_accuracy" in asked and seen.loss.name in BINARY and form_of(y) == "multi_hot":
+        sure, text = True, "categorical_accuracy takes the largest output alone, and labels may have several ones"
+    elif _of_logits(seen) and _of_each(seen, asked):
         text, lost = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0", _lost_at_a_half(seen)
         sure, text = lost > 0, f"{text}: {lost:.1%} of what is right does not count" if lost > 0 else text
     elif found := _turned_round(seen):
@@ -68,6 +80,30 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     text += f"; a callback goes by {monitored[0]}" if monitored else ""
     kind, confidence = ("named", 0.9 if monitored else 0.6) if sure else ("note", 0.9)
     return [Finding(cause="wrong_metric", kind=kind, confidence=confidence, certain=sure, evidence=text)]
+
+
+def _of_logits(seen: Observation) -> bool:
+    """Whether each output is a logit of yes against no."""
+    return seen.loss.name in BINARY and bool(seen.loss.from_logits) and seen.head == "linear"
+
+
+def _cut_by_hand(seen: Observation) -> Finding | None:
+    """Logits that the script itself cuts at one half."""
+    line = next((line for level, line in seen.cuts if level == 0.5), None)
+    if line is None or not _of_logits(seen):
+        return None
+    lost = _lost_at_a_half(seen)
+    text = "the outputs are logits, whose middle is 0, and are cut at 0.5"
+    text += f": {lost:.1%} of what is right does not count" if lost else ""
+    return Finding(
+        cause="wrong_metric",
+        kind="named" if lost else "note",
+        confidence=0.6 if lost else 0.9,
+        certain=lost > 0,
+        evidence=text,
+        file=seen.file if line else "",
+        line=line,
+    )
 
 
 def _of_each(seen: Observation, asked: Sequence[str]) -> bool:

@@ -66,7 +66,6 @@ def test_a_categorical_accuracy_of_what_is_decided_already():
         ("accuracy", 1, 3.0, "note"),  # hardly an output lies between the two cuts
         ("binary_accuracy", 3, 0.25, "named"),
         ("binary_accuracy at 0.0", 1, 0.25, ""),
-        ("categorical_accuracy", 3, 0.25, ""),  # the largest of several
     ],
 )
 def test_accuracy_that_cuts_logits_at_a_half_misses_what_lies_between(metric, width, middle, kind):
@@ -75,6 +74,41 @@ def test_accuracy_that_cuts_logits_at_a_half_misses_what_lies_between(metric, wi
     seen = training(CELLS, y, loss=BINARY, head="linear", classes=width, output=lambda rows: logits[rows])
     seen.plan = Plan(metrics=(metric,))
     assert [f.kind for f in metrics.wrong_metric(seen)] == [kind] * bool(kind)
+
+
+@pytest.mark.parametrize(
+    ("level", "logits", "middle", "kind"),
+    [(0.5, True, 0.25, "named"), (0.5, True, 3.0, "note"), (0.0, True, 0.25, ""), (0.5, False, 0.25, "")],
+)
+def test_logits_that_the_script_itself_cuts_at_a_half(level, logits, middle, kind):
+    y = (RNG.random((len(CELLS), 1)) < 0.4).astype("float32")
+    said = middle * (2 * y - 1) + 0.1 * RNG.normal(size=y.shape)
+    head = "linear" if logits else "sigmoid"
+    seen = training(CELLS, y, loss=BINARY, logits=logits, head=head, classes=1, output=lambda rows: said[rows])
+    seen.file, seen.cuts = "train.py", [(0.7, 3), (level, 5)]
+    assert [(f.kind, f.line) for f in metrics.wrong_metric(seen)] == [(kind, 5)] * bool(kind)
+
+
+def test_numbers_of_classes_that_are_cut_off_behind_the_point():
+    masks = (DIGITS[..., None] > 0.5).astype("float32")
+    plan = Plan(metrics=("mean_io_u of no class numbers",))
+    found = only(training(DIGITS, masks, loss=BINARY, head="sigmoid", output=numbers, plan=plan), "wrong_metric")
+    assert found.certain
+    assert found.evidence.startswith("mean_io_u takes numbers of classes")
+
+
+@pytest.mark.parametrize(
+    ("metric", "several", "fires"),
+    [("categorical_accuracy", True, True), ("categorical_accuracy", False, False), ("accuracy", True, False)],
+)
+def test_the_largest_of_outputs_of_which_several_are_right(metric, several, fires):
+    y = np.eye(10)[LABELS]
+    if several:
+        y[::3, 2] = y[::3, 5] = 1
+    said = lambda rows: softmax(RNG.normal(size=(len(rows), 10)))  # noqa: E731 - one expression
+    seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=10, output=said)
+    seen.plan = Plan(metrics=(metric,))
+    assert [f.certain for f in metrics.wrong_metric(seen)] == [True] * fires
 
 
 def test_a_low_loss_at_the_accuracy_of_one_class_is_inconsistent():
