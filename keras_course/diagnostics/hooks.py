@@ -173,14 +173,18 @@ class Monitor:
     @contextmanager
     def fit(self, facts: dict[str, Any]) -> Iterator[None]:
         model = facts["model"]
+        traced = getattr(model, "train_function", None) is not None
+        facts["untaken"] = untaken(model) if traced else []
         key = frozenset(id(variable_of(v)) for v in model.trainable_variables)
-        older = next((t for t in reversed(self.trainings) if t.key == key and t.recorder), None)
+        # the step that is there goes on with the weights that it was made for
+        mine = lambda t: t.facts and t.facts["model"] is model if facts["untaken"] else t.key == key  # noqa: E731
+        older = next((t for t in reversed(self.trainings) if t.recorder and mine(t)), None)
         if older:
             older.close()
             training = Training(older.variables, facts=facts, site=facts["site"])
             training.adopt(older)
             self._add(training)
-        elif getattr(model, "train_function", None) is not None:
+        elif traced and not facts["untaken"]:
             model.train_function = None  # it was traced before anybody watched
         self.fits.append(facts)
         try:
@@ -253,6 +257,16 @@ class Monitor:
         entering = tf.nest.map_structure(spec, given) if known else None
         for context in self.contexts:
             context.models.append((model, training, entering))
+
+
+def untaken(model: keras.Model) -> list[str]:
+    """The weights that are trainable and that the optimizer was not built for: they were made so behind `compile`."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None or not optimizer.built:
+        return []
+    known = {id(variable_of(v)) for v in getattr(optimizer, "_trainable_variables", [])}
+    found = [v.path for v in model.trainable_variables if id(variable_of(v)) not in known]
+    return sorted(found, key=lambda path: (not path.endswith("kernel"), path))
 
 
 def refusal(name: str, targets: Any, prediction: Any, error: str) -> dict[str, str]:

@@ -316,6 +316,7 @@ class Training:
             epochs=list(facts.get("epochs", [])),
             experiments=self._structure(),
             cuts=cuts_of(forward.prediction) if forward and forward.prediction is not None else [],
+            untaken=facts.get("untaken", []),
             refused=self.refused,
             unseen=[*facts.get("unseen", []), *self.unseen],
         )

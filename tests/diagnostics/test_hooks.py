@@ -143,6 +143,47 @@ def test_results_and_random_states_are_the_same_to_the_bit(way):
         np.testing.assert_array_equal(bare, seen)
 
 
+def thawed(again):
+    """A trunk that is frozen, and trained on behind the head."""
+    model = mlp()
+    model.layers[0].trainable = False
+    model.compile("sgd", LOSS)
+    model.fit(X, Y, batch_size=10, verbose=0)
+    model.layers[0].trainable = True
+    if again:
+        model.compile("sgd", LOSS)
+    model.fit(X, Y, batch_size=10, epochs=2, verbose=0)
+    return model.get_weights()
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["compiled again", "not"])
+@pytest.mark.usefixtures("deterministic")
+def test_a_trunk_that_is_thawed_behind_compile(again):
+    """Keras takes no notice of it, and neither the steps nor their watch fail."""
+    found = []
+    for watch in (False, True):
+        keras.utils.set_random_seed(3)
+        if watch:
+            trainings = watched(lambda: found.append(thawed(again)))
+        else:
+            found.append(thawed(again))
+    for bare, seen in zip(*found, strict=True):
+        np.testing.assert_array_equal(bare, seen)
+    assert [(t.count, len(t.variables)) for t in trainings] == [(6, 2), (12, 4 if again else 2)]
+    untaken = [[path.split("/", 1)[1] for path in t.close().untaken] for t in trainings]
+    assert untaken == [[], [] if again else ["hidden/kernel", "hidden/bias"]]
+
+
+def test_a_trunk_that_is_thawed_before_anybody_watched_is_left_alone():
+    model = mlp()
+    model.layers[0].trainable = False
+    model.compile("sgd", LOSS)
+    model.fit(X, Y, verbose=0)
+    model.layers[0].trainable = True
+    (training,) = watched(lambda: model.fit(X, Y, verbose=0))
+    assert (training.count, len(training.close().untaken)) == (0, 2)
+
+
 def test_each_fit_is_a_training_of_its_own():
     model = mlp()
     model.compile("sgd", LOSS)

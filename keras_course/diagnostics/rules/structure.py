@@ -100,9 +100,10 @@ def _bent_by_nothing_but_normalisation(seen: Observation) -> Finding | None:
 def frozen(seen: Observation) -> list[Finding]:
     """Weights without a gradient, or not trainable where they have to be.
 
-    Threshold: no gradient at all for any weight (certain) or for one in every kept step (certain where an accuracy
-    stays at that of chance, or where a fifth of all weights feed the loss, are those of a fresh start and were to be
-    trained), or the head (certain where the script trains nothing else), or 99 % of all weights, not trainable, or a
+    Threshold: a weight that was made trainable behind `compile`, which takes no notice (certain); no gradient at all
+    for any weight (certain) or for one in every kept step (certain where an accuracy stays at that of chance, or where
+    a fifth of all weights feed the loss, are those of a fresh start and were to be trained), or the head (certain where
+    the script trains nothing else), or 99 % of all weights, not trainable, or a
     table of at least 64 numbers that are those that Keras draws; surer where the other fixed weights are so too.
     Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note): its weights are far from
     fresh ones, or an earlier training of the script changed them.
@@ -116,6 +117,12 @@ def frozen(seen: Observation) -> list[Finding]:
         text = "no weight has a gradient: an operation without one, such as rounding or argmax, stands before the loss"
         cause, file, line = "frozen_or_disconnected", seen.file, seen.line
         return [Finding(cause=cause, confidence=1.0, certain=True, evidence=text, file=file, line=line)]
+    if seen.untaken:
+        text = f"{len(seen.untaken)} weights were made trainable behind compile, as {seen.untaken[0]}, and the steps "
+        text += "change those alone that they were made for"
+        cause, file, line = "frozen_or_disconnected", seen.file, seen.line
+        repair = "compile the model again behind each change of `trainable`"
+        return [Finding(cause=cause, confidence=0.97, certain=True, evidence=text, repair=repair, file=file, line=line)]
     finite = np.isfinite(seen.steps.loss) if seen.steps is not None else np.zeros(0, bool)
     if seen.steps is not None and finite.any():  # of a loss that is no number no gradient is one
         missing = np.all(np.isnan(seen.steps.gradient[finite]), axis=0)

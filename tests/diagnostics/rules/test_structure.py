@@ -41,6 +41,15 @@ def test_nothing_that_can_be_trained_is_certain():
     assert finding.certain
 
 
+def test_weights_that_were_made_trainable_behind_compile():
+    seen = net(1, 1)
+    seen.untaken, seen.file, seen.line = ["a/kernel", "a/bias"], "train.py", 5
+    (finding,) = found("frozen_or_disconnected", seen)
+    assert (finding.certain, finding.file, finding.line) == (True, "train.py", 5)
+    assert finding.evidence.startswith("2 weights were made trainable behind compile, as a/kernel")
+    assert finding.repair.startswith("compile the model again")
+
+
 def test_weights_without_any_gradient():
     seen = net(1, 1, steps=walked(gradient=[np.nan, 1.0], update=[0.0, 0.1]))
     (finding,) = found("frozen_or_disconnected", seen)
