@@ -182,7 +182,8 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
     as long as the rate, they are out of reach when their size exceeds rate x steps x (1 + sum of the last activations):
     then it is the surer; within reach it is a note. Named when there is harm, since with time and a high enough rate it
     is no fault; where the rate is below a tenth of the usual one and the targets below 100, the rate is the surer
-    cause; a note too where only their mean is far, and the loss comes down to that of the best constant. Of several
+    cause; a note too where only their mean is far, and the loss comes down to that of the best constant, and where the
+    steps of a network of one layer diverge: by its inputs and the rate, whatever it is to tell. Of several
     outputs one whose squared or absolute error stays above 10,000, or a thousand times above the loss of classes, which
     falls by less than a tenth; or, certain, of several targets of one output one a tenth as wide as the widest, of
     which the network has not learned what a line tells. Must stay silent: outputs scaled back inside the model. Source:
@@ -209,7 +210,8 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
         near = center + spread < 0.1 * reach
     harm = harm_of(seen)
     there = spread <= FAR and harm.baseline is not None and harm.degree < 2
-    kind = "note" if near or there else "named"
+    linear = seen.loss.name == DIFFERENCES[0] and len(seen.units) <= 1 and harm.diverged
+    kind = "note" if near or there or linear else "named"
     return [Finding(cause="targets_not_scaled", kind=kind, confidence=sure, evidence=text, tag="outputs/max")]
 
 

@@ -112,7 +112,8 @@ def init_scale(seen: Observation) -> list[Finding]:
     their own rule, or of 1.1 of Glorot's or LeCun's, count as 1: a default is nobody's mistake, and must not make up
     for one. Weights that are used again, as in each step of a recurrence by hand, count again where they are square:
     others never meet what they gave. A fresh initialisation that repairs makes it surer, and 3 enough for 8; so does a
-    factor of 10,000. Weights of a recurrent layer are off by 8 times Glorot's spread. Of a loss that nobody knows also
+    factor of 10,000. Weights of two hidden layers that are all above 0 give every unit the same sum, whatever enters.
+    Weights of a recurrent layer are off by 8 times Glorot's spread. Of a loss that nobody knows also
     where a short training from weights drawn anew does far better. Must not trigger: nets with normalisation; small
     weights of a branch that is added to what it came from; a single wide layer; a net that has been trained before;
     sines, whose weights stand behind a frequency. Source: taxonomy row 24; Glorot and Bengio (2010), section 4.2; He et
@@ -126,6 +127,8 @@ def init_scale(seen: Observation) -> list[Finding]:
         return []
     if any(unit.normalised for unit in seen.units):
         return _scale_by_trial(seen, gains)
+    if found := _all_positive(seen, drawn):
+        return [found]
     skipped = any(layer["class"] == "Add" for layer in seen.layers)
     off = [(u, k, g) for u, k, g in gains if not 1 / 1.5 < g < 1.5 and not _by_default(k) and not (skipped and g < 1)]
     total = float(np.prod([max(g, 1e-9) for _, _, g in off])) if off else 1.0
@@ -142,6 +145,28 @@ def init_scale(seen: Observation) -> list[Finding]:
     tried = np.isfinite(seen.experiments.get("end_fresh", np.nan))  # and weights drawn anew do no better
     sure = 0.93 if repaired or not 1e-4 < total < 1e4 else LEFT_OVER if tried else 0.5
     return [_first_weights(unit, kernel, sure, text)]
+
+
+def _all_positive(seen: Observation, drawn: list[tuple[Unit, Variable]]) -> Finding | None:
+    """Drawn weights of two hidden layers without one below 0, that nothing keeps there."""
+    kept = {layer["name"] for layer in seen.layers if layer["config"].get("kernel_constraint")}
+    found = [
+        (unit, kernel)
+        for unit, kernel in drawn
+        if unit.name != seen.units[-1].name
+        and kernel.layer not in kept
+        and kernel.initial is not None
+        and kernel.initial.size >= 9
+        and kernel.initial.min() >= 0
+        and kernel.initial.std() > 0
+    ]
+    if len({kernel.name for _, kernel in found}) < 2:
+        return None
+    unit, kernel = found[0]
+    assert kernel.initial is not None
+    text = f"no first weight of {len(found)} hidden layers is below 0, and those of {unit.name} lie around "
+    text += f"{kernel.initial.mean():.2g}: their units all say the same"
+    return _first_weights(unit, kernel, 0.75, text)
 
 
 def _better_fresh(seen: Observation) -> bool:

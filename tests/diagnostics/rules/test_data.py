@@ -114,6 +114,18 @@ def test_targets_far_away():
 
 
 @pytest.mark.parametrize(
+    ("units", "end", "loss", "kind"),
+    [(1, np.inf, SQUARED, "note"), (0, np.inf, SQUARED, "note"), (2, np.inf, SQUARED, "named"),
+     (1, 3e4, SQUARED, "named"), (1, np.inf, "huber", "named")],
+)  # fmt: skip
+def test_steps_of_one_layer_diverge_whatever_it_is_to_tell(units, end, loss, kind):
+    """The curvature of its squared error is that of the inputs."""
+    seen = training(PATIENTS, PROGRESS, loss=loss, classes=1, output=one, losses=[3e4] * 40 + [end] * 10)
+    seen.units = seen.units[:1] * units
+    assert [f.kind for f in data.targets_not_scaled(seen)] == [kind]
+
+
+@pytest.mark.parametrize(
     ("spread", "end", "kind"), [(4.0, 20.0, "note"), (4.0, 60.0, "named"), (40.0, 2000.0, "named")]
 )
 def test_a_mean_far_away_that_was_reached_was_no_obstacle(spread, end, kind):

@@ -100,6 +100,25 @@ def test_less_is_off_where_fresh_weights_repair():
     assert len(found("init_scale", seen)) == 1
 
 
+@pytest.mark.parametrize(
+    ("positive", "change", "constrained", "fires_"),
+    [("ab", np.abs, "", True), ("bc", np.abs, "", True), ("a", np.abs, "", False), ("ad", np.abs, "", False),
+     ("ab", lambda w: -np.abs(w), "", False), ("ab", np.ones_like, "", False), ("ab", np.abs, "b", False),
+     ("ab", lambda w: np.abs(w) - 0.1, "", False)],
+)  # fmt: skip
+def test_weights_that_are_all_positive_give_every_unit_the_same_sum(positive, change, constrained, fires_):
+    """Of the four layers d is the head."""
+    seen = net(1, 1, 1, 1, width=12)
+    seen.layers = [{"class": "Dense", "name": name, "config": {"kernel_constraint": {"class_name": "NonNeg"}}}
+                   for name in constrained]  # fmt: skip
+    for kernel in seen.variables:
+        if kernel.layer in positive:
+            kernel.initial = change(kernel.initial)
+    said = [finding.evidence for finding in found("init_scale", seen) if "the same" in finding.evidence]
+    assert len(said) == fires_
+    assert not fires_ or f"those of {positive[0]} lie around" in said[0]
+
+
 def test_scale_is_surer_when_a_fresh_start_repairs():
     seen = net(4, 2, 3, 1)
     (finding,) = found("init_scale", seen)
