@@ -6,6 +6,7 @@ from keras_course.diagnostics.statistics import columns_of, keys, neighbour_corr
 
 import numpy as np
 from scipy import stats
+from scipy.spatial.distance import cdist
 
 
 class Shared(NamedTuple):
@@ -48,6 +49,36 @@ def _equal_by_chance(x: np.ndarray) -> float:
     flat = np.reshape(x, (len(x), -1))[:, :64]
     shares = [np.unique(column, return_counts=True)[1] / len(flat) for column in flat.T]
     return float(np.prod([np.sum(share**2) for share in shares]))
+
+
+NEAR, ASKED = 100, 200  # rows of the first part around one of the second, and how many of these are looked at
+COLUMNS = 64  # of measurements, that say enough
+DIRECTIONS = 4  # from which on three rows of measurements lie on one line by no chance
+
+
+def on_lines(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
+    """How many rows of the second part (m, k), of how many that were looked at, lie on a straight line through two of
+    the first (n, k), as what SMOTE makes between neighbours does (Chawla et al. 2002, section 4.2).
+
+    Nothing of rows whose measurements, the columns of which most numbers are different ones, span fewer than four
+    directions.
+    """
+    first, second = first.astype("float64"), second.astype("float64")
+    center, spread = first.mean(0), first.std(0)
+    measured = np.flatnonzero([len(np.unique(column)) > 0.5 * len(first) for column in first.T])[:COLUMNS]
+    scaled = ((first - center) / np.where(spread > 0, spread, 1))[:, measured]
+    if np.linalg.matrix_rank(scaled, tol=1e-6 * len(scaled)) < DIRECTIONS:
+        return 0, 0
+    chosen = np.random.default_rng(0).permutation(len(second))[:ASKED]
+    rows = ((second[chosen] - center) / np.where(spread > 0, spread, 1))[:, measured]
+    sizes = cdist(rows, scaled)
+    sizes[sizes < 1e-9] = np.inf  # equal rows have no line of their own
+    near = np.argpartition(sizes, min(NEAR, len(scaled)) - 1)[:, :NEAR]
+    size = np.take_along_axis(sizes, near, axis=1)[..., None]
+    ways = (scaled[near] - rows[:, None]) / size  # (rows, near, columns), of length 1
+    cosines = np.abs(ways @ ways.transpose(0, 2, 1))
+    cosines[:, np.arange(near.shape[1]), np.arange(near.shape[1])] = 0
+    return int(np.sum(cosines.max((1, 2)) > 1 - 1e-9)), len(rows)
 
 
 class Shift(NamedTuple):

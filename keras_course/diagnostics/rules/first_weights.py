@@ -153,8 +153,7 @@ def _all_positive(seen: Observation, drawn: list[tuple[Unit, Variable]]) -> Find
     found = [
         (unit, kernel)
         for unit, kernel in drawn
-        if unit.name != seen.units[-1].name
-        and kernel.layer not in kept
+        if kernel.layer not in kept
         and kernel.initial is not None
         and kernel.initial.size >= 9
         and kernel.initial.min() >= 0

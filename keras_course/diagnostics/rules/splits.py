@@ -1,12 +1,20 @@
 """Rules on training against validation: rows 19 to 21 of the table of causes."""
 
-from keras_course.diagnostics.comparisons import Shift, drowned, label_drift, scaled_otherwise, shared_rows, shift
+from keras_course.diagnostics.comparisons import (
+    Shift,
+    drowned,
+    label_drift,
+    on_lines,
+    scaled_otherwise,
+    shared_rows,
+    shift,
+)
 from keras_course.diagnostics.held_out import FEW, HeldOut, held_out, parts, validated
 from keras_course.diagnostics.losses import baseline_of, loss_of_constant, targets_of_training
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.references import loss_of_models
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, looked_up, quantities
-from keras_course.diagnostics.statistics import classes_of, form_of, keys
+from keras_course.diagnostics.statistics import classes_of, form_of, keys, share_interval
 from keras_course.diagnostics.telling import told_by_words, transfer
 
 import numpy as np
@@ -247,9 +255,10 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     chance, or of sequences and images of which each has numbers of its own: rows were copied before the split. At most
     2,048 rows of training are looked at, so that fewer are found than there are. Must stay silent: discrete data of few
     columns, which repeat by chance; windows of a series that repeats; inputs that are looked up, unless they are texts
-    of eight words or more that were copied. What the script asks about under a name like x_test is validation too;
-    against the steps of a loop, of which repeats cannot be counted, only where rows are measurements. Source:
-    deepchecks' duplicates of train and test, with a bound.
+    of eight words or more that were copied. Or at least 5 rows, and by that bound 1 %, lie on straight lines through
+    two rows of training each: they were made between neighbours before the split. What the script asks about under a
+    name like x_test is validation too; against the steps of a loop, of which repeats cannot be counted, only where rows
+    are measurements. Source: deepchecks' duplicates of train and test, with a bound.
     """
     pairs = [(_whole(train), _whole(other), name) for train, other, name in parts(seen)]
     pairs = [pair for pair in pairs if pair[0][0].size > 1]
@@ -257,7 +266,30 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
         pairs = [pair for pair in pairs if _measured(pair[0])]
     words = bool(seen.units) and seen.units[0].kind == "embedding"  # unless numbers stand beside them
     judged = ((_copied_texts if words and pair[0].dtype.kind != "f" else repeats)(*pair) for pair in pairs)
-    return next((found for found in judged if found), [])
+    found = next((found for found in judged if found), [])
+    return found or next((between for pair in pairs if (between := _between(*pair))), [])
+
+
+def _between(train: np.ndarray, other: np.ndarray, name: str) -> list[Finding]:
+    """Rows that were made between others before the split."""
+    if train.ndim != 2 or other.ndim != 2 or train.dtype.kind != "f" or not np.isfinite(train).all():
+        return []
+    if train.shape[1] != other.shape[1] or not np.isfinite(other).all():
+        return []
+    hits, n = on_lines(train, other)
+    if hits < 5 or share_interval(hits, n)[0] <= 0.01:
+        return []
+    text = f"{hits} of {n} rows of {name} lie on straight lines through two rows of training each, as what is made "
+    text += "between neighbours does"
+    return [
+        Finding(
+            cause="leakage_duplicates",
+            confidence=0.9,
+            certain=True,
+            evidence=text,
+            repair="split first, and make further examples from those of training alone",
+        )
+    ]
 
 
 def _whole(data: Data) -> np.ndarray:

@@ -156,6 +156,22 @@ def test_a_row_of_several_inputs_is_copied_when_all_of_it_is():
     assert only(seen, "leakage_duplicates").certain
 
 
+@pytest.mark.parametrize(("made", "of", "said"), [(0, 190, ""), (4, 20, ""), (5, 20, "5 of 20"), (9, 190, "9 of 190")])
+def test_rows_that_were_made_between_those_of_training(made, of, said):
+    """A third of the way to the nearest other one, before the split."""
+    train, validation = halves(569)
+    validation = validation[:of]
+    x, y = CELLS.copy(), BENIGN
+    apart = np.linalg.norm(x[train[:9], None] - x[train], axis=-1)
+    near = x[train[np.argsort(apart, axis=1)[:, 1]]]
+    x[validation[:made]] = (2 * x[train[:9]] + near)[:made] / 3
+    found = splits.leakage_duplicates(divided(x, y, train, validation))
+    assert len(found) == bool(said)
+    assert not found or found[0].evidence.startswith(f"{said} rows of validation lie on straight lines")
+    x[train[0], 5] = np.nan
+    assert splits.leakage_duplicates(divided(x, y, train, validation)) == []
+
+
 def test_texts_copied_before_the_split():
     texts = RNG.integers(1, 900, (569, 12))
     twice = RNG.permutation(np.r_[np.arange(569), np.arange(569)])
