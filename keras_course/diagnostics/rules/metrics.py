@@ -29,8 +29,9 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     outputs that are no whole numbers are compared with targets that are. Of logits a note, since the weights do not
     depend on it; named when a callback stops or saves by it, or when it misses 3 in a hundred of what is right in the
     last quarter of the looks; so where the script cuts them itself. Certain too: MeanIoU of outputs between the numbers
-    of classes, and categorical_accuracy of labels with several ones. Must stay silent: accuracy of classes, of masks,
-    of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
+    of classes, and categorical_accuracy of labels with several ones; with harm an accuracy of each of several sigmoids
+    where one of the classes is true. Must stay silent: accuracy of classes, of masks, of whole numbers. Source: taxonomy
+    of faults, Humbatova et al. (2020).
     """
     y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
     if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
@@ -66,6 +67,8 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         sure, text = True, "categorical_accuracy takes one-hot labels, and these are the numbers of classes"
     elif "binary_accuracy" in asked and (seen.classes or 0) > 2 and _one_of_many(seen, y):
         sure, text = True, f"binary_accuracy counts the {seen.classes} outputs one by one, of which all but one are 0"
+    elif one_by_one := _one_of_sigmoids(seen, asked, y):
+        return [one_by_one]
     elif "categorical_accuracy" in asked and seen.loss.name in BINARY and form_of(y) == "multi_hot":
         sure, text = True, "categorical_accuracy takes the largest output alone, and labels may have several ones"
     elif _of_logits(seen) and _of_each(seen, asked):
@@ -138,6 +141,19 @@ def _one_of_many(seen: Observation, y: np.ndarray) -> bool:
     """Whether each label is one of several classes, by a loss over classes, or by a softmax over one-hot labels."""
     crossed = seen.loss.name in BINARY and seen.head == "softmax" and form_of(y) == "one_hot"
     return crossed or (seen.loss.name == "categorical_crossentropy" and form_of(y) != "multi_hot")
+
+
+def _one_of_sigmoids(seen: Observation, asked: Sequence[str], y: np.ndarray) -> Finding | None:
+    """An accuracy of each of several sigmoids by itself, of which one is to be found: without harm it is meant so."""
+    counted = {"accuracy", "binary_accuracy"} & set(asked)
+    if not counted or seen.loss.name not in BINARY or seen.head != "sigmoid" or form_of(y) != "one_hot":
+        return None
+    if (seen.classes or 0) <= 2:
+        return None
+    none = 1 - 1 / (seen.classes or 1)
+    text = f"{min(counted)} counts the {seen.classes} outputs one by one: naming no class is right in {none:.0%}"
+    repair = "softmax with a categorical cross-entropy, or categorical_accuracy"
+    return Finding(cause="wrong_metric", confidence=0.6, evidence=text, repair=repair)
 
 
 def _never_equal(seen: Observation) -> Finding | None:
