@@ -30,8 +30,8 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     depend on it; named when a callback stops or saves by it, or when it misses 3 in a hundred of what is right in the
     last quarter of the looks; so where the script cuts them itself. Certain too: MeanIoU of outputs between the numbers
     of classes, and categorical_accuracy of labels with several ones; with harm an accuracy of each of several sigmoids
-    where one of the classes is true. Must stay silent: accuracy of classes, of masks, of whole numbers. Source: taxonomy
-    of faults, Humbatova et al. (2020).
+    where one of the classes is true. Must stay silent: accuracy of classes, of masks, of whole numbers. Source:
+    taxonomy of faults, Humbatova et al. (2020).
     """
     y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
     if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
