@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_course.diagnostics.experiments import last_weights, replay_of
 from keras_course.diagnostics.held_out import given, parts, trained_on
+from keras_course.diagnostics.layers import as_in_evaluation
 from keras_course.diagnostics.losses import loss_by_definition, loss_of_constant
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.replay import Replay
@@ -197,7 +198,8 @@ def _answered(model: Any, part: Data) -> tuple[np.ndarray, np.ndarray]:
     assert part.y is not None
     chosen = np.unique(np.linspace(0, len(part.x) - 1, min(ROWS, len(part.x))).astype(int))
     split = np.array_split(chosen, min(4, len(chosen)))
-    said = np.concatenate([np.asarray(model(given(part.take(rows)), training=False)) for rows in split])
+    told = as_in_evaluation(model)
+    said = np.concatenate([np.asarray(model(given(part.take(rows)), **told)) for rows in split])
     true = np.asarray(part.y)[chosen]
     if said.ndim == 3 and true.shape in (said.shape, said.shape[:2]):
         return said.reshape(-1, said.shape[2]), true.reshape(said.shape[0] * said.shape[1], *true.shape[2:])

@@ -1,5 +1,6 @@
 """The layers of a Keras model, as plain data."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -25,6 +26,14 @@ def layers_of(model: keras.Model | None) -> list[dict[str, Any]]:
         said = {"class": type(layer).__name__, "name": layer.name, "trainable": layer.trainable, "config": config}
         found.append(said | {"used": layer.name not in idle, "width": _last_axis(layer)})
     return found
+
+
+def as_in_evaluation(model: Any) -> dict[str, bool]:
+    """By which argument a model, or a function in its place, is told that it is not trained: `training`, or what its
+    `call` has for it, as `is_training`."""
+    names = inspect.signature(getattr(model, "call", model)).parameters
+    own = next((name for name in names if "train" in name.lower()), "training")
+    return {"training" if "training" in names else own: False}
 
 
 def _last_axis(layer: keras.layers.Layer) -> int | None:

@@ -18,7 +18,7 @@ from keras_course.diagnostics.fits import (
 )
 from keras_course.diagnostics.forward import Forward, read
 from keras_course.diagnostics.graph import ancestors, frame_of
-from keras_course.diagnostics.layers import layers_of
+from keras_course.diagnostics.layers import as_in_evaluation, layers_of
 from keras_course.diagnostics.names import Scope, names_of, scope_of_script
 from keras_course.diagnostics.objective import cuts_of
 from keras_course.diagnostics.observation import (
@@ -398,12 +398,13 @@ class Training:
         return found
 
     def _in_evaluation(self) -> dict[str, float]:
-        """Whether the model, called with training=False, draws uniform numbers: dropout that is always on, if it is one
-        by its name."""
+        """Whether the model draws uniform numbers when it is told that it is not trained: dropout that is always on, if
+        it is one by its name."""
         drawn: list[str] = []
         if self.model is not None and self.entering is not None:
             with contextlib.suppress(Exception):  # a model that cannot be called so says nothing
-                traced = tf.function(lambda x: self.model(x, training=False)).get_concrete_function(self.entering)
+                model, told = self.model, as_in_evaluation(self.model)
+                traced = tf.function(lambda x: model(x, **told)).get_concrete_function(self.entering)
                 operations = [op for output in traced.outputs for op in ancestors(output)]
                 drawn = [op.name for op in operations if "RandomUniform" in op.type]
         drops = any("dropout" in name.lower() for name in drawn)

@@ -1,4 +1,4 @@
-from keras_course.diagnostics.layers import layers_of
+from keras_course.diagnostics.layers import as_in_evaluation, layers_of
 
 import keras
 import numpy as np
@@ -40,3 +40,21 @@ def test_an_input_that_leads_to_no_output_has_no_use():
     subclassed = keras.Sequential([keras.layers.Dense(2)])
     subclassed(np.zeros((2, 5)))
     assert all(layer["used"] for layer in layers_of(subclassed))
+
+
+def test_a_model_is_told_that_it_is_not_trained_as_it_takes_it():
+    class Told(keras.Model):
+        def call(self, x, is_training=True):
+            return x
+
+    class Both(keras.Model):
+        def call(self, x, train_mask=None, training=False):
+            return x
+
+    class Neither(keras.Model):
+        def call(self, x):
+            return x
+
+    assert as_in_evaluation(Told()) == {"is_training": False}
+    plain = [Both(), Neither(), keras.Sequential(), keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])]
+    assert [as_in_evaluation(model) for model in plain] == [{"training": False}] * 4

@@ -98,6 +98,23 @@ def test_dropout_in_evaluation_is_found_by_tracing_and_changes_nothing():
     assert training.close().experiments["drops_in_evaluation"] == 1
 
 
+@pytest.mark.parametrize("always", [True, False])
+def test_dropout_by_an_argument_of_the_scripts_own(always):
+    class Told(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.thin, self.head = layers.Dropout(0.5), layers.Dense(3)
+
+        def call(self, x, is_training=True):
+            return self.head(self.thin(x, training=is_training or always))
+
+    model = Told()
+    model(X)
+    variables = [v.value for v in model.trainable_variables]
+    (training,) = watched(lambda: loop(lambda a, b: tf.reduce_mean(model(a)[:, 0] * tf.cast(b, "float32")), variables))
+    assert training.close().experiments["drops_in_evaluation"] == always
+
+
 def test_a_penalty_of_the_first_weights():
     model = keras.Sequential([keras.Input((5,)), layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1))])
     first = model.get_weights()[0]
