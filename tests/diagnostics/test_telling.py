@@ -3,6 +3,7 @@ from keras_course.diagnostics import telling
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.linear_model import LogisticRegression
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS, LABELS = DIGITS[:900], LABELS[:900]
@@ -141,3 +142,27 @@ def test_the_error_of_a_difference_is_that_of_many_draws():
     drawn = rng.binomial(300, 0.7, 20000) / 300 - rng.binomial(80, 0.2, 20000) / 80
     assert telling.error_of_difference(0.7, 300, 0.2, 80) == pytest.approx(drawn.std(), rel=0.03)
     assert telling.error_of_difference(0.7, 5000, 0.2, 1000) == telling.error_of_difference(0.7, 1000, 0.2, 1000)
+
+
+@pytest.mark.parametrize(("flips", "alone"), [(0.0, 1.0), (0.02, 1 - 0.098 / 0.693), (0.2, 1 - 0.5004 / 0.693)])
+def test_a_column_that_tells_most_of_the_classes(flips, alone):
+    """Of a class that is turned round in a share p of the rows the entropy of p is left."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 4000)
+    x = rng.normal(size=(4000, 5))
+    x[:, 2] += 0.5 * y
+    x[:, 3] = np.where(rng.random(4000) < flips, 1 - y, y) + rng.uniform(0, 0.5, 4000)
+    found = telling.dominating(x, 7 + y, rows=4000)
+    assert found.column == 3
+    assert found.alone == pytest.approx(alone, abs=0.05)
+    weak = LogisticRegression().fit(x[:2000, [2]], y[:2000]).predict_proba(x[2000:, [2]])
+    own = 1 + np.mean(np.log(weak[np.arange(2000), y[2000:]])) / np.log(2)
+    assert found.without == pytest.approx(own if alone > 0.5 else 0.0, abs=0.1)
+
+
+def test_tables_of_which_no_column_can_dominate():
+    assert telling.dominating(np.zeros((300, 1)), np.arange(300) % 2) == (-1, 0.0, 0.0)
+    assert telling.dominating(np.zeros((300, 3)), np.arange(300)) == (-1, 0.0, 0.0)
+    assert telling.dominating(np.zeros((300, 3)), np.zeros(300)) == (-1, 0.0, 0.0)
+    assert telling.dominating(np.zeros((300, 300)), np.arange(300) % 2) == (-1, 0.0, 0.0)
+    assert telling.dominating(np.zeros((300, 3)), np.arange(300) % 2).alone == pytest.approx(0, abs=0.05)

@@ -23,6 +23,26 @@ def test_a_column_that_tells_the_class_is_a_note_unless_a_gap_lies_between_the_c
     assert leaks.leakage_feature(divided(CELLS, BENIGN, *halves(569))) == []
 
 
+@pytest.mark.parametrize(
+    ("turned", "others", "columns", "kinds"),
+    [
+        (0.02, 0.0, 6, ["named"]),
+        (0.1, 0.0, 6, []),  # it tells half
+        (0.02, 4.0, 6, []),  # others tell it as well
+        (0.02, 0.0, 4, []),  # a toy
+    ],
+)
+def test_a_column_that_is_known_when_the_outcome_is(turned, others, columns, kinds):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 1500)
+    x = rng.normal(size=(1500, columns))
+    x[:, 1] += others * y
+    x[:, 3] += 8 * np.where(rng.random(1500) < turned, 1 - y, y)
+    found = leaks.leakage_feature(training(x.astype("float32"), y, classes=2))
+    assert [f.kind for f in found] == kinds
+    assert not kinds or (not found[0].certain and found[0].evidence.startswith("column 3 alone tells"))
+
+
 @pytest.mark.parametrize(("further", "name"), [(False, "column 31"), (True, "column 1 of input 2")])
 def test_a_column_of_any_input_may_be_filled_in_later(further, name):
     """A bill that is only sent when the outcome is known."""
