@@ -169,13 +169,16 @@ def _roots(named: list[Finding], upstream: list[list[Finding]]) -> set[int]:
 
 
 def _explains(cause: Finding, symptom: Finding, *, first: bool) -> bool:
-    """Whether `symptom` follows from `cause`; of two that explain each other, from the one that comes first."""
+    """Whether `symptom` follows from `cause`; of two that explain each other, from the one that comes first. What is
+    certain does not follow from what is neither certain nor surer."""
     if symptom.confidence <= LEFT_OVER:
         return cause.confidence > LEFT_OVER
     unsure = symptom.cause in UNTOLD and symptom.confidence <= DOUBTFUL
     if unsure and cause.cause not in UNTOLD and cause.confidence > DOUBTFUL + 0.1:
         return True
     if symptom.cause not in CAUSES[cause.cause].explains or cause.confidence <= LEFT_OVER:
+        return False
+    if symptom.certain and not cause.certain and symptom.confidence > cause.confidence:
         return False
     mutual = cause.cause in CAUSES[symptom.cause].explains
     return not mutual or first

@@ -21,6 +21,7 @@ NOTHING = re.compile(  # of what names say, as those of a batch
     r"^([xb]*|x?s|(x_?)?batch(_?x)?|(batch_?)?(inputs?|images?|imgs?|features?|data|samples?|rows?|texts?))$",
     re.IGNORECASE,
 )
+EITHER = re.compile(r"^x_?t$|^t_?x$", re.IGNORECASE)  # of a test, or of a training
 WHOLE = re.compile(r"train|all|full|whole|every", re.IGNORECASE)
 FEW = 20  # rows from which on there is something to compare
 MANY = 100  # and from which on shares of them say something
@@ -56,6 +57,8 @@ def held_out(seen: Observation, few: int = FEW) -> list[HeldOut]:
         asked = _once(feed, train.y)
         again = float(np.mean(np.isin(*_keys_of(asked, train))))
         # what a name says nothing of may be all rows, those of the training among them
+        if EITHER.search(feed.name) and np.mean(np.isin(*_keys_of(train, asked))) > 0.5:
+            continue
         most = 0.95 if named else 0.05 if feed.name and NOTHING.search(feed.name) else 0.5
         if len(asked.x) >= FEW and again < most:
             found.append(HeldOut(feed.name, named, train, asked))

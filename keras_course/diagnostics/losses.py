@@ -11,6 +11,8 @@ from scipy import optimize, special
 CROSS = ("sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy")
 SQUARED, ABSOLUTE, HUBER = "mean_squared_error", "mean_absolute_error", "huber"
 
+CLIPPED = 15.0  # the loss of a row whose chance is cut off at 1e-7; a loss of logits goes on from there
+
 # What a difference between prediction and target costs; Huber's with Keras's own delta.
 COSTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     SQUARED: np.square,
@@ -142,7 +144,7 @@ def _weights_by_hand(seen: Observation) -> dict[int, float] | None:
     looks = [(losses, _class_numbers(seen, probe.y), total) for probe, losses, total in _looks(seen)]
     found = [(losses, labels, total) for losses, labels, total in looks if labels is not None]
     names = np.unique(np.concatenate([labels for _, labels, _ in found])) if found else np.zeros(0, int)
-    found = [look for look in found if len(np.unique(look[1])) == len(names)]
+    found = [look for look in found if len(np.unique(look[1])) == len(names) and look[0].max() < CLIPPED]
     if not 2 <= len(names) <= 20 or len(found) < 4 * len(names):
         return None
     parts = np.array([[np.sum(losses[labels == name]) / len(losses) for name in names] for losses, labels, _ in found])

@@ -170,13 +170,12 @@ def _of_difference(op: Any) -> str:
 
 
 def _cross_entropy_by_hand(op: Any, result: Objective, kinds: dict[str, int]) -> None:
-    """Targets times the logarithm of a prediction; or times logits whose softplus is taken, in one of its two forms."""
+    """Targets times the logarithm of a prediction, or times logits whose softplus is taken, in its forms."""
     if op.type == "Mul" and {kinds[t.name] for t in op.inputs} == {DATA, MIXED}:
-        logits, targets = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
-        besides = {o.type for o in logits.consumers()}
-        if targets.shape.rank and ("Softplus" in besides or ("Abs" in besides and {"Relu", "Maximum"} & besides)):
+        mixed, targets = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
+        if targets.shape.rank and (logits := _logits_in(mixed)) is not None:
             result.name, result.from_logits = "binary_crossentropy", True
-            result.prediction, result.targets, result.inner = logits, targets, head_of(logits)
+            result.prediction, result.targets, result.inner = logits, _unscaled(targets), head_of(logits)
             return
     logs = [t for t in op.inputs if t.op.type == "Log" and kinds[t.name] == MIXED] if op.type == "Mul" else []
     others = [t for t in op.inputs if kinds[t.name] == DATA and t.shape.rank]
@@ -189,6 +188,31 @@ def _cross_entropy_by_hand(op: Any, result: Objective, kinds: dict[str, int]) ->
         one = head_of(prediction) == "sigmoid" or prediction.shape[-1:].as_list() == [1]
         result.name = "binary_crossentropy" if one else "categorical_crossentropy"
         result.from_logits, result.prediction, result.targets = False, prediction, others[0]
+
+
+def _logits_in(mixed: Any) -> Any:
+    """The logits in a factor of the targets: themselves, where their softplus is taken in one of its two forms, or in
+    the softplus of their negative, as log(1 + exp(-z)); None where there are none."""
+    while mixed.op.type == "Neg":  # as in tf.math.log_sigmoid
+        mixed = mixed.op.inputs[0]
+    if mixed.op.type == "Softplus":
+        turned = mixed.op.inputs[0].op
+        logits = turned.inputs[0] if turned.type == "Neg" else None
+        return logits if logits is not None and "Softplus" in {o.type for o in logits.consumers()} else None
+    besides = {o.type for o in mixed.consumers()}
+    by_hand = "Abs" in besides and {"Relu", "Maximum"} & besides
+    return mixed if "Softplus" in besides or by_hand else None
+
+
+def _unscaled(targets: Any) -> Any:
+    """Targets without a number that they are multiplied by, as the weight of a class."""
+    while (
+        targets.op.type == "Mul"
+        and None in (numbers := [constant(t) for t in targets.op.inputs])
+        and any(number is not None for number in numbers)
+    ):
+        targets = next(t for t, number in zip(targets.op.inputs, numbers, strict=True) if number is None)
+    return targets
 
 
 def _overlap(operations: Sequence[Any], result: Objective, kinds: dict[str, int], last: str) -> None:

@@ -191,8 +191,17 @@ def kernels(seen: Observation) -> list[tuple[Unit, Variable]]:
     return found
 
 
+HEADS = ("query", "key", "value", "attention_output")  # layers of Keras's attention with several heads
+
+
 def fans(kernel: Variable) -> tuple[float, float]:
-    """How many values each unit takes in, and to how many each value goes."""
+    """How many values each unit takes in, and to how many each value goes.
+
+    A dense kernel of three axes is of the heads of an attention: (in, heads, size), or behind it (heads, size, out).
+    """
+    if len(kernel.shape) == 3 and kernel.layer.rpartition("/")[2] in HEADS:
+        cut = 2 if kernel.layer.endswith("attention_output") else 1
+        return float(np.prod(kernel.shape[:cut])), float(np.prod(kernel.shape[cut:]))
     return float(np.prod(kernel.shape[:-1])), float(np.prod(kernel.shape[:-2]) * kernel.shape[-1])
 
 

@@ -350,18 +350,21 @@ def _finding_range(seen: Observation, evidence: str, confidence: float, certain:
     )
 
 
+COUNTING = ("poisson", "mean_squared_logarithmic_error")
+
+
 def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     """Row 6: measurements with a cross-entropy, or class numbers with a squared error.
 
     Certain: more than 20 different targets that are no whole numbers with a loss over class numbers; more than 5 % of
     such targets outside [0, 1] with a binary cross-entropy, which then has no minimum, or that many whole numbers with
     it on one output, which are counts; one output of several whose cross-entropy falls below 0, which shows the same;
-    more than 5 % zeros under an error in per cent. Named when there is harm: 3 to 20 whole numbers 0 to K - 1 with a
-    squared or absolute error on one linear output, the surer when accuracy is asked for: counts and grades are
-    regressions of the same form. Certain too: a loss over classes, which is 0, on one sigmoid and labels of two
-    classes; with harm: sigmoids under it and labels of which a twentieth hold none or several ones. Must stay silent:
-    intensities in [0, 1] with a binary cross-entropy (autoencoders), one action weighted by its advantage in each row
-    (policy gradients), soft labels. Source: taxonomy of faults, Humbatova et al. (2020).
+    more than 5 % zeros under an error in per cent, or targets below 0 under a loss of counts. Named when there is harm:
+    3 to 20 whole numbers 0 to K - 1 with a squared or absolute error on one linear output, the surer when accuracy is
+    asked for: counts and grades are regressions of the same form. Certain too: a loss over classes, which is 0, on one
+    sigmoid and labels of two classes; with harm: sigmoids under it and labels of which a twentieth hold none or several
+    ones. Must stay silent: intensities in [0, 1] with a binary cross-entropy (autoencoders), one action weighted by its
+    advantage in each row (policy gradients), soft labels. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     for output, (name, losses) in losses_of_outputs(seen).items():
         if name in CATEGORICAL + BINARY and losses.min() < -1e-3:
@@ -380,6 +383,8 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     outside = float(np.mean((values < -1e-6) | (values > 1 + 1e-6))) if len(values) else 0.0
     if name == "mean_absolute_percentage_error" and (none := float(np.mean(values == 0))) > 0.05:
         return [_loss(f"{none:.0%} of the targets are 0, by which {name} divides: all else is drowned by them")]
+    if name in COUNTING and (below := float(np.mean(values < 0)) if len(values) else 0.0) > 0.05:
+        return [_loss(f"{name} is of what is counted, and {below:.0%} of the targets are below 0")]
     if name in SPARSE and form == "real" and distinct > MANY:
         return [_loss(f"{name} takes class numbers, and the targets are {distinct} different numbers, none whole")]
     if name in BINARY and form == "ids" and seen.classes == 1 and distinct > MANY:

@@ -246,11 +246,11 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     Threshold: the penalty is more than half of the first loss, or a fifth of the last one where the rest is more than a
     constant costs, or it falls from a fifth to less than a hundredth of it, as a divergence that leaves the latent
     variables nothing to say, or every kernel, of 8 weights at least, or every table where there is nothing else, has
-    shrunk below a tenth of its first norm, or dropout takes four fifths of a layer or more, or leaves a twentieth by
-    several layers, or the divergence from a prior that the epochs report ends below 0.05 and a thousandth of the
-    largest other loss: the latent variables say nothing of the input; or those that say where to draw from give the
-    prior for all of it; or the optimizer decays the weights by 0.5 and more. Each is named only where the training is
-    harmed.
+    shrunk below a tenth of its first norm, or what has a penalty that was a tenth of the loss has shrunk below half, or
+    dropout takes four fifths of a layer or more, or leaves a twentieth by several layers, or the divergence from a
+    prior that the epochs report ends below 0.05 and a thousandth of the largest other loss: the latent variables say
+    nothing of the input; or those that say where to draw from give the prior for all of it; or the optimizer decays the
+    weights by 0.5 and more. Each is named only where the training is harmed.
     Must not trigger: the weight decay that keeps a trained net small (a few per cent of the loss).
     Source: taxonomy row 39; AutoTrainer's and TheDeepChecker's regularisation rules; Bowman et al. (2016), section 3.1.
     """
@@ -272,6 +272,7 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     # what is to be kept, and is dropped, is another cause
     rates = [float(layer["config"].get("rate") or 0) for layer in _of_class(seen, "Dropout") if not seen.kept]
     rate, left, repair = max(rates, default=0.0), float(np.prod([1 - rate for rate in rates])), ""
+    sure = 0.93 if penalised else 0.92
     if penalty > 0.5 * first > 0 or (seen.loss.regularised and shares and shares[0] > 0.5):
         penalty = max(penalty, first * shares[0] if shares else 0.0)
         text = f"the penalty is {penalty:.3g} of a first loss of {first:.3g} (more than half)"
@@ -284,6 +285,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         text += "1% at the end: it has been driven out"
     elif shrunk and max(shrunk) < 0.1:
         text = f"every weight matrix has shrunk to {max(shrunk):.2g} of its first norm or less (below 0.1)"
+    elif weighed := _shrunk_by_its_penalty(seen, penalty, first):
+        text, sure = weighed, 0.7
     elif penalised:
         text = f"{penalised} has a penalty on its activity, and more than half of its units are silent"
     elif rate >= 0.8:
@@ -302,7 +305,7 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
     return [
         Finding(
             cause="regularisation_overwhelms",
-            confidence=0.93 if penalised else 0.92,
+            confidence=sure,
             layer=penalised or _most_penalised(seen),
             tag="loss",
             step=0,
@@ -310,6 +313,30 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
             repair=repair,
         )
     ]
+
+
+def _shrunk_by_its_penalty(seen: Observation, penalty: float, first: float) -> str:
+    """In words, that the weights with a penalty, which was a tenth of the first loss, have lost half of their norm; ""
+    otherwise. In a network that learns they grow against it."""
+    weighed = {
+        layer["name"]
+        for layer in seen.layers
+        if any(
+            key.endswith("_regularizer") and "activity" not in key and value for key, value in layer["config"].items()
+        )
+    }
+    ratios = [
+        float(np.linalg.norm(v.final) / np.linalg.norm(v.initial))
+        for v in seen.variables
+        if v.layer.rpartition("/")[2] in weighed and v.trainable and len(v.shape) > 1
+        if v.initial is not None and v.final is not None and np.any(v.initial)
+    ]
+    if not ratios or not max(ratios) < 0.5 or not penalty > 0.1 * first > 0:
+        return ""
+    return (
+        f"the weights that have a penalty, which was {penalty / first:.0%} of the first loss, have shrunk to "
+        f"{max(ratios):.2g} of their first norm (below 0.5)"
+    )
 
 
 def _worse_than_a_constant(seen: Observation, share: float) -> bool:
@@ -354,7 +381,7 @@ def _most_penalised(seen: Observation) -> str:
     """The layer with the strongest penalty on its weights; "" without one."""
     found = []
     for layer in seen.layers:
-        penalty = layer["config"].get("kernel_regularizer")
+        penalty = layer["config"].get("kernel_regularizer") or layer["config"].get("embeddings_regularizer")
         settings = penalty.get("config", {}) if isinstance(penalty, dict) else {}
         strength = max(float(settings.get(kind) or 0) for kind in ("l1", "l2"))
         found += [(strength, layer["name"])] if strength else []

@@ -1,5 +1,7 @@
 """Rules on training against validation: rows 19 to 21 of the table of causes."""
 
+import dataclasses
+
 from keras_course.diagnostics.comparisons import (
     Shift,
     drowned,
@@ -9,6 +11,7 @@ from keras_course.diagnostics.comparisons import (
     shared_rows,
     shift,
 )
+from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import FEW, HeldOut, held_out, parts, validated
 from keras_course.diagnostics.losses import baseline_of, loss_of_constant, targets_of_training
 from keras_course.diagnostics.observation import Data, Finding, Observation
@@ -86,9 +89,9 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     """Row 20: validation inputs are prepared otherwise than training inputs.
 
     Threshold: more than 20 % of the features with spreads threefold apart or means 3 spreads apart, each with p < 1e-6
-    of the Kolmogorov-Smirnov test. Rows drawn alike do not do that. Or 80 % of them one spread apart, or twice as wide,
-    where what was learned of the one part is known of the other by 0.3 less. Or columns that mean something else: what
-    a linear model learns from training closes more than half of the way from chance to being right on rows of it that
+    of the Kolmogorov-Smirnov test. Rows drawn alike do not do that; or a single column, where validation loses half of
+    what there is to gain and the training does not. Or 80 % of them one spread apart, or twice as wide, where what
+    was learned of the one part is known of the other by 0.3 less. Or columns that mean something else: what a linear model learns from training closes more than half of the way from chance to being right on rows of it that
     were left out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant.
     What the script asks about outside of training counts where all of it differs so: rows that are alike but for their
     scale; or, with labels and a name that says test, rows of which a linear model, or a table of words and their
@@ -101,7 +104,23 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     """
     both = validated(seen)
     found = (_prepared_otherwise(seen, both) if both is not None else []) or _asked_otherwise(seen)
-    return found or (_far_off(seen) if both is None else [])
+    return found or (_far_off(seen) if both is None else _one_column(seen, *both))
+
+
+def _one_column(seen: Observation, train: Data, validation: Data) -> list[Finding]:
+    """A single column that is prepared otherwise, where it costs half of what was learned."""
+    harm = harm_of(seen)
+    if harm.elsewhere < max(0.5, harm.degree + 0.4):
+        return []
+    inputs = zip((train.x, *train.further), (validation.x, *validation.further), strict=False)
+    for number, (x, other) in enumerate(inputs, 1):
+        if x.dtype.kind != "f" or other.dtype.kind != "f" or x.ndim != 2 or x.shape[1:] != other.shape[1:]:
+            continue
+        found = shift(x, other)
+        if 0 < found.share <= 0.2 and not _drifts(x, found):
+            named = f" of input {number}" if train.further else ""
+            return [dataclasses.replace(_mismatch(found, named), confidence=0.7, certain=False)]
+    return []
 
 
 def _far_off(seen: Observation) -> list[Finding]:
