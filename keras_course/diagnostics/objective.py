@@ -198,10 +198,18 @@ def _logits_in(mixed: Any) -> Any:
     if mixed.op.type == "Softplus":
         turned = mixed.op.inputs[0].op
         logits = turned.inputs[0] if turned.type == "Neg" else None
-        return logits if logits is not None and "Softplus" in {o.type for o in logits.consumers()} else None
+        return logits if logits is not None and _taken(logits) else None
     besides = {o.type for o in mixed.consumers()}
     by_hand = "Abs" in besides and {"Relu", "Maximum"} & besides
     return mixed if "Softplus" in besides or by_hand else None
+
+
+def _taken(logits: Any, turns: int = 0) -> bool:
+    """Whether the softplus of logits themselves is taken, also where they are turned round twice."""
+    return any(
+        (op.type == "Softplus" and turns != 1) or (op.type == "Neg" and turns < 2 and _taken(op.outputs[0], turns + 1))
+        for op in logits.consumers()
+    )
 
 
 def _unscaled(targets: Any) -> Any:

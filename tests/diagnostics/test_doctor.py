@@ -87,6 +87,18 @@ def test_a_cause_explains_its_symptoms(judged):
 
 
 @pytest.mark.parametrize(
+    ("sure", "certain", "of", "both"),
+    [(0.92, True, 0.75, True), (0.92, False, 0.75, False), (0.7, True, 0.75, False)],
+)
+def test_what_is_certain_does_not_follow_from_what_is_less_sure(judged, sure, certain, of, both):
+    symptom = Finding(cause="underfitting_capacity", confidence=sure, certain=certain)
+    cause = Finding(cause="vanishing_gradient", confidence=of)
+    assert set(named(judged(symptom, cause))) == {"vanishing_gradient", *["underfitting_capacity"] * both}
+    cause.certain = True
+    assert named(judged(symptom, cause)) == ["vanishing_gradient"]
+
+
+@pytest.mark.parametrize(
     ("cause", "symptom"),
     [
         ("inputs_scaled_twice", "inputs_not_scaled"),

@@ -31,6 +31,14 @@ def test_what_is_held_out_by_its_name(name, named):
     np.testing.assert_array_equal(found.train.x, X[:200])
 
 
+@pytest.mark.parametrize(
+    ("name", "rows", "count"), [("Xt", 180, 0), ("x_t", 180, 0), ("Xt", 60, 1), ("X_test", 180, 1), ("tx", 0, 1)]
+)
+def test_a_t_may_be_of_the_training(name, rows, count):
+    """Where more than half of the training stands in it; a part of that in what is called a test is a leak."""
+    assert len(asked(Feed(x=np.concatenate([X[:rows], X[200:]]), name=name))) == count
+
+
 def test_rows_of_several_inputs_are_the_same_where_all_inputs_are():
     """The same pictures beside other tables."""
     seen = training(X[:200], Y[:200], classes=3)

@@ -165,6 +165,21 @@ def test_weights_of_classes_in_a_loss_of_the_scripts_own(weights, change):
         assert (penalty_shares(seen), weighed_by_example(seen)) == ([], False)
 
 
+@pytest.mark.parametrize("cut_off", [True, False])
+def test_chances_that_are_cut_off_say_nothing_of_weights_of_classes(cut_off):
+    """A loss of logits goes on where that of a chance ends at -log 1e-7."""
+    rng, looks, totals = np.random.default_rng(3), [], []
+    for step in range(40):
+        y, wrong = rng.integers(0, 2, 20), rng.random(20) < 0.3
+        p = np.where(wrong, 1.0 - y, y).clip(*((0, 1) if cut_off else (1e-4, 1 - 1e-4)))
+        own = -np.log(np.clip(np.where(y == 1, p, 1 - p), 1e-7, 1))
+        totals.append(np.mean(np.array([8.0, 12.0])[y] * own))
+        looks.append(Probe(step=step, y=y, output=p))
+    seen = with_targets(BINARY, np.concatenate([look.y for look in looks]), losses=totals, probes=looks)
+    seen.loss.from_logits = False
+    assert (class_weights(seen) is None) == cut_off
+
+
 def test_a_second_loss_is_no_penalty():
     own, other = RNG.uniform(0.5, 1.5, 24), RNG.uniform(2, 6, 24)
     seen = with_targets(SQUARED, np.zeros(2), own + other)

@@ -176,6 +176,10 @@ def test_cross_entropies_by_hand(graph):
     [
         (lambda z, b: tf.nn.softplus(z) - b * z, True),
         (lambda z, b: tf.maximum(z, 0.0) - z * b + tf.math.log1p(tf.exp(-tf.abs(z))), True),
+        (lambda z, b: b * tf.nn.softplus(-z) + (1 - b) * tf.nn.softplus(z), True),
+        (lambda z, b: 3.0 * b * tf.nn.softplus(-z) + (1 - b) * tf.nn.softplus(z), True),
+        (lambda z, b: -(b * tf.math.log_sigmoid(z) + (1 - b) * tf.math.log_sigmoid(-z)), True),
+        (lambda z, b: b * tf.nn.softplus(-z), False),  # half of it
         (lambda z, b: tf.nn.relu(z) - b * z, False),  # a hinge
         (lambda z, b: tf.abs(z) - b * z, False),
         (lambda z, b: tf.nn.softplus(z) - 0.5 * z, False),  # no targets
@@ -193,6 +197,9 @@ def test_a_cross_entropy_of_logits_by_hand(loss, known, graph):
     said = ("binary_crossentropy", True, "tanh") if known else ("", None, "")
     assert (found.name, found.from_logits, found.inner) == said
     assert not known or found.targets.shape[-1] == 3
+    if known:
+        assert found.targets.op.type != "Mul", "without the weight of a class"
+        assert found.targets.shape[-1] == 3
 
 
 def soft_dice(m, x, y):

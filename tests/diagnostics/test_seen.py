@@ -1,6 +1,7 @@
 from keras_course.diagnostics.observation import Data, Loss, Observation, Probe, Stage, Unit, Variable
 from keras_course.diagnostics.seen import (
     by_output,
+    fans,
     flat,
     flat_rows,
     gain_of,
@@ -15,6 +16,7 @@ from keras_course.diagnostics.seen import (
 )
 from tests.diagnostics.typed import RNG, SQUARED, net, steps, training
 
+import keras
 import numpy as np
 import pytest
 
@@ -80,6 +82,19 @@ def test_words_have_whole_numbers():
     assert not looked_up(seen, ids + 0.5)
     assert not looked_up(Observation(name="m"), ids)
     assert looked_up(Observation(name="m"), np.array(["a word"]))
+
+
+@pytest.mark.parametrize("name", ["query", "attention_output"])
+def test_heads_of_an_attention_are_drawn_by_all_that_they_take_and_give(name):
+    layer, x = keras.layers.MultiHeadAttention(2, 16), np.ones((1, 5, 40), "float32")
+    layer(x, x)
+    drawn = next(v for v in layer.trainable_variables if v.path.endswith(f"{name}/kernel"))
+    kernel = Variable(name=drawn.path, shape=drawn.shape, layer=f"att/{name}", initial=drawn.numpy())
+    assert sorted(fans(kernel)) == [32, 40]
+    assert fans(kernel)[0] == (40 if name == "query" else 32)
+    assert gain_of(Unit(name=name, kind="dense"), kernel) == pytest.approx(1, rel=0.1)
+    filters = Variable(name="conv/kernel", shape=(5, 32, 16), layer="conv", initial=np.ones((5, 32, 16)))
+    assert fans(filters) == (160, 80)
 
 
 def test_turns_are_batches_of_one_kind_that_change():

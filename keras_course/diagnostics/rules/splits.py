@@ -91,8 +91,9 @@ def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     Threshold: more than 20 % of the features with spreads threefold apart or means 3 spreads apart, each with p < 1e-6
     of the Kolmogorov-Smirnov test. Rows drawn alike do not do that; or a single column, where validation loses half of
     what there is to gain and the training does not. Or 80 % of them one spread apart, or twice as wide, where what
-    was learned of the one part is known of the other by 0.3 less. Or columns that mean something else: what a linear model learns from training closes more than half of the way from chance to being right on rows of it that
-    were left out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant.
+    was learned of the one part is known of the other by 0.3 less. Or columns that mean something else: what a linear
+    model learns from training closes more than half of the way from chance to being right on rows of it that were left
+    out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant.
     What the script asks about outside of training counts where all of it differs so: rows that are alike but for their
     scale; or, with labels and a name that says test, rows of which a linear model, or a table of words and their
     labels, says as little; and pixels beside numbers up to 1, wherever they are asked about. Of rows that were not

@@ -317,6 +317,17 @@ def test_an_error_in_per_cent_of_targets_that_are_0(zeros, loss, fires):
     assert [f.certain for f in heads.wrong_loss_for_task(seen)] == [True] * fires
 
 
+@pytest.mark.parametrize(
+    ("below", "loss", "fires"),
+    [(0.5, "poisson", True), (0.5, "mean_squared_logarithmic_error", True), (0.02, "poisson", False),
+     (0.5, SQUARED, False)],
+)  # fmt: skip
+def test_losses_of_counts_take_none_below_0(below, loss, fires):
+    y = np.where(np.arange(len(PROGRESS)) < below * len(PROGRESS), -PROGRESS, PROGRESS).astype("float32")
+    seen = training(PATIENTS, y, loss=loss, classes=1, output=one, logits=False)
+    assert [f.certain for f in heads.wrong_loss_for_task(seen)] == [True] * fires
+
+
 def test_a_cross_entropy_over_a_single_output_needs_no_labels_to_be_wrong():
     seen = training(DIGITS, LABELS, loss=CROSS, head="sigmoid", logits=False, classes=1, output=one)
     seen.train, seen.stream = None, []

@@ -235,6 +235,21 @@ def test_tables_that_a_penalty_has_shrunk_where_there_is_nothing_else(left, besi
     assert bool(found("regularisation_overwhelms", seen)) is fires_
 
 
+@pytest.mark.parametrize(
+    ("left", "penalty", "kind", "fires_"),
+    [(0.4, 0.3, "kernel_regularizer", True), (0.6, 0.3, "kernel_regularizer", False),
+     (0.4, 0.05, "kernel_regularizer", False), (0.4, 0.3, "embeddings_regularizer", True),
+     (0.4, 0.3, "activity_regularizer", False)],
+)  # fmt: skip
+def test_what_has_a_penalty_has_lost_half_of_its_norm(left, penalty, kind, fires_):
+    """Of two layers only the first has one."""
+    seen = net(1, 1, steps=walked(), experiments={"penalty_start": penalty * walked().all_losses[0]})
+    seen.variables[0].final = left * seen.variables[0].initial
+    seen.layers = [{"class": "Dense", "name": "a", "trainable": True, "config": {kind: {"config": {"l2": 0.1}}}}]
+    said = [f.confidence for f in found("regularisation_overwhelms", seen) if "below 0.5" in f.evidence]
+    assert said == [0.7] * fires_
+
+
 def test_beside_kernels_a_table_does_not_count():
     seen = net(1, 1, steps=walked(), final=lambda w: 0.05 * w)
     table = np.random.default_rng(0).normal(size=(30, 4))

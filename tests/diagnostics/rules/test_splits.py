@@ -1,6 +1,7 @@
 import functools
 
 from keras_course.diagnostics.comparisons import shift
+from keras_course.diagnostics.harm import Harm
 from keras_course.diagnostics.observation import Data, Feed, Plan, Unit
 from keras_course.diagnostics.rules import splits
 from tests.diagnostics import typed
@@ -154,6 +155,29 @@ def test_a_row_of_several_inputs_is_copied_when_all_of_it_is():
     assert splits.leakage_duplicates(seen) == [], "the same pictures beside other tables"
     seen.validation.further = (seen.train.further[0][:250],)
     assert only(seen, "leakage_duplicates").certain
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "degree", "further", "moved", "fires"),
+    [(0.7, 0.0, False, 3, True), (0.7, 0.0, True, 3, True), (0.4, 0.0, False, 3, False), (0.7, 0.5, False, 3, False),
+     (0.7, 0.0, False, None, False), (0.7, 0.0, True, None, False)],
+)  # fmt: skip
+def test_a_single_column_that_costs_validation_half(elsewhere, degree, further, moved, fires, monkeypatch):
+    harm = Harm(degree=degree, elsewhere=elsewhere, sentence="", baseline=1.0)
+    monkeypatch.setattr(splits, "harm_of", lambda seen: harm)
+    train, validation = halves(569)
+    seen = divided(CELLS, BENIGN, train, validation)
+    other = seen.validation.x.copy()
+    if moved is not None:
+        other[:, moved] = 1.8 * other[:, moved] + 12
+    seen.validation.x = other
+    if further:
+        shops = RNG.integers(0, 9, len(CELLS))
+        seen.train.further, seen.validation.further = (seen.train.x,), (other,)
+        seen.train.x, seen.validation.x = shops[train], shops[validation]
+    found = splits.train_val_preprocessing_mismatch(seen)
+    assert [(f.certain, f.confidence) for f in found] == [(False, 0.7)] * fires
+    assert not fires or found[0].evidence.startswith("3% of the features" + " of input 2" * further)
 
 
 @pytest.mark.parametrize(("made", "of", "said"), [(0, 190, ""), (4, 20, ""), (5, 20, "5 of 20"), (9, 190, "9 of 190")])
