@@ -144,7 +144,7 @@ def _weights_by_hand(seen: Observation) -> dict[int, float] | None:
     looks = [(losses, _class_numbers(seen, probe.y), total) for probe, losses, total in _looks(seen)]
     found = [(losses, labels, total) for losses, labels, total in looks if labels is not None]
     names = np.unique(np.concatenate([labels for _, labels, _ in found])) if found else np.zeros(0, int)
-    found = [look for look in found if len(np.unique(look[1])) == len(names) and look[0].max() < CLIPPED]
+    found = [look for look in found if len(np.unique(look[1])) == len(names)]
     if not 2 <= len(names) <= 20 or len(found) < 4 * len(names):
         return None
     parts = np.array([[np.sum(losses[labels == name]) / len(losses) for name in names] for losses, labels, _ in found])
@@ -238,12 +238,16 @@ def own_and_minimised(seen: Observation) -> list[tuple[float, float]]:
 
 
 def _looks(seen: Observation) -> Iterator[tuple[Probe, np.ndarray, float]]:
-    """Each closer look with the losses of its rows by definition, and what was minimised, where both are known."""
+    """Each closer look with the losses of its rows by definition, and what was minimised, where both are known: not of
+    chances that are cut off, behind which Keras takes the logits."""
+    cut = seen.loss.name in CROSS and not seen.loss.from_logits
     kept = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
     first = seen.steps.count - len(kept) if seen.steps is not None else 0
     for probe in seen.probes:
         losses = _losses(seen, probe.y, probe.output)
-        if losses is not None and 0 <= probe.step - first < len(kept):
+        if losses is None or (cut and losses.max(initial=0) >= CLIPPED):
+            continue
+        if 0 <= probe.step - first < len(kept):
             yield probe, losses, float(kept[probe.step - first])
 
 

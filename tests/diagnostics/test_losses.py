@@ -3,6 +3,7 @@ from keras_course.diagnostics.losses import (
     baseline_of,
     class_weights,
     least_of,
+    own_and_minimised,
     penalty_shares,
     scale_of,
     weighed_by_example,
@@ -178,6 +179,22 @@ def test_chances_that_are_cut_off_say_nothing_of_weights_of_classes(cut_off):
     seen = with_targets(BINARY, np.concatenate([look.y for look in looks]), losses=totals, probes=looks)
     seen.loss.from_logits = False
     assert (class_weights(seen) is None) == cut_off
+
+
+def test_one_look_at_chances_that_are_cut_off_is_no_factor_of_the_loss():
+    """The loss of its logits is a hundred times that of its chances."""
+    rng, looks, totals = np.random.default_rng(3), [], []
+    for step in range(20):
+        y = rng.integers(0, 2, 20)
+        p = rng.uniform(0.2, 0.8, 20) if step != 1 else 1.0 - y
+        own = -np.log(np.clip(np.where(y == 1, p, 1 - p), 1e-7, 1))
+        totals.append(np.mean(own) if step != 1 else 1600.0)
+        looks.append(Probe(step=step, y=y, output=p))
+    seen = with_targets(BINARY, np.concatenate([look.y for look in looks]), losses=totals, probes=looks)
+    seen.loss.from_logits = False
+    assert scale_of(seen) == 1
+    seen.loss.from_logits = True  # as if they were logits, of which nothing is cut off
+    assert len(own_and_minimised(seen)) == 20
 
 
 def test_a_second_loss_is_no_penalty():

@@ -71,14 +71,14 @@ def _rate_by_updates(seen: Observation) -> list[Finding]:
 
 
 def _thrown_away(seen: Observation) -> list[Finding]:
-    """One of the first steps changes a kernel by more than three times itself, at a rate of at least 0.05, and in the
+    """One of the first steps changes a kernel by more than twice itself, at a rate of at least 0.05, and in the
     end the prediction is the same for all inputs: such steps throw the first weights away."""
     largest = _largest_change(seen)
-    if not (largest > 3 and (seen.optimizer.rate or 0) >= 0.05 and blind_at_the_end(seen)):
+    if not (largest > 2 and (seen.optimizer.rate or 0) >= 0.05 and blind_at_the_end(seen)):
         return []
     text = (
         f"at a rate of {seen.optimizer.rate:.3g} a weight matrix changed by {largest:.0%} of its norm in one of the "
-        "first steps (above 300 %), and in the end all predictions are the same"
+        "first steps (above 200 %), and in the end all predictions are the same"
     )
     return [Finding(cause="learning_rate_too_high", confidence=0.96, step=0, tag="update_ratio", evidence=text)]
 

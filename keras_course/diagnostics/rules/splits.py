@@ -16,7 +16,7 @@ from keras_course.diagnostics.held_out import FEW, HeldOut, held_out, parts, val
 from keras_course.diagnostics.losses import baseline_of, loss_of_constant, targets_of_training
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.references import loss_of_models
-from keras_course.diagnostics.seen import BINARY, CATEGORICAL, looked_up, quantities
+from keras_course.diagnostics.seen import BINARY, CATEGORICAL, badly_mixed, looked_up, quantities
 from keras_course.diagnostics.statistics import classes_of, form_of, keys, share_interval
 from keras_course.diagnostics.telling import told_by_words, transfer
 
@@ -130,6 +130,8 @@ def _far_off(seen: Observation) -> list[Finding]:
     constant = loss_of_constant(targets_of_training(seen), seen.loss.name)  # weights of classes are for training alone
     averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
     if not best or not constant or len(rows) < 2 or averages or not rows[-1]["loss"] <= best:
+        return []
+    if badly_mixed(seen):  # what is learned is the class of the last batches
         return []
     of_classes = seen.loss.name in CATEGORICAL + BINARY
     least, times = min(row["val_loss"] for row in rows), 3 if of_classes else 100

@@ -61,7 +61,13 @@ def test_where_steps_cannot_be_tried_again_their_length_and_the_loss_count(ratio
 
 @pytest.mark.parametrize(
     ("rate", "ratio", "blind", "fires_"),
-    [(1.0, 5.0, True, True), (0.001, 5.0, True, False), (1.0, 2.0, True, False), (1.0, 5.0, False, False)],
+    [
+        (1.0, 5.0, True, True),
+        (0.001, 5.0, True, False),
+        (1.0, 2.0, True, False),
+        (1.0, 5.0, False, False),
+        (1.0, 2.5, True, True),
+    ],
 )
 def test_a_rate_that_throws_the_first_weights_away_is_too_high(rate, ratio, blind, fires_):
     seen = Observation(name="m", steps=steps([2, 1.9, 1.8, 1.7, 1.6]), variables=[Variable(name="k", shape=(3, 4))])
