@@ -193,7 +193,10 @@ def test_one_look_at_chances_that_are_cut_off_is_no_factor_of_the_loss():
     seen = with_targets(BINARY, np.concatenate([look.y for look in looks]), losses=totals, probes=looks)
     seen.loss.from_logits = False
     assert scale_of(seen) == 1
-    seen.loss.from_logits = True  # as if they were logits, of which nothing is cut off
+    assert len(own_and_minimised(seen)) == 19
+    seen.loss.from_logits = True  # of which nothing is cut off
+    for look in seen.probes:
+        look.output = 40 * (1 - 2 * look.y)
     assert len(own_and_minimised(seen)) == 20
 
 
