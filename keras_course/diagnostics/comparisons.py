@@ -56,9 +56,9 @@ COLUMNS = 64  # of measurements, that say enough
 DIRECTIONS = 4  # from which on three rows of measurements lie on one line by no chance
 
 
-def on_lines(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
-    """How many rows of the second part (m, k), of how many that were looked at, lie on a straight line through two of
-    the first (n, k), as what SMOTE makes between neighbours does (Chawla et al. 2002, section 4.2).
+def on_lines(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows of the second part (m, k) were looked at, and whether each of them lies on a straight line through two
+    of the first (n, k), as what SMOTE makes between neighbours does (Chawla et al. 2002, section 4.2).
 
     Nothing of rows whose measurements, the columns of which most numbers are different ones, span fewer than four
     directions.
@@ -68,7 +68,7 @@ def on_lines(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
     measured = np.flatnonzero([len(np.unique(column)) > 0.5 * len(first) for column in first.T])[:COLUMNS]
     scaled = ((first - center) / np.where(spread > 0, spread, 1))[:, measured]
     if np.linalg.matrix_rank(scaled, tol=1e-6 * len(scaled)) < DIRECTIONS:
-        return 0, 0
+        return np.zeros(0, int), np.zeros(0, bool)
     chosen = np.random.default_rng(0).permutation(len(second))[:ASKED]
     rows = ((second[chosen] - center) / np.where(spread > 0, spread, 1))[:, measured]
     sizes = cdist(rows, scaled)
@@ -78,7 +78,7 @@ def on_lines(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
     ways = (scaled[near] - rows[:, None]) / size  # (rows, near, columns), of length 1
     cosines = np.abs(ways @ ways.transpose(0, 2, 1))
     cosines[:, np.arange(near.shape[1]), np.arange(near.shape[1])] = 0
-    return int(np.sum(cosines.max((1, 2)) > 1 - 1e-9)), len(rows)
+    return chosen, cosines.max((1, 2)) > 1 - 1e-9
 
 
 class Shift(NamedTuple):

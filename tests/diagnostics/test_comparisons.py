@@ -27,30 +27,39 @@ def between(rows, count, rng):
     return rows[start] + rng.uniform(0.1, 0.9, (count, 1)) * (rows[other] - rows[start])
 
 
+def lying(first, second):
+    """How many rows of the second part lie on lines of the first, and how many were looked at."""
+    rows, lies = comparisons.on_lines(first, second)
+    assert len(set(rows)) == len(rows) == len(lies)
+    return int(lies.sum()), len(lies)
+
+
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("columns", [4, 30, 90])
 def test_rows_that_were_made_between_others(columns, precision):
     rng = np.random.default_rng(0)
     first, new = 5 + rng.normal(size=(300, columns)).astype(precision), rng.normal(size=(40, columns))
     made = between(first, 30, rng).astype(precision)
-    assert comparisons.on_lines(first, np.concatenate([5 + new, made])) == (30, 70)
-    assert comparisons.on_lines(first, np.concatenate([first[:9], 5 + new])) == (0, 49), "copies have no line"
-    assert comparisons.on_lines(np.concatenate([first, made]), made) == (30, 30), "whether or not they were copied"
+    assert lying(first, np.concatenate([5 + new, made])) == (30, 70)
+    rows, lies = comparisons.on_lines(first, np.concatenate([5 + new, made]))
+    assert set(rows[lies]) == set(range(40, 70))
+    assert lying(first, np.concatenate([first[:9], 5 + new])) == (0, 49), "copies have no line"
+    assert lying(np.concatenate([first, made]), made) == (30, 30), "whether or not they were copied"
     other = first * np.linspace(1, 1000, columns).astype(precision)  # whatever the units
-    assert comparisons.on_lines(other, between(other, 30, rng).astype(precision))[0] >= 25
+    assert lying(other, between(other, 30, rng).astype(precision))[0] >= 25
 
 
 def test_where_rows_may_lie_on_lines_by_chance_nothing_is_said():
     rng = np.random.default_rng(0)
     flat = rng.normal(size=(300, 3))
     for x in (flat, np.c_[flat, flat.sum(1)], np.c_[flat, rng.integers(0, 5, (300, 4))]):
-        assert comparisons.on_lines(x, between(x, 30, rng)) == (0, 0)
+        assert lying(x, between(x, 30, rng)) == (0, 0)
     coarse = rng.integers(0, 5, (300, 9)) / 4
-    assert comparisons.on_lines(coarse, between(coarse, 30, rng)) == (0, 0)
+    assert lying(coarse, between(coarse, 30, rng)) == (0, 0)
     for first, second in rng.normal(size=(5, 2, 900, 4)):
-        assert comparisons.on_lines(first, second) == (0, 200)
+        assert lying(first, second) == (0, 200)
     many = rng.normal(size=(300, 5))
-    assert comparisons.on_lines(many, between(many, 900, rng)) == (200, 200)
+    assert lying(many, between(many, 900, rng)) == (200, 200)
 
 
 def test_a_shift_is_that_of_the_features_that_moved():

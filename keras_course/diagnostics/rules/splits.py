@@ -278,9 +278,9 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     2,048 rows of training are looked at, so that fewer are found than there are. Must stay silent: discrete data of few
     columns, which repeat by chance; windows of a series that repeats; inputs that are looked up, unless they are texts
     of eight words or more that were copied. Or at least 5 rows, and by that bound 1 %, lie on straight lines through
-    two rows of training each: they were made between neighbours before the split. What the script asks about under a
-    name like x_test is validation too; against the steps of a loop, of which repeats cannot be counted, only where rows
-    are measurements. Source: deepchecks' duplicates of train and test, with a bound.
+    two rows of training each, and none of another class: they were made between neighbours before the split. What the
+    script asks about under a name like x_test is validation too; against the steps of a loop, of which repeats cannot
+    be counted, only where rows are measurements. Source: deepchecks' duplicates of train and test, with a bound.
     """
     pairs = [(_whole(train), _whole(other), name) for train, other, name in parts(seen)]
     pairs = [pair for pair in pairs if pair[0][0].size > 1]
@@ -289,17 +289,21 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     words = bool(seen.units) and seen.units[0].kind == "embedding"  # unless numbers stand beside them
     judged = ((_copied_texts if words and pair[0].dtype.kind != "f" else repeats)(*pair) for pair in pairs)
     found = next((found for found in judged if found), [])
-    return found or next((between for pair in pairs if (between := _between(*pair))), [])
+    return found or next((between for both in parts(seen) if (between := _between(*both))), [])
 
 
-def _between(train: np.ndarray, other: np.ndarray, name: str) -> list[Finding]:
-    """Rows that were made between others before the split."""
-    if train.ndim != 2 or other.ndim != 2 or train.dtype.kind != "f" or not np.isfinite(train).all():
+def _between(train: Data, other: Data, name: str) -> list[Finding]:
+    """Rows that were made between others before the split, of some classes: where rows of all of them lie on lines, as
+    what is loud or soft does, nobody made them."""
+    classes = None if other.y is None or train.further or other.further else classes_of(other.y)
+    if classes is None or train.x.ndim != 2 or train.x.dtype.kind != "f" or train.x.shape[1:] != other.x.shape[1:]:
         return []
-    if train.shape[1] != other.shape[1] or not np.isfinite(other).all():
+    if not np.isfinite(train.x).all() or not np.isfinite(other.x).all():
         return []
-    hits, n = on_lines(train, other)
-    if hits < 5 or share_interval(hits, n)[0] <= 0.01:
+    looked, lies = on_lines(train.x, other.x)
+    hits, n = int(lies.sum()), len(lies)
+    free = [lies[classes[looked] == one] for one in np.unique(classes)]
+    if hits < 5 or share_interval(hits, n)[0] <= 0.01 or not any(len(rows) >= FEW and not rows.any() for rows in free):
         return []
     text = f"{hits} of {n} rows of {name} lie on straight lines through two rows of training each, as what is made "
     text += "between neighbours does"

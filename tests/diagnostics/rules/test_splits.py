@@ -180,15 +180,27 @@ def test_a_single_column_that_costs_validation_half(elsewhere, degree, further, 
     assert not fires or found[0].evidence.startswith("3% of the features" + " of input 2" * further)
 
 
-@pytest.mark.parametrize(("made", "of", "said"), [(0, 190, ""), (4, 20, ""), (5, 20, "5 of 20"), (9, 190, "9 of 190")])
-def test_rows_that_were_made_between_those_of_training(made, of, said):
+@pytest.mark.parametrize(
+    ("made", "of", "classes", "said"),
+    [
+        (0, 190, 2, ""),
+        (4, 90, 2, ""),
+        (5, 90, 2, "5 of 90"),
+        (9, 190, 2, "9 of 190"),
+        (9, 190, 1, ""),  # rows of the one class lie there, and those of the other: nobody made them
+        (9, 190, 0, ""),  # measurements
+    ],
+)
+def test_rows_that_were_made_between_those_of_training(made, of, classes, said):
     """A third of the way to the nearest other one, before the split."""
     train, validation = halves(569)
     validation = validation[:of]
-    x, y = CELLS.copy(), BENIGN
+    x, y = CELLS.copy(), BENIGN.copy()
     apart = np.linalg.norm(x[train[:9], None] - x[train], axis=-1)
     near = x[train[np.argsort(apart, axis=1)[:, 1]]]
     x[validation[:made]] = (2 * x[train[:9]] + near)[:made] / 3
+    y[validation[:made]] = 1 if classes == 2 else np.arange(made) % 2
+    y = y if classes else y + RNG.random(len(y))
     found = splits.leakage_duplicates(divided(x, y, train, validation))
     assert len(found) == bool(said)
     assert not found or found[0].evidence.startswith(f"{said} rows of validation lie on straight lines")
