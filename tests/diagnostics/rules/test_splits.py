@@ -187,6 +187,7 @@ def test_a_single_column_that_costs_validation_half(elsewhere, degree, further, 
         (4, 90, 2, ""),
         (5, 90, 2, "5 of 90"),
         (9, 190, 2, "9 of 190"),
+        (9, 30, 2, ""),  # too few of the other class to know
         (9, 190, 1, ""),  # rows of the one class lie there, and those of the other: nobody made them
         (9, 190, 0, ""),  # measurements
     ],
