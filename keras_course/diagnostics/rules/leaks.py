@@ -24,9 +24,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     tenth; or where it is blank for one of two classes and for no example of the other, as what is filled in when the
     outcome is known; or where words are their own labels, place by place, in a network without a bottleneck of a single
     vector, or the last of at least 20 different ones is what comes next; or where a window of measurements ends with
-    those that are asked for. Named, and not certain, where one of more than four columns tells 82 % of the entropy of
-    the classes and all others less than half of that, as what was measured when the outcome was known: in the healthy
-    programs of the corpus such a column tells 70 % at most. A note in tables of fewer than four columns, as of toys.
+    those that are asked for. A note too where one of more than four columns tells 82 % of the entropy of the classes and
+    all others less than half of that, as what was measured when the outcome was known, or as in a toy; so in tables of
+    fewer than four columns.
     Must stay silent: images, tables of one column, a sequence whose first place is to be kept in mind, a word by which
     a text shows what it wants. Source: deepchecks' single-feature check.
     """
@@ -68,7 +68,7 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     if len(names) > TABLE and most.alone > 0.82 and most.without < 0.5 * most.alone:
         text = f"{names[most.column]} alone tells {most.alone:.0%} of what there is to know of the classes, and all "
         text += f"other columns {max(most.without, 0.0):.0%}"
-        return [Finding(cause="leakage_feature", confidence=0.6, evidence=text)]
+        return [Finding(cause="leakage_feature", kind="note", confidence=0.7, evidence=text)]
     column, low = telling_feature(table, y)
     common = np.unique(y, return_counts=True)[1].max() / len(y)
     if low <= max(0.98, 1 - 0.1 * (1 - common)):

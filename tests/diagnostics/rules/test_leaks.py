@@ -26,7 +26,7 @@ def test_a_column_that_tells_the_class_is_a_note_unless_a_gap_lies_between_the_c
 @pytest.mark.parametrize(
     ("turned", "others", "columns", "kinds"),
     [
-        (0.02, 0.0, 6, ["named"]),
+        (0.02, 0.0, 6, ["note"]),  # a toy may be made so
         (0.1, 0.0, 6, []),  # it tells half
         (0.02, 4.0, 6, []),  # others tell it as well
         (0.02, 0.0, 4, []),  # a toy
