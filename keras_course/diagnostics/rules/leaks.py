@@ -24,9 +24,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     tenth; or where it is blank for one of two classes and for no example of the other, as what is filled in when the
     outcome is known; or where words are their own labels, place by place, in a network without a bottleneck of a single
     vector, or the last of at least 20 different ones is what comes next; or where a window of measurements ends with
-    those that are asked for. A note too where one of more than four columns tells 82 % of the entropy of the classes and
-    all others less than half of that, as what was measured when the outcome was known, or as in a toy; so in tables of
-    fewer than four columns.
+    those that are asked for. A note too where one of more than four columns tells 82 % of the entropy of the classes
+    and all others less than half of that, as what was measured when the outcome was known, or as in a toy; so in tables
+    of fewer than four columns.
     Must stay silent: images, tables of one column, a sequence whose first place is to be kept in mind, a word by which
     a text shows what it wants. Source: deepchecks' single-feature check.
     """
