@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from keras_course.diagnostics.statistics import columns_of, keys, neighbour_correlation, share_interval
+from keras_course.diagnostics.telling import on_one_scale
 
 import numpy as np
 from scipy import stats
@@ -63,14 +64,13 @@ def on_lines(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
     Nothing of rows whose measurements, the columns of which most numbers are different ones, span fewer than four
     directions.
     """
-    first, second = first.astype("float64"), second.astype("float64")
-    center, spread = first.mean(0), first.std(0)
     measured = np.flatnonzero([len(np.unique(column)) > 0.5 * len(first) for column in first.T])[:COLUMNS]
-    scaled = ((first - center) / np.where(spread > 0, spread, 1))[:, measured]
+    chosen = np.random.default_rng(0).permutation(len(second))[:ASKED]
+    if len(measured) < DIRECTIONS:
+        return np.zeros(0, int), np.zeros(0, bool)
+    scaled, rows = on_one_scale(*(part[:, measured].astype("float64") for part in (first, second[chosen])))
     if np.linalg.matrix_rank(scaled, tol=1e-6 * len(scaled)) < DIRECTIONS:
         return np.zeros(0, int), np.zeros(0, bool)
-    chosen = np.random.default_rng(0).permutation(len(second))[:ASKED]
-    rows = ((second[chosen] - center) / np.where(spread > 0, spread, 1))[:, measured]
     sizes = cdist(rows, scaled)
     sizes[sizes < 1e-9] = np.inf  # equal rows have no line of their own
     near = np.argpartition(sizes, min(NEAR, len(scaled)) - 1)[:, :NEAR]

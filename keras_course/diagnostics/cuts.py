@@ -2,7 +2,7 @@
 probability and no middle of a logit."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from keras_course.diagnostics.lines import called, scoped
@@ -35,43 +35,52 @@ def cuts(
     Raises:
         SyntaxError: `source` is no Python.
     """
-    tree, functions = ast.parse(source), functions or {}
-    nodes = list(scoped(tree, functions))
-    assigned: dict[tuple[int, str], list[ast.expr]] = {}
-    for node, begins in nodes:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            assigned.setdefault((begins, node.targets[0].id), []).append(node.value)
+    functions = functions or {}
+    nodes = list(scoped(ast.parse(source), functions))
+    speakers = _Speakers(nodes, names, functions)
+    found = [(node, level, speakers.of(side, begins)) for node, begins in nodes for side, level in _compared(node)]
+    return [Cut(node.lineno, level, model) for node, level, model in found if model is not None]  # type: ignore[attr-defined]
 
-    def speaker(expression: ast.expr, begins: int, deep: int = 8) -> keras.Model | None:
-        """The model that has said it, in any form."""
-        if deep == 0:
-            return None
+
+class _Speakers:
+    """Which model has said what an expression stands for."""
+
+    def __init__(
+        self, nodes: Sequence[tuple[ast.AST, int]], names: Mapping[str, Any], functions: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        self.names, self.functions = names, functions
+        self.known: dict[tuple[int, str], keras.Model | None] = {}
+        self.assigned: dict[tuple[int, str], list[ast.expr]] = {}
+        for node, begins in nodes:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                self.assigned.setdefault((begins, node.targets[0].id), []).append(node.value)
+
+    def of(self, expression: ast.expr, begins: int) -> keras.Model | None:
+        """The model that has said it, in any form; begins: the line on which the function around it does."""
         if isinstance(expression, ast.Subscript):
-            return speaker(expression.value, begins, deep - 1)
+            return self.of(expression.value, begins)
         if isinstance(expression, ast.Name):
-            origins = assigned.get((begins, expression.id), [])
-            found = [speaker(origin, begins, deep - 1) for origin in origins]
-            return found[0] if found and all(model is found[0] for model in found) else None
+            return self._named(expression.id, begins)
         if not isinstance(expression, ast.Call):
             return None
         name, function = called(expression.func), expression.func
         owner = function.value if isinstance(function, ast.Attribute) else None
         asked = owner if name in ("predict", "call") else function
         if isinstance(asked, ast.Name):
-            value = functions.get(begins, {}).get(asked.id, names.get(asked.id))
+            value = self.functions.get(begins, {}).get(asked.id, self.names.get(asked.id))
             if isinstance(value, keras.Model):
                 return value
-        if name not in FORMS:
-            return None
-        inner = speaker(owner, begins, deep - 1) if owner is not None else None
-        return inner or (speaker(expression.args[0], begins, deep - 1) if expression.args else None)
+        inner = [side for side in (owner, *expression.args[:1]) if side is not None] if name in FORMS else []
+        return next((model for side in inner if (model := self.of(side, begins)) is not None), None)
 
-    found = []
-    for node, begins in nodes:
-        for side, level in _compared(node):
-            if (model := speaker(side, begins)) is not None:
-                found.append(Cut(node.lineno, level, model))  # type: ignore[attr-defined]
-    return found
+    def _named(self, name: str, begins: int) -> keras.Model | None:
+        """The one model that has said all that is assigned to a name."""
+        if (begins, name) not in self.known:
+            self.known[begins, name] = None  # while it is looked for: what is made of itself alone is of nobody
+            found = [self.of(value, begins) for value in self.assigned.get((begins, name), [])]
+            if found and all(model is found[0] for model in found):
+                self.known[begins, name] = found[0]
+        return self.known[begins, name]
 
 
 def _compared(node: ast.AST) -> list[tuple[ast.expr, float]]:

@@ -134,15 +134,16 @@ def _metric_name(metric: Any) -> str:
 
 class Measured(NamedTuple):
     """A metric that was updated, and how wide the predictions were. decided: they were class numbers. undecided: they
-    were none, where the metric takes these."""
+    were none, where the metric takes these. model: the one whose `fit` updated it, None for the script itself."""
 
     metric: keras.metrics.Metric
     width: int | None
     decided: bool
     undecided: bool = False
+    model: keras.Model | None = None
 
     @classmethod
-    def of(cls, metric: keras.metrics.Metric, y_true: Any, y_pred: Any) -> "Measured":
+    def of(cls, metric: keras.metrics.Metric, y_true: Any, y_pred: Any, model: keras.Model | None = None) -> "Measured":
         """What an update says of a metric."""
         shape, true = tuple(y_pred.shape), tuple(getattr(y_true, "shape", ()))
         numbers = shape[-1:] == (1,) or len(shape) == 1
@@ -154,6 +155,7 @@ class Measured(NamedTuple):
             shape[-1] if shape else None,
             alike or (numbers and "int" in keras.backend.standardize_dtype(y_pred.dtype)),
             counts and _between_classes(y_pred),
+            model,
         )
 
 

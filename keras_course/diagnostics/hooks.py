@@ -175,10 +175,12 @@ class Monitor:
         model = facts["model"]
         traced = getattr(model, "train_function", None) is not None
         facts["untaken"] = untaken(model) if traced else []
-        key = frozenset(id(variable_of(v)) for v in model.trainable_variables)
-        # the step that is there goes on with the weights that it was made for
-        mine = lambda t: t.facts and t.facts["model"] is model if facts["untaken"] else t.key == key  # noqa: E731
-        older = next((t for t in reversed(self.trainings) if t.recorder and mine(t)), None)
+        if facts["untaken"]:  # the step that is there goes on with the weights that it was made for
+            before = [t for t in self.trainings if t.facts and t.facts["model"] is model]
+        else:
+            key = frozenset(id(variable_of(v)) for v in model.trainable_variables)
+            before = [t for t in self.trainings if t.key == key]
+        older = next((t for t in reversed(before) if t.recorder), None)
         if older:
             older.close()
             training = Training(older.variables, facts=facts, site=facts["site"])
@@ -444,7 +446,9 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
     def update(original: Callable) -> Callable:
         def update(metric: Any, y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
             with contextlib.suppress(Exception):
-                monitor.measured.setdefault(id(metric), Measured.of(metric, y_true, y_pred))
+                if id(metric) not in monitor.measured:  # which keeps it, so that no other one has its id
+                    model = monitor.fits[-1]["model"] if monitor.fits else None
+                    monitor.measured[id(metric)] = Measured.of(metric, y_true, y_pred, model)
             return original(metric, y_true, y_pred, *args, **kwargs)
 
         return quiet(update)

@@ -32,7 +32,8 @@ def as_in_evaluation(model: Any) -> dict[str, bool]:
     """By which argument a model, or a function in its place, is told that it is not trained: `training`, or what its
     `call` has for it, as `is_training`."""
     names = inspect.signature(getattr(model, "call", model)).parameters
-    own = next((name for name in names if "train" in name.lower()), "training")
+    flags = [name for name, each in names.items() if isinstance(each.default, bool) or each.default is each.empty]
+    own = next((name for name in flags if "train" in name.lower()), "training")
     return {"training" if "training" in names else own: False}
 
 

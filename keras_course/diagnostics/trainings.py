@@ -279,9 +279,8 @@ class Training:
         units = [f.unit for f in forward.found] if forward else []
         looks = recorder.looks if recorder else []
         plan, steps = facts.get("plan") or plan_of_loop(self.dataset), recorder.steps() if recorder else None
-        measures = self._measures() if facts.get("interface") != "fit" else []
-        undecided = [measure_of(m.metric) + UNDECIDED for m in self.measured.values() if m.undecided]
-        plan = dataclasses.replace(plan, metrics=(*plan.metrics, *measures, *undecided))
+        measures = self._undecided() if facts.get("interface") == "fit" else [*self._measures(), *self._undecided()]
+        plan = dataclasses.replace(plan, metrics=(*plan.metrics, *measures))
         train = facts.get("train") if facts else rows_of_loop(self.dataset, joined([p.y for p in looks]))
         fed, asked = self._given()
         return Observation(
@@ -327,6 +326,12 @@ class Training:
         known = [(measure_of(m.metric), m) for m in self.measured.values()]
         wide = [name for name, m in known if width is not None and m.width == width and not m.decided]
         return wide + [name + DECIDED for name, m in known if m.decided and name.endswith("categorical_accuracy")]
+
+    def _undecided(self) -> list[str]:
+        """Metrics that take class numbers and are given what lies between them: those of the model's `fit`, or those
+        that the script updates by itself."""
+        model = self.facts["model"] if self.facts else None
+        return [measure_of(m.metric) + UNDECIDED for m in self.measured.values() if m.undecided and m.model is model]
 
     def _sequences(self, unit: Unit) -> Data | None:
         """The first batches of what a recurrent network is given, whose cells see one place at a time, where the rows

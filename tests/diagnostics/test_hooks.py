@@ -446,6 +446,23 @@ def test_outputs_between_the_numbers_of_classes(metric, said, fires):
     )
 
 
+def test_outputs_between_the_numbers_of_classes_are_of_the_model_that_is_measured():
+    """Of two that are fitted the one, and of a loop what the script updates by itself."""
+    measured, other = network(keras.layers.Dense(1, "sigmoid")), network(keras.layers.Dense(1, "sigmoid"))
+    measured.compile("sgd", "binary_crossentropy", metrics=[keras.metrics.MeanIoU(2)])
+    other.compile("sgd", "binary_crossentropy")
+    model, measure = mlp(), keras.metrics.IoU(2, [0])
+
+    def train():
+        measured.fit(X, Y > 0, epochs=1, verbose=0)
+        other.fit(X, Y > 0, epochs=1, verbose=0)
+        loop(lambda x, y: crossentropy(model, x, y), [v.value for v in model.trainable_variables])
+        measure.update_state(np.zeros(60, int), np.full((60, 1), 0.5))
+
+    said = [undecided(training) for training in watched(train)]
+    assert said == [["mean_io_u of no class numbers"], [], ["io_u of no class numbers"]]
+
+
 @pytest.mark.parametrize(("metric", "fires"), [(keras.metrics.MeanIoU(2), True), (keras.metrics.BinaryIoU(), False)])
 def test_outputs_between_the_numbers_of_classes_in_fit(metric, fires):
     model = network(keras.layers.Dense(1, "sigmoid"))

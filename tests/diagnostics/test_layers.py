@@ -51,10 +51,20 @@ def test_a_model_is_told_that_it_is_not_trained_as_it_takes_it():
         def call(self, x, train_mask=None, training=False):
             return x
 
+    class Masked(keras.Model):
+        def call(self, x, train_mask=None):
+            return x
+
     class Neither(keras.Model):
         def call(self, x):
             return x
 
     assert as_in_evaluation(Told()) == {"is_training": False}
-    plain = [Both(), Neither(), keras.Sequential(), keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])]
-    assert [as_in_evaluation(model) for model in plain] == [{"training": False}] * 4
+    plain = [
+        Both(),
+        Masked(),
+        Neither(),
+        keras.Sequential(),
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]),
+    ]
+    assert [as_in_evaluation(model) for model in plain] == [{"training": False}] * 5

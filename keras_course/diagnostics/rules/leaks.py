@@ -64,8 +64,8 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     if (parted := _apart(table, y)) >= 0 and len(names) >= TABLE:
         text = f"{names[parted]} has values of its own for each class, with a gap between them, in all of "
         return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=f"{text}{len(y)} rows")]
-    most = dominating(table, y)
-    if len(names) > TABLE and most.alone > 0.82 and most.without < 0.5 * most.alone:
+    most = dominating(table, y) if len(names) > TABLE else None
+    if most is not None and most.alone > 0.82 and most.without < 0.5 * most.alone:
         text = f"{names[most.column]} alone tells {most.alone:.0%} of what there is to know of the classes, and all "
         text += f"other columns {max(most.without, 0.0):.0%}"
         return [Finding(cause="leakage_feature", kind="note", confidence=0.7, evidence=text)]

@@ -1,6 +1,7 @@
 """Rules on layers that train otherwise than they predict, and on penalties: rows 38 and 39 of the taxonomy."""
 
 import dataclasses
+from typing import Any
 
 from keras_course.diagnostics.harm import blind_at_the_end, harm_of
 from keras_course.diagnostics.held_out import held_out
@@ -318,13 +319,7 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
 def _shrunk_by_its_penalty(seen: Observation, penalty: float, first: float) -> str:
     """In words, that the weights with a penalty, which was a tenth of the first loss, have lost half of their norm; ""
     otherwise. In a network that learns they grow against it."""
-    weighed = {
-        layer["name"]
-        for layer in seen.layers
-        if any(
-            key.endswith("_regularizer") and "activity" not in key and value for key, value in layer["config"].items()
-        )
-    }
+    weighed = {layer["name"] for layer in seen.layers if _regulariser(layer)}
     ratios = [
         float(np.linalg.norm(v.final) / np.linalg.norm(v.initial))
         for v in seen.variables
@@ -381,11 +376,16 @@ def _most_penalised(seen: Observation) -> str:
     """The layer with the strongest penalty on its weights; "" without one."""
     found = []
     for layer in seen.layers:
-        penalty = layer["config"].get("kernel_regularizer") or layer["config"].get("embeddings_regularizer")
+        penalty = _regulariser(layer)
         settings = penalty.get("config", {}) if isinstance(penalty, dict) else {}
         strength = max(float(settings.get(kind) or 0) for kind in ("l1", "l2"))
         found += [(strength, layer["name"])] if strength else []
     return max(found, key=lambda pair: pair[0], default=(0.0, ""))[1]
+
+
+def _regulariser(layer: dict[str, Any]) -> Any:
+    """The penalty on the weights of a layer, as its configuration has it."""
+    return layer["config"].get("kernel_regularizer") or layer["config"].get("embeddings_regularizer")
 
 
 def _share(shares: np.ndarray | None, i: int) -> float:
