@@ -150,9 +150,10 @@ def small_capacity(seen: Observation) -> list[Finding]:
     such steps keep 40 % of the loss, or more classes are told by them and three tenths of the loss are left, and for
     rows of numbers behind a layer of one unit, of which four principal axes leave a third of what the network leaves,
     and one of them half of it. Certain too where a wider twin of the network learns more of the same rows
-    (`_wider_learns_more`). Where no rate changes anything, or all of a wider layer is silent, the network is dead, not
-    narrow. Named last. Tables that are looked up are no layers: a bias for each user is a table one wide; nor are
-    weights of attention, and what is the output each time that it is called. Source: taxonomy row 41.
+    (`_wider_learns_more`), and one as narrow not twice what the training has. Where no rate changes anything, or all of
+    a wider layer is silent, the network is dead, not narrow. Named last. Tables that are looked up are no layers: a
+    bias for each user is a table one wide; nor are weights of attention, and what is the output each time that it is
+    called. Source: taxonomy row 41.
     """
     harm, e = harm_of(seen), seen.experiments
     found = widths_of(seen)
@@ -163,8 +164,11 @@ def small_capacity(seen: Observation) -> list[Finding]:
             f"steps a twin of the network leaves {e['twin_own']:.3g} of what is held out, and with more units there "
         )
         text += f"{e['twin_wider']:.3g}"
-        sure = 0.92 if width == 1 else 0.89
-        return [Finding(cause="underfitting_capacity", confidence=sure, certain=True, layer=layer, evidence=text)]
+        # where the twin as narrow learns twice what the training did, it is not its width that this lacks first
+        best, end = harm.baseline or 0.0, harm.end or 0.0
+        first = best - end > 0.5 * (best - e["twin_own"])
+        sure = (0.92 if width == 1 else 0.89) if first else 0.6
+        return [Finding(cause="underfitting_capacity", confidence=sure, certain=first, layer=layer, evidence=text)]
     narrow = bool(found) and width <= 4
     stuck = "few_end" in e and e["few_end"] > 0.5 * e["few_start"]
     tiny, made = narrow and width <= 2, seen.steps.count if seen.steps is not None else SHORT

@@ -289,6 +289,19 @@ def test_a_wider_twin_that_learns_more(change, end, fires_):
     assert [(f.certain, f.layer) for f in found] == [(True, "code")] * fires_
 
 
+@pytest.mark.parametrize(("end", "first"), [(8.6, True), (9.0, False)])
+def test_where_a_twin_as_narrow_learns_twice_as_much_it_is_not_the_width_first(end, first):
+    """Of the 9.5 that a constant leaves the twin learns 1.5."""
+    seen = with_targets(SQUARED, REAL, [end] * 200, experiments=WIDER)
+    seen.units = [
+        Unit(name="code", kind="dense", variables=("code/w",)),
+        Unit(name="h", kind="dense", variables=("h/w",)),
+    ]
+    seen.variables = [Variable(name="code/w", shape=(40, 3)), Variable(name="h/w", shape=(3, 1))]
+    (finding,) = RULES["underfitting_capacity"](seen)
+    assert (finding.certain, finding.confidence) == ((True, 0.89) if first else (False, 0.6))
+
+
 def test_few_steps_are_judged_by_validation_too():
     """As of a loss whose first steps gain most of it."""
     losses = np.linspace(9.0, 2.0, 40)
