@@ -38,6 +38,7 @@ import tensorflow as tf
 
 LOOPBACK, MODES = "127.0.0.1", ("distributed_epoch", "parallel_epochs")
 START = 120.0  # seconds until a server that is not ready is given up
+STOP = 10.0  # seconds for a dispatcher to stop in order, which takes it less than one
 RESTARTS = 3  # of a dispatcher that ends by itself
 READY, OPEN = "is ready at", "other machines can reach its port unless a firewall forbids it"
 
@@ -103,7 +104,12 @@ class _Server:
             return self.end() or (f"its port does not answer, {error}" if self.unanswered >= 3 else "")
         return self.end()
 
-    def stop(self) -> None:
+    def stop(self, patience: float = 0.0) -> None:
+        """Ends its process, and where there are seconds of patience lets it answer what it was asked before."""
+        if self.process and patience:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(patience)
         if self.process:
             self.process.kill()
             self.process.wait()
@@ -123,8 +129,9 @@ class Service:
 
     All processes are gone behind the `with`, after an exception too; when this process is killed they end by themselves
     within seconds. On Linux only this machine can reach them; where it is not so, standard error says it. A dispatcher
-    that dies is started again from its journal, three times at most, which standard error says too, and no element is
-    lost. A worker is not replaced.
+    that dies is started again from its journal, three times at most, which standard error says too. It writes down
+    each element before it hands it out, so that one for each worker may be lost by its death, which the count tells;
+    none is lost by SIGTERM, at which it stops in order. A worker is not replaced.
     Raises InputError for less than one worker, a port in use and a folder that is not empty, ServiceError when a
     process does not start.
     """
@@ -183,10 +190,10 @@ class Service:
         server.start(folder, *(work_dir if server is self.dispatcher else dispatcher))
 
     def restart_dispatcher(self) -> None:
-        """Kills the dispatcher, if it lives, and starts it again on its port from its journal: no element is lost."""
+        """Stops the dispatcher, if it lives, and starts it again on its port from its journal: no element is lost."""
         require(self.local and not self.lost, "service", "one that runs and was started here", self.dispatcher.address)
         with self._lock:
-            self.dispatcher.stop()
+            self.dispatcher.stop(STOP)
             self._start(self.dispatcher)
             self.dispatcher.wait()
 
@@ -284,8 +291,9 @@ class Served:
         if self.exact and count != self.expected:
             off = f"{abs(count - self.expected)} {'lost' if count < self.expected else 'too many'}"
             raise WrongCountError(
-                f"The epoch brought {count} elements instead of {self.expected}: {off}. A worker was restarted, or "
-                "the source holds a `batch`, `take` or `repeat`, which each worker applies to its own share."
+                f"The epoch brought {count} elements instead of {self.expected}: {off}. A worker was restarted, the "
+                "dispatcher was killed while it handed one out, or the source holds a `batch`, `take` or `repeat`, "
+                "which each worker applies to its own share."
             )
 
     def _next(self, arrived: queue.Queue) -> Any:
@@ -352,8 +360,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if chosen.host == LOOPBACK and not _only_from_here(port):
         print(f"The {chosen.role}: {OPEN}.", flush=True)
     print(f"The {chosen.role} {READY} {address}.", flush=True)
-    while server and chosen.parent in (None, os.getppid()):
-        time.sleep(0.5)
+    asked = threading.Event()
+    if chosen.role == "dispatcher":
+        signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    while chosen.parent in (None, os.getppid()):
+        if asked.wait(0.5):
+            del server  # stops it in order: what it has written down as handed out arrives
+            break
     os._exit(0)  # a server that stops in order waits for the others
 
 

@@ -52,6 +52,19 @@ def begun(served, count=10):
     return epoch, [int(next(epoch)) for _ in range(count)]
 
 
+@contextlib.contextmanager
+def nothing_asked(service):
+    """The workers stand still and what they had asked for has arrived."""
+    for worker in service.workers:
+        os.kill(worker.process.pid, signal.SIGSTOP)
+    time.sleep(0.5)
+    try:
+        yield
+    finally:
+        for worker in service.workers:
+            os.kill(worker.process.pid, signal.SIGCONT)
+
+
 @pytest.fixture(scope="module")
 def service():
     with Service(workers=2) as service:
@@ -116,14 +129,9 @@ def test_batches_made_by_the_workers_are_found_out(service):
 
 def test_a_silent_service_is_given_up(service, monkeypatch):
     monkeypatch.setattr(service, "patience", 1.0)
-    for worker in service.workers:
-        os.kill(worker.process.pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(serve.ServiceError, match=f"{service.dispatcher.address} .* silent for 1 s"):
-            list(service.dataset(numbers(20)))
-    finally:
-        for worker in service.workers:
-            os.kill(worker.process.pid, signal.SIGCONT)
+    silent = pytest.raises(serve.ServiceError, match=f"{service.dispatcher.address} .* silent for 1 s")
+    with nothing_asked(service), silent:
+        list(service.dataset(numbers(20)))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ports are tied to the loopback device on Linux alone")
@@ -137,20 +145,56 @@ def test_only_this_machine_reaches_the_ports(service):
 
 
 @pytest.mark.timeout(120)
-def test_a_dispatcher_that_is_killed_costs_no_element(service, monkeypatch, capfd):
-    """Twice in an epoch: the watch starts it again, then it is restarted by hand."""
+def test_a_dispatcher_that_dies_between_two_elements_costs_none(service, monkeypatch, capfd):
+    """Twice in an epoch: the watch starts it again, then it is restarted by hand, under the workers' requests."""
     monkeypatch.setattr(service, "patience", 60)
-    first = service.dispatcher.process.pid
+    killed = service.dispatcher.process
     epoch, found = begun(service.dataset(numbers()))
-    os.kill(first, signal.SIGKILL)
-    while (second := service.dispatcher.process.pid) == first or len(found) < N // 3:
+    with nothing_asked(service):
+        os.kill(killed.pid, signal.SIGKILL)
+        assert within(10, lambda: service.dispatcher.process is not killed)
+    stopped = service.dispatcher.process
+    while len(found) < N // 3:
         found.append(int(next(epoch)))
-    assert len(found) < N
     service.restart_dispatcher()
     assert Counter(found + list(map(int, epoch))) == Counter(range(N))
-    assert service.dispatcher.process.pid not in (first, second)
-    assert not alive(second)
-    assert f"(pid {first}) is lost: it ended with exit code -9, SIGKILL" in capfd.readouterr().err
+    assert service.dispatcher.process not in (killed, stopped)
+    assert stopped.returncode == 0  # in order: a dispatcher that is killed may take elements along
+    assert f"(pid {killed.pid}) is lost: it ended with exit code -9, SIGKILL" in capfd.readouterr().err
+
+
+def test_a_dispatcher_that_is_told_to_end_stops_its_server_first(monkeypatch, tmp_path):
+    did = []
+
+    class Server:
+        def __init__(self, config):
+            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+        def __del__(self):
+            did.append("stopped")
+
+    def leave(status):
+        did.append(status)
+        raise SystemExit
+
+    monkeypatch.setattr(tf.data.experimental.service, "DispatchServer", Server)
+    monkeypatch.setattr(os, "_exit", leave)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit):
+            serve.main(["dispatcher", "--port", "0", "--work-dir", str(tmp_path)])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert did == ["stopped", 0]
+
+
+def test_a_server_that_does_not_stop_in_order_is_killed():
+    server = serve._Server("dispatcher", "127.0.0.1:1")
+    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    server.process = subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE)
+    server.process.stdout.readline()
+    server.stop(0.5)
+    assert server.process.returncode == -signal.SIGKILL
 
 
 @pytest.mark.timeout(20)
