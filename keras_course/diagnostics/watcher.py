@@ -12,7 +12,8 @@ from keras_course.base import summary_of
 from keras_course.diagnostics import answers, doctor, experiments, printed, twins
 from keras_course.diagnostics.doctor import Report
 from keras_course.diagnostics.fits import facts_of
-from keras_course.diagnostics.hooks import Monitor, users_frame, watching
+from keras_course.diagnostics.hooks import watching
+from keras_course.diagnostics.monitor import Monitor, users_frame
 from keras_course.diagnostics.observation import Observation
 from keras_course.diagnostics.seen import badly_mixed
 from keras_course.diagnostics.trainings import Training

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from tensorflow.python.framework import config
 
 IMAGES = np.random.default_rng(1).normal(size=(60, 6, 6, 1)).astype("float32")
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -117,13 +116,6 @@ WAYS = {
 }
 
 
-@pytest.fixture
-def deterministic():
-    tf.config.experimental.enable_op_determinism()
-    yield
-    config.disable_op_determinism()
-
-
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.usefixtures("deterministic")
 def test_results_and_random_states_are_the_same_to_the_bit(way):
@@ -141,97 +133,6 @@ def test_results_and_random_states_are_the_same_to_the_bit(way):
         found.append([*model.get_weights(), np.random.rand(3), keras.random.uniform((3,)).numpy()])
     for bare, seen in zip(*found, strict=True):
         np.testing.assert_array_equal(bare, seen)
-
-
-def thawed(again):
-    """A trunk that is frozen, and trained on behind the head."""
-    model = mlp()
-    model.layers[0].trainable = False
-    model.compile("sgd", LOSS)
-    model.fit(X, Y, batch_size=10, verbose=0)
-    model.layers[0].trainable = True
-    if again:
-        model.compile("sgd", LOSS)
-    model.fit(X, Y, batch_size=10, epochs=2, verbose=0)
-    return model.get_weights()
-
-
-@pytest.mark.parametrize("again", [True, False], ids=["compiled again", "not"])
-@pytest.mark.usefixtures("deterministic")
-def test_a_trunk_that_is_thawed_behind_compile(again):
-    """Keras takes no notice of it, and neither the steps nor their watch fail."""
-    found = []
-    for watch in (False, True):
-        keras.utils.set_random_seed(3)
-        if watch:
-            trainings = watched(lambda: found.append(thawed(again)))
-        else:
-            found.append(thawed(again))
-    for bare, seen in zip(*found, strict=True):
-        np.testing.assert_array_equal(bare, seen)
-    assert [(t.count, len(t.variables)) for t in trainings] == [(6, 2), (12, 4 if again else 2)]
-    untaken = [[path.split("/", 1)[1] for path in t.close().untaken] for t in trainings]
-    assert untaken == [[], [] if again else ["hidden/kernel", "hidden/bias"]]
-
-
-def test_a_trunk_that_is_thawed_before_anybody_watched_is_left_alone():
-    model = mlp()
-    model.layers[0].trainable = False
-    model.compile("sgd", LOSS)
-    model.fit(X, Y, verbose=0)
-    model.layers[0].trainable = True
-    (training,) = watched(lambda: model.fit(X, Y, verbose=0))
-    assert (training.count, len(training.close().untaken)) == (0, 2)
-
-
-def test_each_fit_is_a_training_of_its_own():
-    model = mlp()
-    model.compile("sgd", LOSS)
-
-    def train():
-        model.fit(X, Y, batch_size=10, verbose=0)
-        model.fit(X[:30], Y[:30], batch_size=10, verbose=0)
-
-    assert [t.count for t in watched(train)] == [6, 3]
-
-
-def test_a_model_that_was_traced_before_anybody_watched_is_seen():
-    model = mlp()
-    model.compile("sgd", LOSS)
-    model.fit(X, Y, batch_size=10, verbose=0)
-    assert [t.count for t in watched(lambda: model.fit(X, Y, batch_size=20, verbose=0))] == [3]
-
-
-def test_a_game_of_two_is_two_trainings_by_name():
-    one, two = keras.Sequential([layers.Dense(5)], name="generator"), keras.Sequential([layers.Dense(1)], name="judge")
-    one.build((None, 5))
-    two.build((None, 5))
-
-    @tf.function
-    def step(x):
-        with tf.GradientTape() as first, tf.GradientTape() as second:
-            made = two(one(x))
-            win, lose = tf.reduce_mean(made), -tf.reduce_mean(made)
-        for tape, loss, model in ((first, win, one), (second, lose, two)):
-            for v, g in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True):
-                v.assign_sub(0.01 * g)
-
-    def train():
-        for i in range(3):
-            step(tf.constant(X[i * 10 : i * 10 + 10]))
-
-    assert [(t.model.name, t.count) for t in watched(train)] == [("generator", 3), ("judge", 3)]
-
-
-def test_a_gradient_by_inputs_is_no_training():
-    def saliency():
-        x = tf.constant(X[:4])
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(x**2)
-        tape.gradient(loss, x)
-
-    assert watched(saliency) == []
 
 
 def test_a_model_that_is_built_inside_the_first_step_is_read_as_any_other():
@@ -259,85 +160,6 @@ def test_a_recurrent_layer_by_graph_gives_lists_of_tensors_no_chance():
     assert len(seen.recorder.looks) == 6
 
 
-def test_nothing_that_can_be_trained_is_seen_too():
-    model = mlp()
-    model.trainable = False
-    model.compile("sgd", LOSS)
-    (idle,) = watched(lambda: model.fit(X, Y, verbose=0))
-    assert idle.idle
-
-
-@pytest.mark.parametrize("when", ["first", "later", "never"])
-def test_a_batch_of_which_nothing_can_be_trained_is_seen_where_its_step_is_made_so(when):
-    """As of a discriminator that was frozen for its generator before it was first trained; steps made before train."""
-    model = mlp()
-    model.compile("sgd", LOSS)
-
-    def train():
-        if when == "later":
-            model.train_on_batch(X[:10], Y[:10])
-        model.trainable = when == "never"
-        for _ in range(2):
-            model.train_on_batch(X[:10], Y[:10])
-
-    assert [seen.idle for seen in watched(train) if not seen.variables] == [True] * (when == "first")
-
-
-def test_arguments_that_keras_will_not_take_are_its_own_to_say():
-    model = mlp()
-    model.trainable = False
-    model.compile("sgd", LOSS)
-
-    def train():
-        with pytest.raises(TypeError, match="train_on_batch"):
-            model.train_on_batch()
-
-    assert watched(train) == []
-
-
-def test_what_later_trainings_change_of_an_earlier_one():
-    a, b = tf.Variable(1.0), tf.Variable(2.0)
-
-    def train():
-        for variables in ([a, b], [b]):
-            with tf.GradientTape() as tape:
-                loss = (a * b) ** 2
-            tape.gradient(loss, variables)
-
-    first, second = watched(train)
-    assert (first.later, second.later) == ({id(b.handle)}, set())
-
-
-def test_compiled_steps_are_measured_without_a_closer_look():
-    config.disable_op_determinism()
-    w = tf.Variable(tf.ones((5, 3)))
-
-    @tf.function(jit_compile=True)
-    def step(x, y):
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=x @ w))
-        w.assign_sub(0.1 * tape.gradient(loss, w))
-
-    def train():
-        for i in range(4):
-            step(tf.constant(X[i * 10 : i * 10 + 10]), tf.constant(Y[i * 10 : i * 10 + 10]))
-
-    (seen,) = watched(train)
-    assert seen.count == 4
-    assert "XLA" in seen.unseen[0]
-    np.testing.assert_allclose(seen.recorder.steps().update[:3], 0.1 * seen.recorder.steps().gradient[:3], rtol=1e-4)
-
-
-def test_a_strategy_is_said_not_to_be_watched():
-    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
-    with strategy.scope():
-        model = mlp()
-        model.compile("sgd", LOSS)
-        (seen,) = watched(lambda: model.fit(X, Y, batch_size=10, verbose=0))
-    assert "tf.distribute" in seen.unseen[0]
-    assert seen.count == 0
-
-
 def test_the_patches_go_when_the_block_ends_and_when_it_fails():
     before = [tf.GradientTape.gradient, keras.Model.fit, keras.Layer.__call__, tf.nn.softmax_cross_entropy_with_logits]
     with watching():
@@ -347,19 +169,6 @@ def test_the_patches_go_when_the_block_ends_and_when_it_fails():
     assert before == [
         tf.GradientTape.gradient, keras.Model.fit, keras.Layer.__call__, tf.nn.softmax_cross_entropy_with_logits,
     ]  # fmt: skip
-
-
-def test_a_mistake_of_ours_does_not_reach_the_script(monkeypatch):
-    def broken(*arguments):
-        raise RuntimeError("ours")
-
-    monkeypatch.setattr("keras_course.diagnostics.trainings.read", broken)
-    model = mlp()
-    (seen,) = watched(
-        lambda: loop(lambda a, b: crossentropy(model, a, b), [v.value for v in model.trainable_variables])
-    )
-    assert seen.count == 4
-    assert "ours" in seen.unseen[0]
 
 
 def test_metrics_that_a_loop_updates_by_itself_are_known_by_what_they_measure():

@@ -4,7 +4,7 @@ import contextlib
 
 from keras_course.diagnostics import watcher
 from keras_course.diagnostics.harm import Harm
-from keras_course.diagnostics.hooks import Monitor
+from keras_course.diagnostics.monitor import Monitor
 from keras_course.diagnostics.probes import Recorder
 from tests.diagnostics.trained import X, Y, crossentropy, loop, mlp, network
 
