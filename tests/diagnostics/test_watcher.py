@@ -17,15 +17,6 @@ from keras import layers
 CROSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-@pytest.fixture
-def same_bits():
-    tf.config.experimental.enable_op_determinism()
-    yield
-    from tensorflow.python.framework import config
-
-    config.disable_op_determinism()
-
-
 class Penalised(keras.Model):
     """A custom step whose loss has the gradient by the inputs in it: a tape within a tape."""
 
@@ -116,7 +107,7 @@ def outcome(train, watch):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_watched_training_ends_with_the_same_bits(way, same_bits, monkeypatch):
+def test_a_watched_training_ends_with_the_deterministic(way, deterministic, monkeypatch):
     monkeypatch.setattr(watcher.experiments, "SECONDS", 1.0)
     plain = outcome(WAYS[way], contextlib.nullcontext())
     watch = watcher.watch()
