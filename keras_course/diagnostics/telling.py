@@ -3,7 +3,7 @@
 import warnings
 from typing import Any, NamedTuple
 
-from keras_course.diagnostics.statistics import classes_of, share_interval
+from keras_course.diagnostics.statistics import MANY, classes_of, form_of, share_interval
 
 import numpy as np
 
@@ -42,6 +42,34 @@ def pairing(x: np.ndarray, y: np.ndarray, *, rows: int = 1024, permutations: int
         fitted = -np.sum(errors**2, axis=(0, 2))
         beaten = min(beaten, int(np.sum(fitted[1:] >= fitted[0])))
     return Pairing(seen, float(dealt.mean()), min(2 * float((1 + beaten) / (1 + permutations)), 1.0))
+
+
+BESIDE = 2  # places of a sequence on each side that are looked at with one; of a picture 1
+
+
+def one_place_each(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Of rows that have a label at each place one place each, what lies around it, and its label; None of others.
+
+    x: (n, time, channels) or (n, height, width, channels), y: class numbers (n, time) or (n, height, width), with or
+    without a last axis of 1. Places of a sequence that are zeros are padding, unless all are. Of each row a class is drawn first, so
+    that a rare one counts; one place each, since those of one row are not independent.
+    """
+    if x.dtype.kind not in "iuf" or form_of(y) not in ("ids", "multi_hot") or len(np.unique(y)) > MANY:
+        return None  # a mask of two classes is rows of zeros and ones too
+    y = y.reshape(y.shape[:-1]) if y.ndim == x.ndim and y.shape[-1] == 1 else y
+    if x.ndim not in (3, 4) or y.shape != x.shape[:-1] or y.ndim < 2:
+        return None
+    rng, reach = np.random.default_rng(0), BESIDE if x.ndim == 3 else 1
+    around = np.pad(np.nan_to_num(x), [(0, 0), *[(reach, reach)] * (x.ndim - 2), (0, 0)], mode="edge")
+    filled = np.any(x != 0, axis=-1) if x.ndim == 3 else np.ones(y.shape, bool)
+    found, labels = [], []
+    for row, (there, label) in enumerate(zip(filled, y, strict=True)):
+        places = np.argwhere(there if there.any() else ~there)
+        classes = label[tuple(places.T)]
+        place = places[rng.choice(np.flatnonzero(classes == rng.choice(np.unique(classes))))]
+        found.append(around[(row, *(slice(i, i + 2 * reach + 1) for i in place))].reshape(-1))
+        labels.append(label[tuple(place)])
+    return np.array(found), np.array(labels).astype("int64")
 
 
 def _same_class(y: np.ndarray, near: np.ndarray) -> float:

@@ -30,6 +30,39 @@ def test_one_direction_among_many_is_found():
     assert telling.pairing(x, (x[:, 7] > 0).astype(int)).p < 0.05
 
 
+def test_of_each_row_one_place_is_taken_with_what_lies_around_it():
+    x = np.zeros((3, 7, 2), "float32")
+    x[0, :4] = np.arange(1, 9).reshape(4, 2)
+    x[1], x[2, 2] = 1, 5
+    y = np.where(np.arange(7) < 2, 3, 0) * np.ones((3, 1), int)
+    y[2] = 4 * (np.arange(7) == 2)
+    around, labels = telling.one_place_each(x, y)
+    assert around.shape == (3, 10)
+    middle = around[0].reshape(5, 2)[2]
+    assert middle[0] in (1, 3, 5, 7), "no padding"
+    assert labels[0] == (3 if middle[0] < 4 else 0)
+    np.testing.assert_array_equal(around[1], np.ones(10))
+    np.testing.assert_array_equal(around[2].reshape(5, 2), [[0, 0], [0, 0], [5, 5], [0, 0], [0, 0]])
+    assert labels[2] == 4, "the only place that is not padding"
+
+
+def test_a_rare_class_of_places_is_drawn_as_often_as_the_others():
+    masks = np.zeros((400, 5, 6, 1), "float32")
+    masks[:, 2, 3] = 1
+    patches, labels = telling.one_place_each(np.repeat(masks, 3, axis=-1), masks)
+    assert patches.shape == (400, 27)
+    assert 0.4 < labels.mean() < 0.6
+    np.testing.assert_array_equal(patches[:, 12], labels)
+
+
+@pytest.mark.parametrize("shape", [(20,), (20, 1), (20, 7, 2), (20, 4)])
+def test_labels_without_places_are_none(shape):
+    x, y = np.ones((20, 7, 2)), np.arange(np.prod(shape)).reshape(shape) % 3
+    assert telling.one_place_each(x, y) is None
+    assert telling.one_place_each(x, np.arange(140).reshape(20, 7)) is None, "of so many kinds they are words"
+    assert telling.one_place_each(x, np.linspace(0, 1, 140).reshape(20, 7)) is None
+
+
 def test_suspects_are_mostly_those_that_were_changed():
     rng = np.random.default_rng(1)
     changed = rng.permutation(len(LABELS))[:90]

@@ -19,7 +19,7 @@ from keras_course.diagnostics.seen import (
     told_by_a_twin,
 )
 from keras_course.diagnostics.statistics import classes_of, form_of, keys, scales, share_interval
-from keras_course.diagnostics.telling import pairing
+from keras_course.diagnostics.telling import one_place_each, pairing
 
 import numpy as np
 
@@ -37,11 +37,12 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     keeps at least 70 % of its first value or the validation loss never gets below 97 % of that of a constant, or real
     targets that are held out are not known at all. (b) and (c) are named when there is harm: memorising is a task too.
     Surer where the labels come sorted: inputs that belong to them would come so too, and be told apart. Texts are
-    judged by their words; what hangs on their order is not seen, hence the lower confidence. The data set whose legs
-    are shuffled apart is `labels_from_another_leg`. Must stay silent: users and things that are looked up by number;
-    codes of a few zeros and ones, of which parity may be asked; targets that are sequences of words; inputs that
-    entered alike, which is row 30; labels some of which are told by what is held out, which is row 45. Source: row 15;
-    1,024 digits agree .97 (p .004), in 40 shuffles apart .10 (p .012 to 1).
+    judged by their words; what hangs on their order is not seen, hence the lower confidence; nor what hangs on more
+    than what lies around it, of labels of places, as those of a mask, of which one in each row is looked at. The data
+    set whose legs are shuffled apart is `labels_from_another_leg`. Must stay silent: users and things that are looked
+    up by number; codes of a few zeros and ones, of which parity may be asked; targets that are sequences of words;
+    inputs that entered alike, which is row 30; labels some of which are told by what is held out, which is row 45.
+    Source: row 15; 1,024 digits agree .97 (p .004), in 40 shuffles apart .10 (p .012 to 1).
     """
     if reordered := next((feed for feed in seen.asked if feed.reordered and len(feed.x) >= 20), None):
         text = f"predictions are asked for of {reordered.name or 'a data set'}, whose rows come in another order with "
@@ -73,7 +74,8 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     names = looked_up(seen, data.x)
     if (names and _of_things(seen, data.x)) or data.y.dtype.kind not in "iufb":
         return []
-    x, y = quantities(seen, data), _judged_targets(data.y)
+    places = None if names or several_inputs(seen) else one_place_each(data.x, data.y)
+    x, y = places or (quantities(seen, data), _judged_targets(data.y))
     if x.dtype.kind not in "iuf" or not np.isfinite(x).all() or y is None or not np.isfinite(y).all():
         return []
     if np.all(y == y[:1]) or (not names and x[0].size <= FEW_CODES and scales(x).sparse):
@@ -82,7 +84,9 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     if found.p <= 0.01:
         return []
     text = f"neighbours agree on the target by {found.agreement:.2f}, by chance {found.chance:.2f} (p = {found.p:.2f})"
-    return [_apart(text, 0.95 if badly_mixed(seen) else 0.5 if names else 0.6)]
+    if places is not None:
+        text = f"of one place in each row, {text}"
+    return [_apart(text, 0.95 if badly_mixed(seen) else 0.5 if names or places else 0.6)]
 
 
 def _of_things(seen: Observation, x: np.ndarray) -> bool:

@@ -58,6 +58,17 @@ def test_labels_of_texts_shuffled_apart():
     assert pairs.labels_shuffled_apart(numbers) == [], "users that are looked up"
 
 
+@pytest.mark.parametrize("places", [(9,), (6, 5)])
+def test_labels_of_places_shuffled_apart(places):
+    """As of the phases of a run, or of a mask: what a place holds says what it is."""
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 3, (300, *places))
+    x = (y[..., None] + rng.normal(0, 0.8, (300, *places, 2))).astype("float32")
+    for labels, expected in ((y, []), (rng.permutation(y), ["labels_shuffled_apart"])):
+        seen = training(x, labels, losses=STUCK, classes=3)
+        assert [f.cause for f in pairs.labels_shuffled_apart(seen)] == expected
+
+
 @pytest.mark.parametrize(("columns", "tables", "fires"), [(3, 2, False), (3, 1, True), (12, 2, True)])
 def test_numbers_of_things_in_several_tables_are_no_words(columns, tables, fires):
     """As of a person and of two dishes: how near two numbers are says nothing."""
