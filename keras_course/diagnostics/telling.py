@@ -51,8 +51,8 @@ def one_place_each(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Of rows that have a label at each place one place each, what lies around it, and its label; None of others.
 
     x: (n, time, channels) or (n, height, width, channels), y: class numbers (n, time) or (n, height, width), with or
-    without a last axis of 1. Places of a sequence that are zeros are padding, unless all are. Of each row a class is drawn first, so
-    that a rare one counts; one place each, since those of one row are not independent.
+    without a last axis of 1. Places of a sequence that are zeros are padding, unless all are. Of each row a class is
+    drawn first, so that a rare one counts; one place each, since those of one row are not independent.
     """
     if x.dtype.kind not in "iuf" or form_of(y) not in ("ids", "multi_hot") or len(np.unique(y)) > MANY:
         return None  # a mask of two classes is rows of zeros and ones too
