@@ -100,7 +100,11 @@ def _plan(model: keras.Model, given: dict[str, Any], callbacks: Any, split: floa
         class_weight=given.get("class_weight"),
         metrics=tuple(_metric_names(model)),
         monitored=tuple(name for c in known if (name := getattr(c, "monitor", ""))),
-        keeps_best=any(getattr(c, name, False) for c in known for name in keeping),
+        keeps_best=any(
+            getattr(c, name, False) and str(getattr(c, "monitor", "")).startswith("val_")
+            for c in known
+            for name in keeping
+        ),
         stops_at_better=_turned_round(known, keras.callbacks.EarlyStopping),
         slows_at_better=_turned_round(known, keras.callbacks.ReduceLROnPlateau),
     )

@@ -159,7 +159,7 @@ class Plan:
     class_weight: dict[int, float] | None = None
     metrics: tuple[str, ...] = ()
     monitored: tuple[str, ...] = ()  # by callbacks such as EarlyStopping
-    keeps_best: bool = False  # a callback restores or saves the weights of the best epoch
+    keeps_best: bool = False  # a callback restores or saves the weights of the epoch that validation calls best
     stops_at_better: str = ""  # what EarlyStopping monitors and takes for the better the worse it is
     slows_at_better: str = ""  # the same of ReduceLROnPlateau
 

@@ -235,6 +235,7 @@ def test_noise_that_a_pipeline_draws_is_measured_against_its_rows(seed, batched)
     [
         (keras.callbacks.EarlyStopping(restore_best_weights=True), True),
         (keras.callbacks.EarlyStopping(), False),
+        (keras.callbacks.EarlyStopping(monitor="loss", restore_best_weights=True), False),
         (keras.callbacks.ModelCheckpoint("best.keras", save_best_only=True), True),
         (keras.callbacks.ModelCheckpoint("last.keras"), False),
     ],

@@ -24,8 +24,9 @@ def overfitting(seen: Observation) -> list[Finding]:
 
     Threshold: the mean of its last three epochs lies above its best by more than three robust standard deviations of
     its own changes and by at least a quarter of it, at least three epochs after it, with a training loss below half of
-    it. Certain where it has doubled. Of 20 to 99 rows of validation, of which one can move the mean, only where a
-    squared or absolute error climbs above that of a constant: the last weights are worth nothing.
+    it. Certain where it has doubled, or where callbacks go by the training alone. Of 20 to 99 rows of validation, of
+    which one can move the mean, only where a squared or absolute error climbs above that of a constant: the last
+    weights are worth nothing.
     Or, certain: the last weights are right on more than nine tenths of the rows of the training and on those held out
     by 0.15 less often than a linear model of the same rows, by which there is more to be known of them; or by 0.2 less
     often, with a loss above half of that of a constant, which knows nothing; or by 0.15, of fewer than 50 rows.
@@ -66,18 +67,12 @@ def overfitting(seen: Observation) -> list[Finding]:
         return []
     if climbed < 3 * robust or climbed < 0.25 * val[best] or len(val) - best < 4 or train[-1] > 0.5 * end:
         return []
-    return [
-        Finding(
-            cause="overfitting",
-            confidence=0.7,
-            step=best,
-            tag="epoch/val_loss",
-            certain=(climbed > val[best] or useless) and train[-1] < 0.2 * end,
-            evidence=f"the validation loss is lowest in epoch {best + 1} with {val[best]:.3g} and ends at "
-            f"{end:.3g}, while the "
-            f"training loss falls to {train[-1]:.3g}",
-        )
-    ]
+    blind = seen.plan.monitored and not any(name.startswith("val_") for name in seen.plan.monitored)
+    text = f"the validation loss is lowest in epoch {best + 1} with {val[best]:.3g} and ends at {end:.3g}, while the "
+    text += f"training loss falls to {train[-1]:.3g}"
+    text += f"; a callback goes by {seen.plan.monitored[0]}, which is of the training" if blind else ""
+    sure = bool(blind) or ((climbed > val[best] or useless) and train[-1] < 0.2 * end)
+    return [Finding(cause="overfitting", confidence=0.7, step=best, tag="epoch/val_loss", certain=sure, evidence=text)]
 
 
 def _worse_than_nothing(seen: Observation, train: np.ndarray, val: np.ndarray) -> list[Finding]:

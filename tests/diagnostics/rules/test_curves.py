@@ -53,6 +53,18 @@ def test_what_is_no_overfitting():
     assert RULES["overfitting"](curves(0.8**E, late)) == [], "two epochs after the best are too few"
 
 
+@pytest.mark.parametrize(
+    ("monitored", "certain"),
+    [(("loss",), True), ((), False), (("val_loss",), False), (("loss", "val_accuracy"), False)],
+)
+def test_a_callback_that_goes_by_the_training_lets_it_learn_by_heart(monitored, certain):
+    seen = curves(0.8**E, 0.4 + 0.4 * (TURNS - TURNS.min()) / np.ptp(TURNS) * 0.6)  # by six tenths, not doubled
+    seen.plan = Plan(monitored=monitored)
+    (found,) = RULES["overfitting"](seen)
+    assert found.certain is certain
+    assert ("goes by loss" in found.evidence) is certain
+
+
 def small(rows, val, constant_of=REAL, keeps_best=False):
     """`rows` rows of validation, which squared errors are judged by."""
     data = [Data(x=np.zeros((4, 2)), y=constant_of, n=n) for n in (4, rows)]
