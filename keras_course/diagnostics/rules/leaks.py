@@ -9,6 +9,7 @@ from keras_course.diagnostics.telling import dominating, linear, telling_feature
 import numpy as np
 
 TABLE = 4  # columns, from which on a table is one that somebody measured
+TOLD = 0.05  # of the entropy of the classes, by columns that somebody measured since they say something
 VOCABULARY = 20  # words, from which on a last word is none that is to be kept in mind
 
 
@@ -24,9 +25,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     tenth; or where it is blank for one of two classes and for no example of the other, as what is filled in when the
     outcome is known; or where words are their own labels, place by place, in a network without a bottleneck of a single
     vector, or the last of at least 20 different ones is what comes next; or where a window of measurements ends with
-    those that are asked for. A note too where one of more than four columns tells 82 % of the entropy of the classes
-    and all others less than half of that, as what was measured when the outcome was known, or as in a toy; so in tables
-    of fewer than four columns.
+    those that are asked for; or where one of more than four columns tells 82 % of the entropy of the classes and all
+    others less than half of that, but a twentieth, as what was measured when the outcome was known. A note where they
+    tell less, as in a toy; so in tables of fewer than four columns.
     Must stay silent: images, tables of one column, a sequence whose first place is to be kept in mind, a word by which
     a text shows what it wants. Source: deepchecks' single-feature check.
     """
@@ -68,7 +69,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     if most is not None and most.alone > 0.82 and most.without < 0.5 * most.alone:
         text = f"{names[most.column]} alone tells {most.alone:.0%} of what there is to know of the classes, and all "
         text += f"other columns {max(most.without, 0.0):.0%}"
-        return [Finding(cause="leakage_feature", kind="note", confidence=0.7, evidence=text)]
+        sure = most.without > TOLD
+        kind = "named" if sure else "note"
+        return [Finding(cause="leakage_feature", kind=kind, confidence=0.7, certain=sure, evidence=text)]
     column, low = telling_feature(table, y)
     common = np.unique(y, return_counts=True)[1].max() / len(y)
     if low <= max(0.98, 1 - 0.1 * (1 - common)):

@@ -27,6 +27,7 @@ def test_a_column_that_tells_the_class_is_a_note_unless_a_gap_lies_between_the_c
     ("turned", "others", "columns", "kinds"),
     [
         (0.02, 0.0, 6, ["note"]),  # a toy may be made so
+        (0.02, 1.2, 6, ["named"]),
         (0.1, 0.0, 6, []),  # it tells half
         (0.02, 4.0, 6, []),  # others tell it as well
         (0.02, 0.0, 4, []),  # a toy
@@ -40,7 +41,7 @@ def test_a_column_that_is_known_when_the_outcome_is(turned, others, columns, kin
     x[:, 3] += 8 * np.where(rng.random(1500) < turned, 1 - y, y)
     found = leaks.leakage_feature(training(x.astype("float32"), y, classes=2))
     assert [f.kind for f in found] == kinds
-    assert not kinds or (not found[0].certain and found[0].evidence.startswith("column 3 alone tells"))
+    assert not kinds or (found[0].certain is (others > 0) and found[0].evidence.startswith("column 3 alone tells"))
 
 
 @pytest.mark.parametrize(("further", "name"), [(False, "column 31"), (True, "column 1 of input 2")])
