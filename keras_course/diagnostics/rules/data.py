@@ -132,8 +132,8 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
 
     Threshold: all inputs in [0, 1.01 / 255], or as near to -1, with a spread above 0 within the examples; certain where
     the largest of rows of at least 64 numbers is 1 / 255, within a hundredth of it, and of images half of that. Certain
-    too: a layer Rescaling by a twentieth or less of examples that reach no further than 5, whose spread is that of
-    what enters the first weights. Must stay silent: blank images.
+    too: a layer Rescaling by a twentieth or less of examples, of training or else of validation, that reach no further
+    than 5, whose spread is that of what enters the first weights. Must stay silent: blank images.
     Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
     """
     x = first_inputs(seen)
@@ -156,7 +156,8 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
 
 def _rescaled_again(seen: Observation, entering: np.ndarray) -> Finding | None:
     """A layer that divides pixels, in front of what holds pixels no more. entering: what reaches the first weights."""
-    x = seen.train.x if seen.train is not None else np.zeros(0)
+    known = next((data for data in (seen.train, seen.validation) if data is not None), None)
+    x = known.x if known is not None else np.zeros(0)
     if x.dtype.kind != "f" or x[:1].size < 64 or not 0 < float(np.abs(x).max()) <= 5:
         return None
     ratio = float(np.std(entering)) / float(np.std(x)) if np.std(x) > 0 else 0.0
