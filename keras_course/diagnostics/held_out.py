@@ -22,6 +22,7 @@ NOTHING = re.compile(  # of what names say, as those of a batch
     re.IGNORECASE,
 )
 EITHER = re.compile(r"^x_?t$|^t_?x$", re.IGNORECASE)  # of a test, or of a training
+SURELY = re.compile(r"(?<!e)val|test|hold|held|unseen", re.IGNORECASE)  # what is evaluated may be the training
 WHOLE = re.compile(r"train|all|full|whole|every", re.IGNORECASE)
 FEW = 20  # rows from which on there is something to compare
 MANY = 100  # and from which on shares of them say something
@@ -63,6 +64,18 @@ def held_out(seen: Observation, few: int = FEW) -> list[HeldOut]:
         if len(asked.x) >= FEW and again < most:
             found.append(HeldOut(feed.name, named, train, asked))
     return found
+
+
+def copied(seen: Observation) -> list[HeldOut]:
+    """The sets whose rows stand all among those of the training, though by their names they are held out, where nothing
+    is that does not: neither validation nor another set."""
+    train = trained_on(seen)
+    named = [feed for feed in seen.asked if SURELY.search(feed.name) and is_held_out(feed.name)]
+    if train is None or seen.validation is not None or held_out(seen):
+        return []
+    sets = [HeldOut(feed.name, True, train, _once(feed, train.y)) for feed in named
+            if feed.x.shape[1:] == train.x.shape[1:] and feed.x.dtype.kind in "iuf"]  # fmt: skip
+    return [each for each in sets if len(each.asked.x) >= FEW and np.isin(*_keys_of(each.asked, train)).all()]
 
 
 def _keys_of(first: Data, second: Data) -> tuple[np.ndarray, np.ndarray]:

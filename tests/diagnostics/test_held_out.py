@@ -1,4 +1,4 @@
-from keras_course.diagnostics.held_out import classed, held_out, labels_of, parts
+from keras_course.diagnostics.held_out import classed, copied, held_out, labels_of, parts
 from keras_course.diagnostics.observation import Feed, Probe, Unit
 from tests.diagnostics.typed import training
 
@@ -37,6 +37,25 @@ def test_what_is_held_out_by_its_name(name, named):
 def test_a_t_may_be_of_the_training(name, rows, count):
     """Where more than half of the training stands in it; a part of that in what is called a test is a leak."""
     assert len(asked(Feed(x=np.concatenate([X[:rows], X[200:]]), name=name))) == count
+
+
+@pytest.mark.parametrize(
+    ("feeds", "names"),
+    [
+        ({"x_valid": X[:60]}, ["x_valid"]),
+        ({"x_valid": X[:60], "hold_x": X[100:200]}, ["x_valid", "hold_x"]),
+        ({"x_valid": X[:60], "x_test": X[200:]}, []),  # something is held out
+        ({"x_valid": X[150:201]}, []),
+        ({"x_valid": X[:10]}, []),
+        *[({name: X[:60]}, []) for name in ("x_eval", "x_train", "x", "x_t", "test_and_train")],
+    ],
+)
+def test_what_is_held_out_by_its_name_and_stands_in_the_training(feeds, names):
+    seen = training(X[:200], Y[:200], classes=3)
+    seen.asked = [Feed(x=x, name=name) for name, x in feeds.items()]
+    assert [held.name for held in copied(seen)] == names
+    seen.validation = seen.train
+    assert copied(seen) == []
 
 
 def test_rows_of_several_inputs_are_the_same_where_all_inputs_are():

@@ -12,7 +12,7 @@ from keras_course.diagnostics.comparisons import (
     shift,
 )
 from keras_course.diagnostics.harm import harm_of
-from keras_course.diagnostics.held_out import FEW, HeldOut, held_out, parts, validated
+from keras_course.diagnostics.held_out import FEW, HeldOut, copied, held_out, parts, validated
 from keras_course.diagnostics.losses import baseline_of, loss_of_constant, targets_of_training
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.references import loss_of_models
@@ -278,9 +278,10 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     2,048 rows of training are looked at, so that fewer are found than there are. Must stay silent: discrete data of few
     columns, which repeat by chance; windows of a series that repeats; inputs that are looked up, unless they are texts
     of eight words or more that were copied. Or at least 5 rows, and by that bound 1 %, lie on straight lines through
-    two rows of training each, and none of another class: they were made between neighbours before the split. What the
-    script asks about under a name like x_test is validation too; against the steps of a loop, of which repeats cannot
-    be counted, only where rows are measurements. Source: deepchecks' duplicates of train and test, with a bound.
+    two rows of training each, and none of another class: they were made between neighbours before the split. Or all
+    rows of what is held out by its name stand in training, and nothing else is held out. What the script asks about
+    under a name like x_test is validation too; against the steps of a loop, of which repeats cannot be counted, only
+    where rows are measurements. Source: deepchecks' duplicates of train and test, with a bound.
     """
     pairs = [(_whole(train), _whole(other), name) for train, other, name in parts(seen)]
     pairs = [pair for pair in pairs if pair[0][0].size > 1]
@@ -289,7 +290,18 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     words = bool(seen.units) and seen.units[0].kind == "embedding"  # unless numbers stand beside them
     judged = ((_copied_texts if words and pair[0].dtype.kind != "f" else repeats)(*pair) for pair in pairs)
     found = next((found for found in judged if found), [])
-    return found or next((between for both in parts(seen) if (between := _between(*both))), [])
+    found = found or next((between for both in parts(seen) if (between := _between(*both))), [])
+    return found or next((same for held in copied(seen) if (same := _the_same(held))), [])
+
+
+def _the_same(held: HeldOut) -> list[Finding]:
+    """Rows of the training under another name, unless so few are possible that all of them come again by chance."""
+    train, other = _whole(held.train), _whole(held.asked)
+    found = shared_rows(train, other)
+    if found.hits < found.n or found.kinds < FEW or found.hits <= 5000 * found.chance:
+        return []
+    text = f"all {found.n} rows of {held.name} stand among the training rows, and nothing else is held out"
+    return [Finding(cause="leakage_duplicates", confidence=0.9, certain=True, evidence=text, tag="epoch/val_loss")]
 
 
 def _between(train: Data, other: Data, name: str) -> list[Finding]:

@@ -231,6 +231,15 @@ def asked(x, y, train, *feeds, **more):
 TRAIN, TEST = halves()
 
 
+def test_a_test_set_that_is_the_training():
+    seen = asked(DIGITS, LABELS, TRAIN, (DIGITS[TRAIN], "x_test", LABELS[TRAIN]))
+    (found,) = splits.leakage_duplicates(seen)
+    assert found.certain
+    assert found.evidence.startswith(f"all {len(TRAIN)} rows of x_test stand")
+    every = np.array(np.meshgrid(*[[0, 1]] * 6)).reshape(6, -1).T  # of which there are no others
+    assert splits.leakage_duplicates(asked(every, every[:, 0], np.arange(64), (every, "x_test", every[:, 0]))) == []
+
+
 @pytest.mark.parametrize(
     ("feeds", "fires"),
     [
