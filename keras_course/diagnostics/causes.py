@@ -122,6 +122,7 @@ CAUSES: dict[str, Cause] = {
             "inputs_not_scaled",
             "targets_not_scaled",
             "train_val_preprocessing_mismatch",
+            "frozen_or_disconnected",
         ),
     ),
     "labels_shuffled_apart": Cause(

@@ -23,6 +23,7 @@ from keras_course.diagnostics.observation import (
 )
 from keras_course.diagnostics.probes import PARAMETERS
 from keras_course.diagnostics.seen import joined
+from keras_course.diagnostics.units import change_of
 
 import numpy as np
 import tensorflow as tf
@@ -34,12 +35,16 @@ if TYPE_CHECKING:
 def observe(training: "Training") -> Observation:
     """What was seen until now."""
     facts, forward, recorder = training.facts or {}, training.forward, training.recorder
-    units = [f.unit for f in forward.found] if forward else []
+    found = [f.unit for f in forward.found] if forward else []
     looks = recorder.looks if recorder else []
     plan, steps = facts.get("plan") or plan_of_loop(training.dataset), recorder.steps() if recorder else None
     measures = [*([] if facts.get("interface") == "fit" else _measures(training)), *_undecided(training)]
     plan = dataclasses.replace(plan, metrics=(*plan.metrics, *measures))
-    train = facts.get("train") if facts else rows_of_loop(training.dataset, joined([p.y for p in looks]))
+    looked = joined([p.y for p in looks])
+    train = facts.get("train") if facts else rows_of_loop(training.dataset, looked)
+    validation = facts.get("validation")
+    if train is not None and (change := change_of(train.y, looked)) is not None:
+        training.change, train, validation = change, change.data(train), change.data(validation)
     fed, asked = training.given()
     return Observation(
         name=training.model.name if training.model is not None else "loop",
@@ -47,8 +52,8 @@ def observe(training: "Training") -> Observation:
         file=training.site[0],
         line=training.site[1],
         finished=False,
-        variables=_variables(training, units),
-        units=units,
+        variables=_variables(training, found),
+        units=found,
         layers=layers_of(training.model),
         head=forward.head if forward else "",
         classes=_width(forward),
@@ -62,8 +67,8 @@ def observe(training: "Training") -> Observation:
         plan=plan,
         pipeline=facts.get("pipeline") if facts else _stages(training.dataset),
         validation_pipeline=facts.get("validation_pipeline"),
-        train=train if train is not None or not units else _sequences(training, units[0]),
-        validation=facts.get("validation"),
+        train=train if train is not None or not found else _sequences(training, found[0]),
+        validation=validation,
         fed=fed,
         asked=asked,
         entering=_entering(training),

@@ -67,7 +67,8 @@ def one_place_each(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
         places = np.argwhere(there if there.any() else ~there)
         classes = label[tuple(places.T)]
         place = places[rng.choice(np.flatnonzero(classes == rng.choice(np.unique(classes))))]
-        found.append(around[(row, *(slice(i, i + 2 * reach + 1) for i in place))].reshape(-1))
+        window = tuple(slice(i, i + 2 * reach + 1) for i in place)
+        found.append(around[row][window].reshape(-1))
         labels.append(label[tuple(place)])
     return np.array(found), np.array(labels).astype("int64")
 

@@ -14,6 +14,7 @@ from keras_course.diagnostics.names import Scope, names_of, scope_of_script
 from keras_course.diagnostics.observation import Feed, Observation
 from keras_course.diagnostics.observing import observe
 from keras_course.diagnostics.probes import PARAMETERS, Recorder, measured
+from keras_course.diagnostics.units import Change
 
 import keras
 import numpy as np
@@ -56,6 +57,7 @@ class Training:
         self.unseen: list[str] = []
         self.closed: Observation | None = None
         self.keep_alive: list[Any] = []
+        self.change: Change | None = None  # what its step makes of the targets of its data, once that is known
         self.names = names_of(self.variables, self.model)
         if facts:
             self.note_optimizer(facts["model"].optimizer)
@@ -219,7 +221,10 @@ class Training:
         """What the model was given in the steps of a loop, and outside of steps until it is trained again; without a
         model what the script holds out, by its names."""
         fed, asked = self.feeds.of(self.model, self.number, self.until) if self.feeds is not None else ([], [])
-        return fed, [*asked, *self.stored]
+        asked = [*asked, *self.stored]
+        if self.change is None:
+            return fed, asked
+        return [self.change.feed(each) for each in fed], [self.change.feed(each) for each in asked]
 
     def look_for_held_out(self) -> None:
         """Without a model nobody sees what it is asked: rows are held out by the names that the script has for them."""

@@ -54,9 +54,10 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
     or such a centre of one feature further than 100; or spreads a hundredfold apart of which the largest is above 20;
     or examples that lie closer than 0.2 to their mean. It is named when there is harm: with Adam and batch
     normalisation such a network often learns; where the loss has no constant to compare with, also when more than 90 %
-    of the first units are flat from it; and where a spread is above 1,000, unless what is to be learned is known and
-    was learned, up to 15 % of it. Judged behind Rescaling, Normalization and the like. Must stay silent: embeddings,
-    codes of zeros and ones, bags of words, rows of length 1, constant features, places that are masked. Source: UMLAUT
+    of the first units are flat from it; where a spread is above 1,000, unless what is to be learned is known and was
+    learned, up to 15 % of it; and behind a layer Normalization that was never adapted. Judged behind Rescaling,
+    Normalization and the like. Must stay silent: embeddings, codes of zeros and ones, bags of words, rows of length 1,
+    constant features, places that are masked. Source: UMLAUT
     and TheDeepChecker ask for [-1, 1] or a spread of exactly 1, and alarm on half of the healthy runs of the base;
     hence the wide band.
     """
@@ -73,6 +74,20 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
         text += f", and nearly all units of {seen.units[0].name} are flat"
     harm = harm_of(seen)
     wild = widest > WILD and (harm.baseline is None or harm.degree > 0.15)
+    if idle := _never_adapted(seen):
+        text = f"never adapted, so that nothing is scaled: {' and '.join(idle)}; {f'{name}: ' * bool(name)}{text}"
+        repair = "call `adapt` of the layer on the training rows before the model is trained"
+        return [
+            Finding(
+                cause="inputs_not_scaled",
+                confidence=0.9,
+                certain=True,
+                evidence=text,
+                layer=idle[0],
+                repair=repair,
+                tag="inputs/spread",
+            )
+        ]
     return [
         Finding(
             cause="inputs_not_scaled",
@@ -83,6 +98,17 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
             tag="inputs/spread",
         )
     ]
+
+
+def _never_adapted(seen: Observation) -> list[str]:
+    """The layers Normalization that have seen no data and were told no mean."""
+    values, found = {v.name: v.final for v in seen.variables if v.final is not None}, []
+    for layer in seen.layers:
+        if layer["class"] == "Normalization" and layer["config"].get("mean") is None:
+            mean, variance = (values.get(f"{layer['name']}/{of}") for of in ("mean", "variance"))
+            if mean is not None and variance is not None and not mean.any() and np.all(variance == 1):
+                found.append(str(layer["name"]))
+    return found
 
 
 def _unmasked(seen: Observation, x: np.ndarray) -> np.ndarray:

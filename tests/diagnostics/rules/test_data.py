@@ -98,6 +98,22 @@ def test_integers_that_are_looked_up_have_no_scale():
     assert causes(training(x, RNG.integers(0, 2, 1000), classes=2, kind="embedding", stored=False))[0] == set()
 
 
+@pytest.mark.parametrize(
+    ("mean", "told", "spread", "fires"), [(0.0, None, 40, True), (0.3, None, 40, False), (0.0, 0.0, 40, False),
+                                          (0.0, None, 1, False)]
+)  # fmt: skip
+def test_a_layer_that_was_never_adapted(mean, told, spread, fires):
+    seen = training((spread * RNG.normal(size=(300, 5))).astype("float32"), np.arange(300) % 2)
+    seen.layers = [{"class": "Normalization", "name": "norm", "config": {"mean": told}}]
+    values = {"norm/mean": np.full(5, mean), "norm/variance": np.ones(5)}
+    seen.variables = [
+        *seen.variables,
+        *(Variable(name=n, shape=(5,), trainable=False, final=v) for n, v in values.items()),
+    ]
+    found = [(f.certain, f.layer) for f in data.inputs_not_scaled(seen) if "never adapted" in f.evidence]
+    assert found == [(True, "norm")] * fires
+
+
 def test_pixels_divided_twice():
     found = only(training(DIGITS / 255, LABELS), "inputs_scaled_twice")
     assert "0.00392" in found.evidence
