@@ -433,7 +433,9 @@ def _added(seen: Observation) -> float:
     """The spread of what inputs hold beside their targets, against that of these, where it has nothing to do with them:
     noise that is to be removed; 0 otherwise."""
     data = rows_of(seen)
-    if data is None or data.y is None or data.x.shape != data.y.shape or data.x.dtype.kind != "f" or len(data.x) < FEW:
+    if data is None or data.y is None or data.x.dtype.kind != "f" or len(data.x) < FEW:
+        return 0.0
+    if len(data.x) != len(data.y) or data.x[0].size != data.y[0].size:  # a sequence enters a convolution as one row
         return 0.0
     clean = data.y.astype("float64").ravel()
     rest = data.x.astype("float64").ravel() - clean

@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.losses import baseline_of
 from keras_course.diagnostics.observation import Finding, Observation, Unit
-from keras_course.diagnostics.seen import badly_mixed, worst_unit
+from keras_course.diagnostics.seen import badly_mixed, widths_of, worst_unit
 
 import numpy as np
 
@@ -75,9 +75,9 @@ def vanishing(seen: Observation) -> list[Finding]:
     (t-test p < .01), below 1e-2 in all (2e-2 by more than 0.4 a layer), in the first closer looks. Of pictures the
     places are summed: pooling spreads it over more of them, which is no loss. A ratio, so a net whose loss is near 0
     does not count; certain below 1e-5 where the loss has no constant to compare with; the less sure where half of a
-    layer is flat from the start, which explains it. Through time: by less than 0.4 from each place of a sequence to the
-    one before it, and below 1e-4 in all, by what enters a recurrent network at its first weights; a sigmoid passes at
-    most a quarter, tanh with orthogonal weights nearly all, an LSTM about 0.7.
+    layer is flat from the start, or one has but one or two units, which explains it. Through time: by less than 0.4
+    from each place of a sequence to the one before it, and below 1e-4 in all, by what enters a recurrent network at its
+    first weights; a sigmoid passes at most a quarter, tanh with orthogonal weights nearly all, an LSTM about 0.7.
     Must not trigger: nets with normalisation inside; layers of dead units, which have no gradient at all.
     Source: taxonomy row 35; Bengio et al. (1994); Glorot and Bengio (2010), section 4.2.
     """
@@ -118,10 +118,11 @@ def vanishing(seen: Observation) -> list[Finding]:
     unit = seen.units[depth[0]]
     flat = [p.saturated[:-1] for p in seen.probes[:3] if p.saturated is not None]
     flat_at_once = bool(flat) and np.nanmax(np.nan_to_num(np.stack(flat))) > 0.5
+    narrow = min((width for _, width in widths_of(seen)), default=3) <= 2
     return [
         Finding(
             cause="vanishing_gradient",
-            confidence=0.75 if flat_at_once else 0.92,
+            confidence=0.75 if flat_at_once or narrow else 0.92,
             certain=ratio < 1e-5 and baseline_of(seen) is None,  # where nobody knows the harm
             layer=unit.name,
             step=seen.probes[0].step,

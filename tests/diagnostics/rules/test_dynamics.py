@@ -97,6 +97,16 @@ def test_layers_that_are_flat_from_the_start_explain_a_gradient_that_fades():
         assert finding.confidence == confidence
 
 
+@pytest.mark.parametrize(("width", "confidence"), [(1, 0.75), (2, 0.75), (3, 0.92)])
+def test_a_layer_of_one_unit_explains_a_gradient_that_fades(width, confidence):
+    seen, widths = deep(4.0 ** np.arange(-7, 1)), [8, 8, 8, width, 8, 8, 8, 5]
+    for unit, entering, leaving in zip(seen.units, [6, *widths], widths, strict=False):
+        unit.variables = (f"{unit.name}/kernel",)
+        seen.variables.append(Variable(name=f"{unit.name}/kernel", shape=(entering, leaving)))
+    (finding,) = RULES["vanishing_gradient"](seen)
+    assert finding.confidence == confidence
+
+
 def shares(name, *rows, activation="relu"):
     units = [Unit(name=n, kind="dense", activation=activation) for n in "abc"]
     return Observation(name="m", units=units, probes=[Probe(step=i, **{name: np.array(r)}) for i, r in enumerate(rows)])
