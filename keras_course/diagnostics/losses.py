@@ -37,7 +37,20 @@ def baseline_of(seen: Observation) -> float | None:
     y, name = targets_of_training(seen), seen.loss.name
     if y is not None and y.size and (weights := class_weights(seen)) and np.all(np.isfinite(y.astype("float64"))):
         return _weighted(y, name, weights)
+    if (there := _that_count(seen)) is not None and seen.train is not None and seen.train.y is not None:
+        constant = loss_of_constant(seen.train.y[there], name)
+        # Keras divides by all places; a step of the script's own, by custom, by those that count
+        return constant * float(np.mean(there)) if constant is not None and seen.interface == "fit" else constant
     return loss_of_constant(y, name)
+
+
+def _that_count(seen: Observation) -> np.ndarray | None:
+    """Which places of the targets count, where each has a weight of 0 or 1 and some have 0: those that fill up rows."""
+    data = seen.train
+    if data is None or data.y is None or data.weight is None or data.weight.ndim < 2:
+        return None
+    places = data.weight.shape == data.y.shape[: data.weight.ndim] and np.isin(data.weight, (0, 1)).all()
+    return data.weight > 0 if places and 0 < np.mean(data.weight) < 1 else None
 
 
 def loss_of_constant(y: np.ndarray | None, name: str) -> float | None:

@@ -44,22 +44,27 @@ def pairing(x: np.ndarray, y: np.ndarray, *, rows: int = 1024, permutations: int
     return Pairing(seen, float(dealt.mean()), min(2 * float((1 + beaten) / (1 + permutations)), 1.0))
 
 
+WORDS = 200  # whose places are told apart
 BESIDE = 2  # places of a sequence on each side that are looked at with one; of a picture 1
 
 
 def one_place_each(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Of rows that have a label at each place one place each, what lies around it, and its label; None of others.
 
-    x: (n, time, channels) or (n, height, width, channels), y: class numbers (n, time) or (n, height, width), with or
-    without a last axis of 1. Places of a sequence that are zeros are padding, unless all are. Of each row a class is
-    drawn first, so that a rare one counts; one place each, since those of one row are not independent.
+    x: (n, time, channels), (n, height, width, channels), or numbers of words (n, time), of which the most frequent are
+    told apart. y: class numbers (n, time) or (n, height, width), with or without a last axis of 1. Places of a sequence
+    that are zeros are padding, unless all are. Of each row a class is drawn first, so that a rare one counts; one place
+    each, since those of one row are not independent.
     """
     if x.dtype.kind not in "iuf" or form_of(y) not in ("ids", "multi_hot") or len(np.unique(y)) > MANY:
         return None  # a mask of two classes is rows of zeros and ones too
+    if x.ndim == 2 and y.shape[:2] == x.shape and x.dtype.kind in "iu":
+        names, counts = np.unique(x[x != 0], return_counts=True)
+        x = x[..., None] == names[np.argsort(-counts)[:WORDS]]
     y = y.reshape(y.shape[:-1]) if y.ndim == x.ndim and y.shape[-1] == 1 else y
     if x.ndim not in (3, 4) or y.shape != x.shape[:-1] or y.ndim < 2:
         return None
-    rng, reach = np.random.default_rng(0), BESIDE if x.ndim == 3 else 1
+    rng, reach = np.random.default_rng(0), 0 if x.dtype == bool else BESIDE if x.ndim == 3 else 1
     around = np.pad(np.nan_to_num(x), [(0, 0), *[(reach, reach)] * (x.ndim - 2), (0, 0)], mode="edge")
     filled = np.any(x != 0, axis=-1) if x.ndim == 3 else np.ones(y.shape, bool)
     found, labels = [], []
@@ -70,7 +75,7 @@ def one_place_each(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
         window = tuple(slice(i, i + 2 * reach + 1) for i in place)
         found.append(around[row][window].reshape(-1))
         labels.append(label[tuple(place)])
-    return np.array(found), np.array(labels).astype("int64")
+    return np.array(found, "float32"), np.array(labels).astype("int64")
 
 
 def _same_class(y: np.ndarray, near: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from keras_course.diagnostics.losses import (
     scale_of,
     weighed_by_example,
 )
-from keras_course.diagnostics.observation import Loss, Observation, Plan, Probe
+from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe
 from tests.diagnostics.typed import BINARY, CROSS, SPARSE, SQUARED, with_targets
 
 import numpy as np
@@ -211,6 +211,18 @@ def test_a_second_loss_is_no_penalty():
     assert len(penalty_shares(seen)) == 24
     seen.losses = {"size": SQUARED, "kind": BINARY}
     assert penalty_shares(seen) == [], "nor is that of another output"
+
+
+@pytest.mark.parametrize(("interface", "factor"), [("fit", 4 / 6), ("custom train_step", 1.0)])
+def test_places_that_fill_up_rows_are_none_of_the_constant(interface, factor):
+    labels, there = np.array([[1, 1, 0], [2, 1, 0]]), np.array([[1.0, 1, 0], [1, 1, 0]])
+    seen = with_targets(SPARSE, labels)
+    seen.interface, seen.train = interface, Data(x=labels, y=labels, weight=there)
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))  # of three and one
+    assert baseline_of(seen) == pytest.approx(factor * entropy)
+    for other in (None, np.ones((2, 3)), there[:, :1], 2 * there, there[:, 0]):
+        seen.train.weight = other
+        assert baseline_of(seen) == pytest.approx(-3 / 6 * np.log(1 / 2) - np.log(1 / 3) / 3 - np.log(1 / 6) / 6)
 
 
 def test_rows_with_several_ones_have_a_constant_and_a_least_of_their_own():

@@ -55,6 +55,16 @@ def test_a_rare_class_of_places_is_drawn_as_often_as_the_others():
     np.testing.assert_array_equal(patches[:, 12], labels)
 
 
+def test_words_at_their_places_are_told_apart():
+    words = np.random.default_rng(0).integers(1, 6, (300, 8))
+    words[:, 5:] = 0
+    x, labels = telling.one_place_each(words, words % 3)
+    assert x.shape == (300, 5)
+    assert np.all(x.sum(1) == 1), "one of the words, and no padding"
+    assert len(np.unique(np.column_stack([x, labels]), axis=0)) == 5
+    assert telling.pairing(x, labels).p < 0.01
+
+
 @pytest.mark.parametrize("shape", [(20,), (20, 1), (20, 7, 2), (20, 4)])
 def test_labels_without_places_are_none(shape):
     x, y = np.ones((20, 7, 2)), np.arange(np.prod(shape)).reshape(shape) % 3

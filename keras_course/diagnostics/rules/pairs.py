@@ -74,7 +74,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     names = looked_up(seen, data.x)
     if (names and _of_things(seen, data.x)) or data.y.dtype.kind not in "iufb":
         return []
-    places = None if names or several_inputs(seen) else one_place_each(data.x, data.y)
+    places = None if several_inputs(seen) else one_place_each(data.x, data.y)
     x, y = places or (quantities(seen, data), _judged_targets(data.y))
     if x.dtype.kind not in "iuf" or not np.isfinite(x).all() or y is None or not np.isfinite(y).all():
         return []
