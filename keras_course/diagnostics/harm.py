@@ -80,9 +80,11 @@ def harm_of(seen: Observation) -> Harm:
         values = [row[key] for row in seen.epochs if np.isfinite(row.get(key, np.nan))]
         # dropout makes the training loss the larger one; so do weights of classes, which validation does not have
         drawn = seen.experiments.get("draws") and not class_weights(seen)
-        known = scale * np.array(own_and_minimised(seen)).reshape(-1, 2)[-5:, 0]  # without what is added
-        own = [float(np.mean(known))] if len(known) and (scale != 1 or len(seen.losses) > 1) else []
-        if own and len(seen.losses) > 1:
+        known, total = np.array(own_and_minimised(seen)).reshape(-1, 2)[-5:].T
+        known, several = scale * known, len(seen.losses) > 1  # without what is added
+        beside = seen.interface == "loop" and len(known) == 5 and bool(np.all(known < ALONE * total))
+        own = [float(np.mean(known))] if len(known) and (scale != 1 or several or beside) else []
+        if own and several:
             end = own[0]  # of several outputs, of which the constant is that of the first
         judged_by = [end, *own, *(values[-1:] if drawn else [])]
         degree = (min(judged_by) - low) / (best - low)
@@ -129,6 +131,8 @@ def harm_of(seen: Observation) -> Harm:
         attained=short if short > ENOUGH else None,
     )
 
+
+ALONE = 0.8  # of what is minimised, below which in all of the last looks something else is minimised beside the loss
 
 ENOUGH = (
     0.2  # of what a short training by Adam gains: of 18 healthy runs with such a loss none was further from it than .09

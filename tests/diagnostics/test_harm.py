@@ -327,6 +327,20 @@ def test_of_several_outputs_the_first_is_compared_with_its_constant():
         assert harm_of(seen).elsewhere == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("interface", "added", "harmed"), [("loop", 1.4, False), ("loop", 0.01, False), ("fit", 1.4, True)]
+)
+def test_what_a_loop_adds_to_its_loss_is_none_of_it(interface, added, harmed):
+    """As the error of a second output, which `fit` tells by its name."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(12, 40))
+    said = y + 0.1 * rng.normal(size=y.shape)
+    seen = with_targets(SQUARED, y.reshape(-1), ((y - said) ** 2).mean(1) + added)
+    seen.interface, seen.train = interface, None
+    seen.probes = [Probe(step=i, y=y[i], output=said[i][:, None]) for i in range(12)]
+    assert bool(harm_of(seen)) is harmed
+
+
 def test_counts_are_judged_by_a_simple_model():
     """Their loss is far below 0, whatever is learned: what counts is the way from the constant to the reference."""
     x = RNG.uniform(1, 5, size=(800, 1))
