@@ -33,6 +33,7 @@ from keras_course.diagnostics.seen import (
     CATEGORICAL,
     DIFFERENCES,
     SPARSE,
+    classes_seen,
     flat_rows,
     last_outputs,
     losses_of_outputs,
@@ -152,7 +153,8 @@ def probabilities_to_logits_loss(seen: Observation) -> list[Finding]:
 
     Threshold: all predictions in [0, 1] and, for classes, rows that add up to 1 within 1e-4, on at least 16 rows. The
     loss then cannot fall below ln(1 + (K - 1) / e) for K classes, 1.461 for 10, and ln(1 + 1 / e) = 0.313 for one unit.
-    A note where Keras took the logits behind the activation: nothing is lost. Source: the table above.
+    Where Keras takes the logits behind the activation nothing is lost in the steps: a note, unless the script reads the
+    outputs in a loop of its own, or an accuracy calls every row 1. Source: the table above.
     """
     behind = [seen.head, *(unit.activation for unit in seen.units[-1:])]  # what is resized is no activation any more
     head = next((name for name in behind if name in ("softmax", "sigmoid")), "")
@@ -167,22 +169,35 @@ def probabilities_to_logits_loss(seen: Observation) -> list[Finding]:
     if categorical and (rows.shape[1] < 2 or np.any(np.abs(rows.sum(1) - 1) > 1e-4)) and head == "softmax":
         return []
     floor = math.log(1 + (rows.shape[1] - 1) / math.e) if categorical else math.log(1 + 1 / math.e)
+    text, lost = f"{head} stands before a loss that applies it again", True
+    if rescued(seen):
+        text, lost = f"{text}; Keras takes the logits behind it for the steps", _taken_for_logits(seen)
+        text += ", and what else is made of the outputs takes them for logits" if lost else ""
+    else:
+        text += f": the loss cannot fall below {floor:.3f}"
     return [
         Finding(
             cause="probabilities_to_logits_loss",
-            kind="note" if rescued(seen) else "named",
-            confidence=0.5 if rescued(seen) else 0.97,
-            certain=not rescued(seen),
-            evidence=f"{head} stands before a loss that applies it again"
-            + (
-                ", and Keras used the logits behind it"
-                if rescued(seen)
-                else f": the loss cannot fall below {floor:.3f}"
-            ),
+            kind="named" if lost else "note",
+            confidence=(0.8 if rescued(seen) else 0.97) if lost else 0.5,
+            certain=lost,
+            evidence=text,
             layer=seen.units[-1].name if seen.units else "",
             tag="outputs/row_sum",
         )
     ]
+
+
+def _taken_for_logits(seen: Observation) -> bool:
+    """Whether a script that trains by a loop of its own, which reads the outputs by itself, or an accuracy that calls
+    each row 1 since every probability is above 0, takes for logits what is none."""
+    if seen.interface != "fit":
+        return True
+    labels = classes_seen(seen)
+    said = [value for row in seen.epochs for name, value in row.items() if "acc" in name and "val_" not in name]
+    if labels is None or len(said) < 2 or seen.loss.name not in BINARY:
+        return False
+    return bool(np.all(np.abs(np.array(said) - np.mean(labels == 1)) < 0.005))
 
 
 def wrong_head_for_labels(seen: Observation) -> list[Finding]:

@@ -99,6 +99,21 @@ def test_sigmoid_twice_is_named_and_what_keras_rescues_is_a_note():
     assert only(seen, "probabilities_to_logits_loss").certain
     seen.experiments["rescued"] = 1.0
     assert causes(seen) == (set(), {"probabilities_to_logits_loss"})
+    seen.interface = "loop"
+    assert only(seen, "probabilities_to_logits_loss").certain, "what a loop makes of its outputs takes them for logits"
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "certain"),
+    [([0.6274, 0.6274, 0.6274], True), ([0.6274, 0.91], False), ([0.6274], False), ([], False)],
+)
+def test_an_accuracy_that_calls_every_probability_1(accuracies, certain):
+    """Of the cells 62.74 % are benign; above 0 lies every probability."""
+    sigmoid = lambda rows: 1 / (1 + np.exp(-one(rows)))  # noqa: E731 - one expression
+    rows = [{"accuracy": value, "val_accuracy": 0.5} for value in accuracies]
+    seen = training(CELLS, BENIGN, loss=BINARY, head="sigmoid", classes=1, logits=True, output=sigmoid, epochs=rows)
+    seen.experiments["rescued"] = 1.0
+    assert [f.certain for f in heads.probabilities_to_logits_loss(seen)] == [certain]
 
 
 @pytest.mark.parametrize(("activation", "fires"), [("sigmoid", True), ("linear", False)])
