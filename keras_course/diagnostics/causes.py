@@ -156,6 +156,7 @@ CAUSES: dict[str, Cause] = {
         (
             "overfitting",
             "leakage_feature",
+            "class_imbalance",
             "train_val_preprocessing_mismatch",
             "batchnorm_mode",
             "constant_labels",

@@ -1,13 +1,16 @@
 """Rules on columns, words and windows that give the target away: row 22 of the table of causes."""
 
+import dataclasses
+
 from keras_course.diagnostics.held_out import trained_on
 from keras_course.diagnostics.observation import Data, Finding, Observation
 from keras_course.diagnostics.seen import TARGETS, looked_up, rows_of, several_inputs
-from keras_course.diagnostics.statistics import classes_of
+from keras_course.diagnostics.statistics import classes_of, form_of
 from keras_course.diagnostics.telling import dominating, linear, telling_feature
 
 import numpy as np
 
+SEVERAL = 8  # labels of a row, at most, each of which may be given away
 TABLE = 4  # columns, from which on a table is one that somebody measured
 TOLD = 0.05  # of the entropy of the classes, by columns that somebody measured since they say something
 VOCABULARY = 20  # words, from which on a last word is none that is to be kept in mind
@@ -27,7 +30,8 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     vector, or the last of at least 20 different ones is what comes next; or where a window of measurements ends with
     those that are asked for; or where one of more than four columns tells 82 % of the entropy of the classes and all
     others less than half of that, but a twentieth, as what was measured when the outcome was known. A note where they
-    tell less, as in a toy; so in tables of fewer than four columns.
+    tell less, as in a toy; so in tables of fewer than four columns. Of up to eight labels of a row each by itself, of
+    which one column tells 95 %: each may have a measurement of its own.
     Must stay silent: images, tables of one column, a sequence whose first place is to be kept in mind, a word by which
     a text shows what it wants. Source: deepchecks' single-feature check.
     """
@@ -48,6 +52,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         text = f"{names[copy]} is the target itself in all of {len(data.y)} rows"
         kind = "named" if len(names) >= TABLE else "note"  # of two columns one is to be found, in a toy
         return [Finding(cause="leakage_feature", kind=kind, confidence=0.9, certain=True, evidence=text)]
+    if y is None and form_of(data.y) == "multi_hot" and data.y.ndim == 2 and data.y.shape[1] <= SEVERAL:
+        told = ((place, _of_classes(table, names, one.astype("int64"), 0.95)) for place, one in enumerate(data.y.T))
+        return next((_of_label(*found, place) for place, found in told if found), [])
     if y is None:
         near = next((told for one in _columns(data.y) if (told := _nearly(table, one))), None)
         if len(names) < TABLE or near is None:
@@ -59,25 +66,37 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         )
         text = f"{names[near[0]]} is the target {how}; the other columns tell {near[2]:.0%} ({len(data.y)} rows)"
         return [Finding(cause="leakage_feature", confidence=0.7, certain=True, evidence=text)]
-    if (blank := _blank_for_one(table, y)) >= 0:
-        text = f"{names[blank]} has one value in all rows of one class and never in the other, of {len(data.y)} rows"
-        return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=text)]
-    if (parted := _apart(table, y)) >= 0 and len(names) >= TABLE:
-        text = f"{names[parted]} has values of its own for each class, with a gap between them, in all of "
-        return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=f"{text}{len(y)} rows")]
-    most = dominating(table, y) if len(names) > TABLE else None
-    if most is not None and most.alone > 0.82 and most.without < 0.5 * most.alone:
-        text = f"{names[most.column]} alone tells {most.alone:.0%} of what there is to know of the classes, and all "
-        text += f"other columns {max(most.without, 0.0):.0%}"
-        sure = most.without > TOLD
-        kind = "named" if sure else "note"
-        return [Finding(cause="leakage_feature", kind=kind, confidence=0.7, certain=sure, evidence=text)]
+    if found := _of_classes(table, names, y):
+        return found
     column, low = telling_feature(table, y)
     common = np.unique(y, return_counts=True)[1].max() / len(y)
     if low <= max(0.98, 1 - 0.1 * (1 - common)):
         return []
     text = f"{names[column]} alone tells the class in more than {low:.1%} of the rows"
     return [Finding(cause="leakage_feature", kind="note", confidence=0.6, evidence=text)]
+
+
+def _of_label(finding: Finding, place: int) -> list[Finding]:
+    return [dataclasses.replace(finding, evidence=f"of label {place}, {finding.evidence}")]
+
+
+def _of_classes(table: np.ndarray, names: list[str], y: np.ndarray, nearly: float = 0.82) -> list[Finding]:
+    """A column that was filled in when the class was known: by gaps, by its blanks, or by what it alone tells of the
+    entropy, which is nearly all."""
+    if (blank := _blank_for_one(table, y)) >= 0:
+        text = f"{names[blank]} has one value in all rows of one class and never in the other, of {len(y)} rows"
+        return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=text)]
+    if (parted := _apart(table, y)) >= 0 and len(names) >= TABLE:
+        text = f"{names[parted]} has values of its own for each class, with a gap between them, in all of "
+        return [Finding(cause="leakage_feature", confidence=0.85, certain=True, evidence=f"{text}{len(y)} rows")]
+    most = dominating(table, y) if len(names) > TABLE else None
+    if most is not None and most.alone > nearly and most.without < 0.5 * most.alone:
+        text = f"{names[most.column]} alone tells {most.alone:.0%} of what there is to know of the classes, and all "
+        text += f"other columns {max(most.without, 0.0):.0%}"
+        sure = most.without > TOLD
+        kind = "named" if sure else "note"
+        return [Finding(cause="leakage_feature", kind=kind, confidence=0.7, certain=sure, evidence=text)]
+    return []
 
 
 def _table(seen: Observation, data: Data) -> tuple[np.ndarray, list[str]]:

@@ -2,12 +2,13 @@
 
 import dataclasses
 
-from keras_course.diagnostics.harm import made_by_the_program
+from keras_course.diagnostics.harm import harm_of, made_by_the_program
 from keras_course.diagnostics.losses import baseline_of, scale_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import (
     DIFFERENCES,
     badly_mixed,
+    classes_seen,
     collapsed,
     different_rows,
     looked_up,
@@ -66,7 +67,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     ):
         text = f"of {repeats} inputs that came again {conflicts} had another label"
         return [_apart(text, 0.95 if badly_mixed(seen) else 0.85)]
-    if _falls(seen) and not _learned_by_heart(seen):
+    if (_falls(seen) and not _learned_by_heart(seen)) or _told_elsewhere(seen):
         return []
     data = rows_of(seen) if seen.train is not None else different_rows(seen)  # which come again with each epoch
     if data is None or data.y is None or len(data.x) < 200 or data.x[0].size > 4096 or data.x.dtype.kind == "O":
@@ -121,6 +122,17 @@ def _learned_by_heart(seen: Observation) -> bool:
         return seen.experiments["right_held"] < 0.03
     values, best = [row["val_loss"] for row in seen.epochs if "val_loss" in row], baseline_of(seen)
     return bool(values) and best is not None and min(values) > 0.97 * best
+
+
+def _told_elsewhere(seen: Observation) -> bool:
+    """Whether the last weights, or a simple model of the rows, tell labels of rows that they have not learned from."""
+    e, harm = seen.experiments, harm_of(seen)
+    labels = classes_seen(seen)
+    if labels is not None and "right_held" in e:
+        common = np.unique(labels, return_counts=True)[1].max() / len(labels)
+        if e["right_held"] > common + 0.15 and e.get("sure_recall", 0.0) > 1 / len(np.unique(labels)) + 0.15:
+            return True
+    return harm.baseline is not None and harm.reference is not None and harm.reference < 0.8 * harm.baseline
 
 
 def _falls(seen: Observation) -> bool:

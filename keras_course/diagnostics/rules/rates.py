@@ -309,10 +309,10 @@ def _would_go_on(e: dict[str, float]) -> bool:
 def schedule_wrong(seen: Observation) -> list[Finding]:
     """The schedule is over before training is, or warms up for all of it.
 
-    Threshold: below 1 % of its peak before half of the planned steps (certain before a quarter), or its peak at the
-    very last one; or it only rises, and reaches five times as much behind the last step: arithmetic.
-    Of a rate that nobody can see, by what steps make of their gradients: see `_shrinking`. Certain too: it has more
-    than halved by ReduceLROnPlateau, which takes the worse for the better.
+    Threshold: below 1 % of its peak before half of the planned steps (certain before a quarter), or below 10 % before
+    an eighth of them; or its peak at the very last one; or it only rises, and reaches five times as much behind the
+    last step: arithmetic. Of a rate that nobody can see, by what steps make of their gradients: see `_shrinking`.
+    Certain too: it has more than halved by ReduceLROnPlateau, which takes the worse for the better.
     Must not trigger: a decay that is low in the last part; a loop that still runs, of which nobody knows how long.
     Source: taxonomy row 33.
     """
@@ -335,9 +335,13 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
         ]
     if rates is None or len(rates) < 4 or np.max(rates) <= 0:
         return _shrinking(seen)
+    sure = 0.95
     half = int(np.argmax(rates < 0.01 * np.max(rates))) if np.any(rates < 0.01 * np.max(rates)) else len(rates)
     if half < len(rates) / 2 and int(np.argmax(rates)) < half:
         text = f"the learning rate is below 1 % of its peak from {half / len(rates):.0%} of the steps on"
+    elif np.any(low := rates < 0.1 * np.max(rates)) and np.argmax(rates) < np.argmax(low) < len(rates) / 8:
+        text = f"the learning rate is below 10 % of its peak from {np.argmax(low) / len(rates):.1%} of the steps on"
+        sure = 0.8  # some of it is left
     elif int(np.argmax(rates)) >= len(rates) - 1 and rates[-1] > 5 * max(np.median(rates), 1e-30):
         text = "the learning rate still warms up at the last planned step"
     elif int(np.argmax(rates)) >= len(rates) - 1 and rates[0] < 0.01 * rates[-1] and np.all(np.diff(rates) >= 0):
@@ -352,7 +356,7 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     early = half < len(rates) / 4  # as of a schedule that counts epochs where steps are meant
     recorded = seen.steps is not None and seen.steps.rate is not None and np.isfinite(seen.steps.rate).any()
     tag = "learning_rate" if recorded else "epoch/learning_rate" if logged else "update_ratio"
-    return [Finding(cause="lr_schedule_wrong", confidence=0.95, certain=early, tag=tag, evidence=text)]
+    return [Finding(cause="lr_schedule_wrong", confidence=sure, certain=early, tag=tag, evidence=text)]
 
 
 def _shrinking(seen: Observation) -> list[Finding]:
