@@ -187,7 +187,7 @@ def _cross_entropy_by_hand(op: Any, result: Objective, kinds: dict[str, int]) ->
     if head_of(prediction) in ("softmax", "sigmoid", "linear", "relu"):
         one = head_of(prediction) == "sigmoid" or prediction.shape[-1:].as_list() == [1]
         result.name = "binary_crossentropy" if one else "categorical_crossentropy"
-        result.from_logits, result.prediction, result.targets = False, prediction, others[0]
+        result.from_logits, result.prediction, result.targets = False, prediction, _unscaled(others[0])
 
 
 def _logits_in(mixed: Any) -> Any:
@@ -213,13 +213,12 @@ def _taken(logits: Any, turns: int = 0) -> bool:
 
 
 def _unscaled(targets: Any) -> Any:
-    """Targets without a number that they are multiplied by, as the weight of a class."""
-    while (
-        targets.op.type == "Mul"
-        and None in (numbers := [constant(t) for t in targets.op.inputs])
-        and any(number is not None for number in numbers)
-    ):
-        targets = next(t for t, number in zip(targets.op.inputs, numbers, strict=True) if number is None)
+    """Targets without a number that they are multiplied by, as the weight of a class, and without a minus."""
+    while targets.op.type in ("Mul", "Neg"):
+        left = [t for t in targets.op.inputs if constant(t) is None]
+        if len(left) != 1:
+            break
+        targets = left[0]
     return targets
 
 

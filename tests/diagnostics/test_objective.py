@@ -163,11 +163,17 @@ def test_cross_entropies_by_hand(graph):
         p = tf.clip_by_value(tf.sigmoid(tf.matmul(a, w)), 1e-7, 1 - 1e-7)
         return -tf.reduce_mean(b * tf.math.log(p) + (1 - b) * tf.math.log(1 - p))
 
-    for loss, name, head in ((classes, CATEGORICAL, "softmax"), (yes_or_no, "binary_crossentropy", "sigmoid")):
+    def with_a_minus(a, b):  # which binds to the targets
+        p = tf.sigmoid(tf.matmul(a, w))
+        return tf.reduce_mean(-b * tf.math.log(p + 1e-7) - 2.0 * (1 - b) * tf.math.log(1 - p + 1e-7))
+
+    binary = "binary_crossentropy", "sigmoid"
+    for loss, name, head in ((classes, CATEGORICAL, "softmax"), (yes_or_no, *binary), (with_a_minus, *binary)):
         (training,) = watched(lambda loss=loss: loop(loss, [w], steps=1, y=hot, graph=graph))
         found = training.forward
         assert (found.name, found.from_logits, found.head) == (name, False, head)
-        assert found.targets is not None
+        assert found.targets.op.type not in ("Neg", "Mul")
+        assert found.targets.shape[-1] == 3
 
 
 @BOTH
