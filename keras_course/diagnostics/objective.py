@@ -104,6 +104,10 @@ def _by_operation(op: Any, result: Objective, kinds: dict[str, int]) -> None:
         if result.targets is None:
             result.targets = op.inputs[1]
     sides = _sides(op)
+    stopped = [t for t in sides if t.op.type == "StopGradient"]
+    if len(stopped) == 1 and kinds[stopped[0].name] == MIXED:  # targets by another network, as of a critic
+        (other,) = [t for t in sides if t is not stopped[0]]
+        result.broadcast = result.broadcast or _columns_by_rows(other.shape, stopped[0].shape)
     if sides and {kinds[t.name] for t in sides} == {DATA, MIXED}:
         mixed, data = sorted(sides, key=lambda t: kinds[t.name] != MIXED)
         ranks = mixed.shape.rank, data.shape.rank

@@ -117,6 +117,21 @@ def test_squared_error_by_hand_and_its_broadcast(graph):
 
 
 @BOTH
+@pytest.mark.parametrize(("shape", "broadcast"), [((-1,), True), ((-1, 1), False), ((1, -1), False)])
+@pytest.mark.parametrize("stopped", [True, False])
+def test_targets_of_another_network_that_are_rows(shape, broadcast, stopped, graph):
+    """As a critic has them; what is compared pair by pair, both sides of which are trained, is meant so."""
+    other = keras.Sequential([keras.Input((5,)), layers.Dense(1)])
+
+    def backup(m, x, y):
+        targets = tf.reshape(other(x) + 0.1, shape)
+        return tf.reduce_mean((m(x) - (tf.stop_gradient(targets) if stopped else targets)) ** 2)
+
+    found = forward_of([layers.Dense(1, name="a")], loss=backup, y=REALS, graph=graph)
+    assert found.broadcast == (broadcast and stopped)
+
+
+@BOTH
 @pytest.mark.parametrize(("shape", "broadcast"), [((-1,), False), ((-1, 1), True), ((1, -1), False)])
 def test_weights_of_examples_that_are_columns(graph, shape, broadcast):
     def weighted(model, x, y):
