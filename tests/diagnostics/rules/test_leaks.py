@@ -44,6 +44,18 @@ def test_a_column_that_is_known_when_the_outcome_is(turned, others, columns, kin
     assert not kinds or (found[0].certain is (others > 0) and found[0].evidence.startswith("column 3 alone tells"))
 
 
+@pytest.mark.parametrize(("turned", "fires"), [(0.0, True), (0.03, False)])
+def test_one_of_several_labels_is_given_away(turned, fires):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, (1500, 3))
+    x = rng.normal(size=(1500, 6)) + 0.8 * y[:, [0, 1, 2, 0, 1, 2]]
+    x[:, 4] = 6 * np.where(rng.random(1500) < turned, 1 - y[:, 2], y[:, 2]) + rng.normal(size=1500)
+    found = leaks.leakage_feature(
+        training(x.astype("float32"), y.astype("float32"), loss="binary_crossentropy", classes=3)
+    )
+    assert [f.evidence.startswith("of label 2, column 4 alone tells") for f in found] == [True] * fires
+
+
 @pytest.mark.parametrize(("further", "name"), [(False, "column 31"), (True, "column 1 of input 2")])
 def test_a_column_of_any_input_may_be_filled_in_later(further, name):
     """A bill that is only sent when the outcome is known."""

@@ -96,6 +96,20 @@ def test_labels_learned_by_heart_are_told_by_validation():
     assert pairs.labels_shuffled_apart(seen) == []
 
 
+@pytest.mark.parametrize(("right", "recall", "silent"), [(0.6, 0.5, True), (0.6, 0.1, False), (0.15, 0.5, False)])
+def test_labels_that_the_last_weights_tell_elsewhere_are_not_shuffled(right, recall, silent):
+    seen = training(DIGITS, np.random.default_rng(0).permutation(LABELS), losses=STUCK)
+    seen.experiments |= {"right_held": right, "sure_recall": recall}
+    assert (pairs.labels_shuffled_apart(seen) == []) == silent
+
+
+@pytest.mark.parametrize(("reference", "silent"), [(1.7, True), (2.2, False)])
+def test_labels_that_a_simple_model_tells_are_not_shuffled(monkeypatch, reference, silent):
+    monkeypatch.setattr("keras_course.diagnostics.harm.reference_of", lambda seen: reference)
+    seen = training(DIGITS, np.random.default_rng(0).permutation(LABELS), losses=STUCK)
+    assert (pairs.labels_shuffled_apart(seen) == []) == silent
+
+
 def test_inputs_that_are_nearly_all_alike_are_not_called_shuffled():
     flat = np.zeros_like(DIGITS)
     flat[::2, 0] = 1e-3  # of 1,797 inputs two are different

@@ -316,8 +316,24 @@ T = np.arange(100)
         (T / 99 * 0.1, True),
         (np.where(T < 60, 0.1, 0.0001), False),
         (np.where(T < 40, 0.1, 0.0001), True),
+        (np.where(T < 9, 0.1, 0.009), True),
+        (np.where(T < 13, 0.1, 0.009), False),
+        (np.where(T < 9, 0.1, 0.011), False),
+        (np.where(T < 9, 0.009, 0.1), False),
     ],
-    ids=["constant", "gone", "cosine", "warm-up", "all warm-up", "low late", "low early"],
+    ids=[
+        "constant",
+        "gone",
+        "cosine",
+        "warm-up",
+        "all warm-up",
+        "low late",
+        "low early",
+        "lower at once",
+        "lower later",
+        "not much lower",
+        "warm-up by a step",
+    ],
 )
 def test_schedules(rates, fires_):
     assert bool(fires("lr_schedule_wrong", Observation(name="m", optimizer=Optimizer(schedule=rates)))) == fires_

@@ -48,6 +48,16 @@ def test_training_thinned_by_class_against_a_balanced_validation_set():
     assert named(splits.RULES, divided(DIGITS, LABELS, kept, validation))[0] == set()
 
 
+@pytest.mark.parametrize(("split", "fires"), [(0.2, True), (0.0, False)])
+def test_sorted_rows_of_which_a_few_lie_elsewhere(split, fires):
+    """No class is missing on either side; that validation_split takes the last rows says where it comes from."""
+    order = np.argsort(LABELS, kind="stable")
+    mixed = np.random.default_rng(1).permutation(len(order))[:300]
+    order[np.sort(mixed)] = order[mixed]
+    seen = divided(DIGITS, LABELS, order[:1440], order[1440:], plan=Plan(validation_split=split))
+    assert [f.certain for f in splits.validation_split_sorted(seen)] == [True] * fires
+
+
 def test_a_small_validation_set_may_differ():
     order = np.random.default_rng(0).permutation(len(DIGITS))
     assert named(splits.RULES, divided(DIGITS, LABELS, order[:1700], order[1700:1725])) == (set(), set())
