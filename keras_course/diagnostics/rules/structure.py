@@ -205,6 +205,8 @@ def _cut_off(seen: Observation, without: list[Variable]) -> float:
     pairs = kernels(seen)
     own = [(u, k) for u, k in pairs if any(k is v for v in without)]
     trunk = any(u.normalised or k.initial is None or gain_of(u, k) >= 1.5 or k.trained_before for u, k in own)
+    if not pairs:
+        return 1.0  # none of the units is made of a weight, as of what was computed from it once
     return 0.0 if trunk else float(sum(np.prod(k.shape) for _, k in own) / sum(np.prod(k.shape) for _, k in pairs))
 
 

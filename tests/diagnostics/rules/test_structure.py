@@ -59,6 +59,15 @@ def test_weights_without_any_gradient():
     assert found("frozen_or_disconnected", seen) == [], "of a loss that is no number no gradient is one"
 
 
+def test_weights_that_none_of_the_units_is_made_of():
+    """What is multiplied by a mask once, where the layer is built, is another tensor in each step."""
+    seen = net(1, 1, steps=walked(gradient=[np.nan, 1.0], update=[0.0, 0.1]))
+    for unit in seen.units:
+        unit.variables = ()
+    (finding,) = found("frozen_or_disconnected", seen)
+    assert finding.certain
+
+
 def test_a_part_that_feeds_the_loss_and_gets_no_gradient_is_certain_unless_it_was_trained_elsewhere():
     def cut(*spreads, **more):
         return net(*spreads, steps=walked(v=len(spreads), gradient=[np.nan] + [1.0] * (len(spreads) - 1)), **more)
