@@ -187,9 +187,10 @@ def _rescaled_again(seen: Observation, entering: np.ndarray) -> Finding | None:
     if x.dtype.kind != "f" or x[:1].size < 64 or not 0 < float(np.abs(x).max()) <= 5:
         return None
     ratio = float(np.std(entering)) / float(np.std(x)) if np.std(x) > 0 else 0.0
+    brought = any(layer["class"] == "Normalization" for layer in seen.layers)  # to a spread of 1, if pixels went in
     for layer in seen.layers:
         scale = layer["config"].get("scale") if layer["class"] == "Rescaling" else None
-        if isinstance(scale, float | int) and 0 < scale <= 0.05 and 0.5 < ratio / scale < 2:
+        if isinstance(scale, float | int) and 0 < scale <= 0.05 and 0.5 < ratio / scale < (10 if brought else 2):
             text = f"{layer['name']} multiplies by {scale:.3g} what reaches no further than {np.abs(x).max():.3g}"
             return Finding(
                 cause="inputs_scaled_twice",

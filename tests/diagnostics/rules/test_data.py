@@ -391,6 +391,15 @@ def test_a_layer_that_divides_pixels_again(scale, times, share, fires):
         assert [(f.certain, f.layer) for f in found] == ([(True, "r")] if fires else [])
 
 
+@pytest.mark.parametrize(("kind", "times", "fires"), [("Normalization", 5, True), ("Normalization", 12, False),
+                                                      ("Lambda", 5, False)])  # fmt: skip
+def test_a_layer_that_divides_pixels_again_before_one_that_brings_them_to_a_spread_of_1(kind, times, fires):
+    """As in front of an EfficientNet, which holds both."""
+    seen = training(DIGITS, LABELS, entering=times * DIGITS / 64 - 1)
+    seen.layers = [{"class": "Rescaling", "name": "r", "config": {"scale": 1 / 64}}, {"class": kind, "config": {}}]
+    assert bool(data.inputs_scaled_twice(seen)) is fires
+
+
 @pytest.mark.parametrize(("large", "small", "fires"), [(2e4, 0.69, True), (2e4, 0.3, False), (300.0, 0.69, False)])
 def test_an_output_that_is_all_the_others_are_trained_by(large, small, fires):
     rows = [{"size_loss": 4 * large, "kind_loss": 0.7}, {"size_loss": large, "kind_loss": small}]
