@@ -53,8 +53,9 @@ def leakage_feature(seen: Observation) -> list[Finding]:
         kind = "named" if len(names) >= TABLE else "note"  # of two columns one is to be found, in a toy
         return [Finding(cause="leakage_feature", kind=kind, confidence=0.9, certain=True, evidence=text)]
     if y is None and form_of(data.y) == "multi_hot" and data.y.ndim == 2 and data.y.shape[1] <= SEVERAL:
-        told = ((place, _of_classes(table, names, one.astype("int64"), 0.95)) for place, one in enumerate(data.y.T))
-        return next((_of_label(*found, place) for place, found in told if found), [])
+        columns = enumerate(data.y.T.astype("int64"))
+        each = ((place, _of_classes(table, names, one, 0.95)) for place, one in columns)
+        return next((_of_label(found, place) for place, found in each if found), [])
     if y is None:
         near = next((told for one in _columns(data.y) if (told := _nearly(table, one))), None)
         if len(names) < TABLE or near is None:
@@ -76,8 +77,8 @@ def leakage_feature(seen: Observation) -> list[Finding]:
     return [Finding(cause="leakage_feature", kind="note", confidence=0.6, evidence=text)]
 
 
-def _of_label(finding: Finding, place: int) -> list[Finding]:
-    return [dataclasses.replace(finding, evidence=f"of label {place}, {finding.evidence}")]
+def _of_label(found: list[Finding], place: int) -> list[Finding]:
+    return [dataclasses.replace(finding, evidence=f"of label {place}, {finding.evidence}") for finding in found]
 
 
 def _of_classes(table: np.ndarray, names: list[str], y: np.ndarray, nearly: float = 0.82) -> list[Finding]:
