@@ -77,3 +77,35 @@ def test_a_step_that_scales_its_targets(behind):
     assert abs(float(seen.train.y.mean())) < 0.3
     assert abs(float(seen.train.y.std()) - 1) < 0.2
     assert [abs(float(feed.labels["y_test"].mean())) < 0.4 for feed in seen.asked] == [True] * behind
+
+
+class Scaling(keras.Model):
+    """Of which the step, and not the data, scales its targets."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.inner(x)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(self(x)[:, 0] - (y - 3000.0) / 800.0))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss}
+
+
+def test_validation_is_brought_to_the_same_units():
+    x = RNG.normal(size=(300, 4)).astype("float32")
+    y = (3000 + 800 * x[:, 0] + RNG.normal(0, 100, 300)).astype("float32")
+    model = Scaling()
+    model.compile("sgd", "mse")
+    kept = x[:200], y[:200]
+    others = x[200:], y[200:]
+    (training,) = watched(lambda: model.fit(*kept, validation_data=others, epochs=3, batch_size=20, verbose=0))
+    seen = training.close()
+    assert abs(float(seen.train.y.std()) - 1) < 0.2
+    assert abs(float(seen.validation.y.std()) - 1) < 0.3
+    assert abs(float(seen.validation.y.mean())) < 0.5
