@@ -220,7 +220,7 @@ def test_places_that_fill_up_rows_are_none_of_the_constant(interface, factor):
     seen.interface, seen.train = interface, Data(x=labels, y=labels, weight=there)
     entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))  # of three and one
     assert baseline_of(seen) == pytest.approx(factor * entropy)
-    for other in (None, np.ones((2, 3)), there[:, :1], 2 * there, there[:, 0]):
+    for other in (None, np.ones((2, 3)), there[:, :1], 2 * there, there / 2, there[:, 0], np.array([1.0, 0.0])):
         seen.train.weight = other
         assert baseline_of(seen) == pytest.approx(-3 / 6 * np.log(1 / 2) - np.log(1 / 3) / 3 - np.log(1 / 6) / 6)
 

@@ -41,7 +41,12 @@ def test_targets_that_are_left_as_they_are(stored, looked):
 
 def test_what_may_be_targets_is_changed_beside_rows_and_nothing_else():
     change = change_of(YIELDS, YIELDS / 1000)
-    labels = {"kg": YIELDS[:50], "column": YIELDS[:50, None], "place": np.arange(50) - 50, "two": np.ones((50, 2))}
+    labels = {
+        "kg": YIELDS[:50],
+        "column": YIELDS[:50, None],
+        "place": np.arange(50) - 50,
+        "two": np.full((50, 2), 4000.0),
+    }
     found = change.feed(Feed(x=np.ones((50, 3)), labels=labels)).labels
     np.testing.assert_allclose(found["kg"], labels["kg"] / 1000, rtol=0.02)
     np.testing.assert_allclose(found["column"], labels["column"] / 1000, rtol=0.02)

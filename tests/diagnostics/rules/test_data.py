@@ -280,8 +280,9 @@ def test_noise_in_stored_inputs_is_what_they_hold_beside_their_targets(times, of
     """Of a network that is to remove it; what hangs on the targets is no noise."""
     clean = RNG.normal(size=(400, 30)).astype("float32")
     noisy = clean + times * RNG.normal(size=clean.shape).astype("float32") + of * clean
-    seen = training(noisy, clean, loss=SQUARED, losses=np.full(50, 0.97))
-    assert bool(data.inputs_drowned_in_noise(seen)) is fires
+    for form in ((400, 30), (400, 1, 30, 1)):  # a sequence enters a convolution as one row
+        seen = training(noisy.reshape(form), clean, loss=SQUARED, losses=np.full(50, 0.97))
+        assert bool(data.inputs_drowned_in_noise(seen)) is fires
     if fires:
         assert "noise of 6" in only(seen, "inputs_drowned_in_noise").evidence
 
