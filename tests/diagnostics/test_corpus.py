@@ -59,6 +59,7 @@ def test_a_small_fixed_part_is_judged_right(name, tmp_path, monkeypatch):
     keras.utils.set_random_seed(case.seed)
     reports = script.diagnose(tmp_path / "train.py").reports
     named = [finding.cause for report in reports for finding in report.named]
+    assert [said for report in reports for said in report.observation.unseen if "failed" in said] == []
     if case.healthy:
         assert named == []
     else:
