@@ -190,7 +190,10 @@ class Service:
         server.start(folder, *(work_dir if server is self.dispatcher else dispatcher))
 
     def restart_dispatcher(self) -> None:
-        """Stops the dispatcher, if it lives, and starts it again on its port from its journal: no element is lost."""
+        """Stops the dispatcher, if it lives, and starts it again on its port from its journal.
+
+        No element is lost, unless it does not stop in order within 10 s and is killed.
+        """
         require(self.local and not self.lost, "service", "one that runs and was started here", self.dispatcher.address)
         with self._lock:
             self.dispatcher.stop(STOP)

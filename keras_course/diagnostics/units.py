@@ -24,16 +24,20 @@ class Change:
 
     def data(self, data: Data | None) -> Data | None:
         """Rows with their targets as the loss sees them."""
-        return data if data is None or data.y is None else dataclasses.replace(data, y=self.of(data.y))
+        if data is None or data.y is None or not self._alike(data.y):
+            return data
+        return dataclasses.replace(data, y=self.of(data.y))
 
     def feed(self, feed: Feed) -> Feed:
         """What a script gave its model, with what may be its targets, by their range, as the loss sees them."""
         labels = {name: self.of(y) if self._targets(y) else y for name, y in feed.labels.items()}
         return dataclasses.replace(feed, labels=labels)
 
+    def _alike(self, y: np.ndarray) -> bool:
+        return y.dtype.kind in "iuf" and len(y) > 0 and y[:1].size == self.width
+
     def _targets(self, y: np.ndarray) -> bool:
-        numbers = y.dtype.kind in "iuf" and len(y) > 0 and y[:1].size == self.width
-        return numbers and bool(np.mean((y >= self.low) & (y <= self.high)) > 0.5)
+        return self._alike(y) and bool(np.mean((y >= self.low) & (y <= self.high)) > 0.5)
 
 
 def change_of(stored: np.ndarray | None, looked: np.ndarray | None) -> Change | None:
@@ -41,7 +45,7 @@ def change_of(stored: np.ndarray | None, looked: np.ndarray | None) -> Change | 
 
     stored: (n,) or (n, k) measurements, of the data. looked: what the loss saw of some of these rows, in any order.
     Each column is brought to the values at the same ranks, by which any change that keeps the order is known but for
-    the chance of which rows were looked at.
+    the chance of which rows were looked at. One that does not, as a sine, is not known, and is taken for one that does.
     """
     if stored is None or looked is None or stored.dtype.kind not in "iuf" or looked.dtype.kind != "f":
         return None

@@ -52,6 +52,8 @@ def test_what_may_be_targets_is_changed_beside_rows_and_nothing_else():
     np.testing.assert_allclose(found["column"], labels["column"] / 1000, rtol=0.02)
     assert all(found[name] is labels[name] for name in ("place", "two"))
     assert change.data(None) is None
+    for other in (np.ones((4, 2)), np.array(["a", "b"])):  # of another form
+        assert change.data(Data(x=np.ones((len(other), 2)), y=other)).y is other
     assert change.data(Data(x=np.ones((2, 2)))).y is None
     np.testing.assert_allclose(change.data(Data(x=np.ones((900, 2)), y=YIELDS)).y, YIELDS / 1000, rtol=0.02)
 

@@ -172,7 +172,7 @@ def probabilities_to_logits_loss(seen: Observation) -> list[Finding]:
     text, lost = f"{head} stands before a loss that applies it again", True
     if rescued(seen):
         text, lost = f"{text}; Keras takes the logits behind it for the steps", _taken_for_logits(seen)
-        text += ", and what else is made of the outputs takes them for logits" if lost else ""
+        text += ", and whatever else takes the outputs for logits is wrong" if lost else ""
     else:
         text += f": the loss cannot fall below {floor:.3f}"
     return [
@@ -189,9 +189,9 @@ def probabilities_to_logits_loss(seen: Observation) -> list[Finding]:
 
 
 def _taken_for_logits(seen: Observation) -> bool:
-    """Whether a script that trains by a loop of its own, which reads the outputs by itself, or an accuracy that calls
-    each row 1 since every probability is above 0, takes for logits what is none."""
-    if seen.interface != "fit":
+    """Whether a script reads the outputs by itself, in a loop of its own, or an accuracy calls each row 1, since every
+    probability is above 0."""
+    if seen.interface == "loop":
         return True
     labels = classes_seen(seen)
     said = [value for row in seen.epochs for name, value in row.items() if "acc" in name and "val_" not in name]

@@ -99,8 +99,10 @@ def test_sigmoid_twice_is_named_and_what_keras_rescues_is_a_note():
     assert only(seen, "probabilities_to_logits_loss").certain
     seen.experiments["rescued"] = 1.0
     assert causes(seen) == (set(), {"probabilities_to_logits_loss"})
+    seen.interface = "custom train_step"
+    assert causes(seen) == (set(), {"probabilities_to_logits_loss"})
     seen.interface = "loop"
-    assert only(seen, "probabilities_to_logits_loss").certain, "what a loop makes of its outputs takes them for logits"
+    assert only(seen, "probabilities_to_logits_loss").certain, "which reads the outputs by itself"
 
 
 @pytest.mark.parametrize(
