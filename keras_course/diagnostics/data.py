@@ -14,8 +14,8 @@ from keras_course.diagnostics.comparisons import label_drift
 from keras_course.diagnostics.observation import Data, Finding, Loss, Observation, Probe, Stage
 from keras_course.diagnostics.rules import data as rules
 from keras_course.diagnostics.rules import labels as label_rules
-from keras_course.diagnostics.rules import splits as pairs
-from keras_course.diagnostics.rules import stream
+from keras_course.diagnostics.rules import splits, stream
+from keras_course.diagnostics.rules.copies import repeats
 from keras_course.diagnostics.rules.leaks import leakage_feature
 from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
 from keras_course.diagnostics.seen import DIFFERENCES, SPARSE
@@ -223,10 +223,10 @@ def _between(parts: dict[str, Data], labels: dict[str, np.ndarray | None], first
     """Findings on two splits; what explains a shift of the inputs is found before it is looked for."""
     one, two = parts[first], parts[second]
     seen = Observation(name="data", train=_few(one), validation=_few(two))
-    found = pairs.repeats(one.x, two.x)
+    found = repeats(one.x, two.x)
     if first == "train":
-        found += pairs.train_val_preprocessing_mismatch(seen) + _missing(labels, second)
-        found += pairs.validation_split_sorted(seen) if not any(f.cause == "missing_class" for f in found) else []
+        found += splits.train_val_preprocessing_mismatch(seen) + _missing(labels, second)
+        found += splits.validation_split_sorted(seen) if not any(f.cause == "missing_class" for f in found) else []
         explained = {f.cause for f in found} - {"leakage_duplicates"} or _other_shares(labels, second)
         found += [] if explained else _moved(one, two, second)
     return [dataclasses.replace(f, evidence=_said_of(f.evidence, first, second)) for f in found]

@@ -1,6 +1,17 @@
 """Observations typed by hand: what a training on given data would have shown."""
 
-from keras_course.diagnostics.observation import Data, Loss, Observation, Optimizer, Plan, Probe, Steps, Unit, Variable
+from keras_course.diagnostics.observation import (
+    Data,
+    Feed,
+    Loss,
+    Observation,
+    Optimizer,
+    Plan,
+    Probe,
+    Steps,
+    Unit,
+    Variable,
+)
 
 import numpy as np
 
@@ -72,6 +83,13 @@ def training(
         steps=steps(losses),
         **({"plan": Plan(epochs=5, batch_size=batch), "optimizer": Optimizer(name="Adam", rate=0.001)} | named),
     )
+
+
+def asked(x, y, train, *feeds, **more):
+    """A training without validation, whose script asks about feeds: (rows, name) or (rows, name, labels)."""
+    seen = training(x[train], y[train], **more)
+    seen.asked = [Feed(x=rows, name=name, labels=dict(enumerate(labels))) for rows, name, *labels in feeds]
+    return seen
 
 
 def net(*spreads, activation="relu", width=40, final=None, normalised=False, trainable=True, **more):

@@ -1,0 +1,156 @@
+import functools
+
+from keras_course.diagnostics.observation import Data, Feed
+from keras_course.diagnostics.rules import copies
+from tests.diagnostics import typed
+from tests.diagnostics.typed import RNG, asked, divided, halves, named, training
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_digits
+
+only = functools.partial(typed.only, copies.RULES)
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS = (DIGITS / 16).astype("float32")
+CELLS, BENIGN = load_breast_cancer(return_X_y=True)
+CELLS = ((CELLS - CELLS.mean(0)) / CELLS.std(0)).astype("float32")
+TRAIN, _ = halves()
+
+
+def test_rows_of_both_splits():
+    train, validation = halves()
+    seen = divided(DIGITS, LABELS, train, np.concatenate([validation, train[:30]]))
+    assert "30 of 629" in only(seen, "leakage_duplicates").evidence
+    seen = divided(DIGITS, LABELS, train, np.concatenate([validation, train[:4]]))
+    assert named(copies.RULES, seen) == (set(), set())
+
+
+def test_validation_that_is_the_training_data_is_a_note():
+    rows = np.arange(600)
+    seen = divided(DIGITS, LABELS, rows, rows)
+    assert named(copies.RULES, seen) == (set(), {"leakage_duplicates"})
+
+
+def test_discrete_rows_repeat_by_chance():
+    x = RNG.integers(0, 3, (1500, 4)).astype("float32")
+    y = (x.sum(1) > 4).astype("int64")
+    assert named(copies.RULES, divided(x, y, np.arange(1000), np.arange(1000, 1500)))[0] == set()
+
+
+def test_rows_copied_before_the_split():
+    order = RNG.permutation(np.r_[np.arange(569), np.arange(569)])
+    seen = divided(CELLS, BENIGN, order[:700], order[700:])
+    assert only(seen, "leakage_duplicates").certain
+    seen.train.x, seen.validation.x = seen.train.x[..., None], seen.validation.x[..., None]
+    assert only(seen, "leakage_duplicates").certain, "sequences of 30 numbers of their own"
+    seen.train.x, seen.validation.x = (np.round(4 * part) for part in (seen.train.x, seen.validation.x))
+    assert copies.leakage_duplicates(seen) == [], "of few levels, as pictures have them"
+    for step in (1, 3):  # windows of a series that repeats
+        level = np.tile(RNG.normal(size=569 * step), 2)
+        windows = np.lib.stride_tricks.sliding_window_view(level, 20)[::step, :, None]
+        assert copies.leakage_duplicates(divided(windows, np.arange(len(windows)), order[:700], order[700:1100])) == []
+    few = RNG.integers(0, 9, (569, 8)).astype(
+        "float32"
+    )  # of which one pair in 200 parts of this size is equal by chance
+    assert only(divided(few, BENIGN, order[:700], order[700:]), "leakage_duplicates").certain
+    two = np.repeat([np.zeros(30), np.ones(30)], [300, 269], axis=0)  # there is nothing else that could be asked
+    assert copies.leakage_duplicates(divided(two, BENIGN, order[:700], order[700:])) == []
+    coarse = np.round(CELLS[:, :2])  # which are equal by chance
+    assert copies.leakage_duplicates(divided(coarse, BENIGN, order[:700], order[700:])) == []
+
+
+def test_a_row_of_several_inputs_is_copied_when_all_of_it_is():
+    train, validation = np.tile(np.arange(250), 2), np.arange(250)
+    seen = divided(DIGITS[:569], BENIGN, train, validation)
+    seen.train.further, seen.validation.further = (RNG.normal(size=(500, 3)),), (RNG.normal(size=(250, 3)),)
+    assert copies.leakage_duplicates(seen) == [], "the same pictures beside other tables"
+    seen.validation.further = (seen.train.further[0][:250],)
+    assert only(seen, "leakage_duplicates").certain
+
+
+@pytest.mark.parametrize(
+    ("made", "of", "classes", "said"),
+    [
+        (0, 190, 2, ""),
+        (4, 90, 2, ""),
+        (5, 90, 2, "5 of 90"),
+        (9, 190, 2, "9 of 190"),
+        (9, 30, 2, ""),  # too few of the other class to know
+        (9, 190, 1, ""),  # rows of the one class lie there, and those of the other: nobody made them
+        (9, 190, 0, ""),  # measurements
+    ],
+)
+def test_rows_that_were_made_between_those_of_training(made, of, classes, said):
+    """A third of the way to the nearest other one, before the split."""
+    train, validation = halves(569)
+    validation = validation[:of]
+    x, y = CELLS.copy(), BENIGN.copy()
+    apart = np.linalg.norm(x[train[:9], None] - x[train], axis=-1)
+    near = x[train[np.argsort(apart, axis=1)[:, 1]]]
+    x[validation[:made]] = (2 * x[train[:9]] + near)[:made] / 3
+    y[validation[:made]] = 1 if classes == 2 else np.arange(made) % 2
+    y = y if classes else y + RNG.random(len(y))
+    found = copies.leakage_duplicates(divided(x, y, train, validation))
+    assert len(found) == bool(said)
+    assert not found or found[0].evidence.startswith(f"{said} rows of validation lie on straight lines")
+    x[train[0], 5] = np.nan
+    assert copies.leakage_duplicates(divided(x, y, train, validation)) == []
+
+
+def test_texts_copied_before_the_split():
+    texts = RNG.integers(1, 900, (569, 12))
+    twice = RNG.permutation(np.r_[np.arange(569), np.arange(569)])
+    assert only(divided(texts, BENIGN, twice[:800], twice[800:], kind="embedding"), "leakage_duplicates").certain
+    few = texts[np.arange(569) % 40]  # what forty people say again and again
+    said = texts[RNG.integers(0, 900, 569) % 569]  # and what many say, some of them twice
+    once = np.arange(569)
+    for x, order in ((texts[:, :5], twice), (few, once), (said, once), (texts, once)):
+        seen = divided(x, BENIGN, order[: len(order) * 2 // 3], order[len(order) * 2 // 3 :], kind="embedding")
+        assert copies.leakage_duplicates(seen) == []
+
+
+def test_a_test_set_that_is_the_training():
+    seen = asked(DIGITS, LABELS, TRAIN, (DIGITS[TRAIN], "x_test", LABELS[TRAIN]))
+    (found,) = copies.leakage_duplicates(seen)
+    assert found.certain
+    assert found.evidence.startswith(f"all {len(TRAIN)} rows of x_test stand")
+    every = np.array(np.meshgrid(*[[0, 1]] * 6)).reshape(6, -1).T  # of which there are no others
+    assert copies.leakage_duplicates(asked(every, every[:, 0], np.arange(64), (every, "x_test", every[:, 0]))) == []
+
+
+@pytest.mark.parametrize(("name", "fires"), [("x_test", True), ("x", False)])
+def test_copied_rows_in_what_is_held_out_by_name(name, fires):
+    """What is called `x` may be all of the data."""
+    copied = asked(CELLS, BENIGN, np.arange(400), (CELLS[330:], name, BENIGN[330:]), classes=2)
+    assert named(copies.RULES, copied)[0] == ({"leakage_duplicates"} if fires else set())
+    if fires:
+        assert "70 of 239 rows of x_test" in only(copied, "leakage_duplicates").evidence
+
+
+@pytest.mark.parametrize(("x", "fires"), [(CELLS, True), (np.round(np.clip(CELLS[:, :5], -1, 1)), False)])
+def test_copied_rows_in_what_a_loop_evaluates_on(x, fires):
+    """Few values repeat by chance, and how often cannot be seen of rows that come again with each epoch."""
+    seen = asked(x, BENIGN, np.arange(400), (x[330:], "x_test", BENIGN[330:]), classes=2, interface="loop")
+    seen.fed = [Feed(x=np.tile(x[:400], (3, 1)))]
+    assert ("leakage_duplicates" in named(copies.RULES, seen)[0]) == fires
+
+
+def test_copied_rows_of_names_and_numbers():
+    """Names of things repeat, and measurements beside them do not."""
+    names, numbers = RNG.integers(0, 9, 400), RNG.normal(size=(400, 3))
+    rows = np.concatenate([np.arange(300), np.arange(250, 400)])
+    seen = training(names[:300], np.arange(300) % 2, classes=2, kind="embedding", entering=numbers)
+    seen.train.further = (numbers[:300],)
+    seen.validation = Data(x=names[rows[300:]], y=np.arange(150) % 2, n=150, further=(numbers[rows[300:]],))
+    assert [f.cause for f in copies.leakage_duplicates(seen)] == ["leakage_duplicates"]
+    seen.train.further, seen.validation.further = (), ()
+    assert copies.leakage_duplicates(seen) == []
+
+
+def test_copied_sequences_in_what_a_loop_evaluates_on():
+    x = np.random.default_rng(7).normal(size=(569, 12, 2)).astype("float32")
+    for rows, fires in ((x, True), (np.round(np.clip(x, -1, 1)), False)):
+        seen = asked(rows, BENIGN, np.arange(400), (rows[330:], "x_test", BENIGN[330:]), classes=2, interface="loop")
+        seen.fed = [Feed(x=np.tile(rows[:400], (3, 1, 1)))]
+        assert ("leakage_duplicates" in named(copies.RULES, seen)[0]) == fires
