@@ -17,6 +17,7 @@ from keras_course.diagnostics.seen import (
     CATEGORICAL,
     DIFFERENCES,
     TARGETS,
+    classes_seen,
     inputs_of,
     quantities,
     several_inputs,
@@ -69,6 +70,8 @@ def _asked_of(training: Training) -> Any:
 
 
 ROWS = 1024  # of each part, of which a model is asked whether it knows them
+RARE = 0.6  # of 1 / K, below which a class is looked for
+FEW_OF_A_CLASS = 8  # rows, of which less say nothing of how often it is found
 
 
 def by_heart(training: Training, seen: Observation) -> dict[str, float]:
@@ -141,6 +144,45 @@ def surest(training: Training, seen: Observation) -> dict[str, float]:
     recall = np.mean([np.mean(said[true == name] == name) for name in np.unique(true)])
     found = {"sure_rows": len(first), "sure_wrong": np.mean(wrong[first]), "sure_all": np.mean(wrong)}
     return {name: float(value) for name, value in (found | {"sure_recall": recall}).items()}
+
+
+def at_their_shares(training: Training, seen: Observation) -> dict[str, float]:
+    """The mean recall of the classes by the last weights, `recall`, and what it gains, `evened`, with its standard
+    error, where the shares that the classes have in training are taken out of the outputs: logit adjustment (Menon et
+    al., 2021, section 4).
+
+    By rows held out, else by those of the training; `shares_held` is 1 or 0. Next to nothing is left to be gained by
+    what was trained with weights of its classes. Nothing where no class has a share below 0.6 / K, or one of them less
+    than eight rows.
+    """
+    labels, model = classes_seen(seen), _asked_of(training)
+    if model is None or labels is None or len(labels) < 100 or seen.loss.name not in CATEGORICAL + BINARY:
+        return {}
+    counts = np.unique(labels, return_counts=True)[1]
+    if len(counts) < 2 or counts.min() >= RARE * len(labels) / len(counts):
+        return {}
+    own, held = trained_on(seen), [other for _, other, _ in parts(seen)]
+    part = next((p for p in (*held, own) if p is not None and _askable(seen, p) and len(p.x) >= 100), None)
+    answer = None if part is None else _answered(model, part)
+    decided = None if answer is None else _decided(*answer, seen)
+    if answer is None or decided is None or decided[0].dtype.kind not in "iu":
+        return {}
+    true, values = decided[1], answer[0].astype("float64").reshape(len(decided[1]), -1)
+    names, counts = np.unique(true, return_counts=True)
+    if len(names) < 2 or counts.min() < FEW_OF_A_CLASS:
+        return {}
+    two = values.shape[1] == 1
+    if not seen.loss.from_logits:
+        values = np.clip(values, 1e-7, 1 - 1e-7)
+        values = special.logit(values) if two else np.log(values)
+    values, labels = (np.pad(values, [(0, 0), (1, 0)]), labels > 0) if two else (values, labels)
+    shares = np.bincount(labels.astype(int), minlength=values.shape[1]) + 1.0
+    before = (values.argmax(1) == true).astype("float64")
+    gained = ((values - np.log(shares)).argmax(1) == true) - before
+    error = np.sqrt(sum(np.var(gained[true == name]) / n for name, n in zip(names, counts, strict=True))) / len(names)
+    recall, evened = (np.mean([np.mean(each[true == name]) for name in names]) for each in (before, gained))
+    found = {"recall": recall, "evened": evened, "evened_error": error, "shares_held": part is not own}
+    return {name: float(value) for name, value in found.items()}
 
 
 NARROW = 0.1  # a spread, in those of the widest

@@ -103,7 +103,8 @@ def _boundary(loss: Any, operations: Sequence[Any], kinds: dict[str, int]) -> li
         tensor.name: tensor
         for op in operations
         if any(kinds[t.name] == MIXED for t in op.outputs)
-        for tensor in op.inputs
+        for entering in op.inputs
+        for tensor in (entering.op.inputs if entering.op.type == "Pack" else [entering])  # labels beside row numbers
         if kinds[tensor.name] == DATA and tensor.dtype not in (tf.resource, tf.variant)
     }
     waiting, seen = [loss], {loss.name}

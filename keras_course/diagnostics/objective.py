@@ -181,17 +181,51 @@ def _cross_entropy_by_hand(op: Any, result: Objective, kinds: dict[str, int]) ->
             result.name, result.from_logits = "binary_crossentropy", True
             result.prediction, result.targets, result.inner = logits, _unscaled(targets), head_of(logits)
             return
-    logs = [t for t in op.inputs if t.op.type == "Log" and kinds[t.name] == MIXED] if op.type == "Mul" else []
-    others = [t for t in op.inputs if kinds[t.name] == DATA and t.shape.rank]
-    if len(logs) != 1 or len(others) != 1:
+    if op.type in PICKS and (picked := _picked(op, kinds)) is not None:
+        result.name, (result.prediction, result.from_logits, result.targets) = "sparse_categorical_crossentropy", picked
+        result.inner = head_of(result.prediction) if result.from_logits else ""
         return
-    prediction = logs[0].op.inputs[0]
+    if op.type != "Mul" or {kinds[t.name] for t in op.inputs} != {DATA, MIXED}:
+        return
+    factor, targets = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
+    if not targets.shape.rank or (known := _logarithm_of(factor, kinds)) is None:
+        return
+    prediction, result.from_logits = known
+    one = head_of(prediction) == "sigmoid" or prediction.shape[-1:].as_list() == [1]
+    result.name = "binary_crossentropy" if one else "categorical_crossentropy"
+    result.prediction, result.targets = prediction, _unscaled(targets)
+    result.inner = head_of(prediction) if result.from_logits else ""
+
+
+PICKS = ("GatherV2", "GatherNd")  # what each row says of its own class
+
+
+def _picked(op: Any, kinds: dict[str, int]) -> tuple[Any, bool, Any] | None:
+    """Prediction, whether it is logits, and labels, where the logarithm of what is said of its label is taken from each
+    row, or what is said, and then its logarithm."""
+    said, labels = op.inputs[0], op.inputs[1]
+    if kinds[said.name] != MIXED or kinds[labels.name] != DATA or (said.shape.rank, op.outputs[0].shape.rank) != (2, 1):
+        return None
+    if labels.op.type == "Pack":  # numbers of rows beside their labels
+        labels = labels.op.inputs[-1]
+    if any(consumer.type == "Log" for consumer in op.outputs[0].consumers()) and head_of(said) == "softmax":
+        return said, False, labels
+    known = _logarithm_of(said, kinds)
+    return None if known is None else (*known, labels)
+
+
+def _logarithm_of(factor: Any, kinds: dict[str, int]) -> tuple[Any, bool] | None:
+    """What the logarithm is taken of, and whether that is logits: of a softmax, in one or in two steps."""
+    while factor.op.type in FORMS:
+        factor = factor.op.inputs[0]
+    if factor.op.type == "LogSoftmax":
+        return factor.op.inputs[0], True
+    if factor.op.type != "Log" or kinds[factor.name] != MIXED:
+        return None
+    prediction = factor.op.inputs[0]
     while prediction.op.type in CLIPS:
         prediction = next((t for t in prediction.op.inputs if kinds[t.name] == MIXED), prediction.op.inputs[0])
-    if head_of(prediction) in ("softmax", "sigmoid", "linear", "relu"):
-        one = head_of(prediction) == "sigmoid" or prediction.shape[-1:].as_list() == [1]
-        result.name = "binary_crossentropy" if one else "categorical_crossentropy"
-        result.from_logits, result.prediction, result.targets = False, prediction, _unscaled(others[0])
+    return (prediction, False) if head_of(prediction) in ("softmax", "sigmoid", "linear", "relu") else None
 
 
 def _logits_in(mixed: Any) -> Any:

@@ -190,6 +190,7 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
 
 def _note_lines(file: Path, session: Session) -> None:
     """Notes for the last training what the script's own lines say, by the names of its beginning and of the end."""
+    from keras_course.diagnostics.by_class import by_class
     from keras_course.diagnostics.compared import compared
     from keras_course.diagnostics.cuts import cuts
     from keras_course.diagnostics.decoded import decoded
@@ -200,6 +201,7 @@ def _note_lines(file: Path, session: Session) -> None:
         last = trainings[-1]
         with suppress(Exception):  # what cannot be read is no mistake of the script's
             source, names, seen = file.read_bytes(), {**last.scope.names(), **session.names}, last.close()
+            seen.by_class = by_class(source)
             seen.kept, seen.compared = kept(source, names), compared(source, names)
             functions = session.seen.monitor.feeds.functions(str(file))
             seen.decoded = decoded(source, names, functions)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from keras_course.diagnostics.observation import Data, Loss, Observation, Stage, Steps, Unit, Variable
-from keras_course.diagnostics.statistics import Mixing, binned, classes_of, form_of, keys, mixing
+from keras_course.diagnostics.statistics import Mixing, binned, classes_of, form_of, keys, mixing, share_interval
 
 import numpy as np
 
@@ -349,3 +349,50 @@ def badly_mixed(seen: Observation) -> tuple[Mixing, bool] | None:
     if result.ratio >= RATIO or result.z >= Z or takes_turns(batches):
         return None
     return result, classes
+
+
+class CameAgain(NamedTuple):
+    """Inputs of the looks that had come before. conflicts: of these with another class. chance: the share of these if
+    the labels were dealt out. different: how many different inputs there are: where these are few, the inputs have lost
+    what they were to say."""
+
+    repeats: int = 0
+    conflicts: int = 0
+    chance: float = 0.0
+    different: int = 0
+
+    @property
+    def telling(self) -> bool:
+        """Whether enough came again of inputs that differ, of classes of which more than one is frequent."""
+        many = self.different > max(20, 0.05 * (self.repeats + self.different))
+        return many and self.repeats >= 30 and self.chance > 0.2
+
+    @property
+    def low(self) -> float:
+        """The lower exact 95 % bound of the share of conflicts."""
+        return share_interval(self.conflicts, self.repeats)[0]
+
+    @property
+    def high(self) -> float:
+        return share_interval(self.conflicts, self.repeats)[1]
+
+    @property
+    def words(self) -> str:
+        return f"of {self.repeats} inputs that came again {self.conflicts} had another label"
+
+
+def came_again(seen: Observation) -> CameAgain:
+    """How often an input of the looks came with another class than before; of a single input."""
+    if several_inputs(seen):
+        return CameAgain()
+    known: dict[int, int] = {}
+    repeats = conflicts = 0
+    for probe in seen.probes:
+        y = None if probe.y is None or not np.ndim(probe.y) else classes_of(np.asarray(probe.y))
+        if probe.x is None or y is None or probe.x.dtype.kind != "f" or len(y) < len(probe.x) or probe.x[0].size < 4:
+            continue
+        for key, label in zip(keys(probe.x).tolist(), y.tolist(), strict=False):
+            repeats += key in known
+            conflicts += known.setdefault(key, label) != label
+    counts = np.unique(list(known.values()), return_counts=True)[1] if known else np.ones(1)
+    return CameAgain(repeats, conflicts, float(1 - np.sum((counts / counts.sum()) ** 2)), len(known))

@@ -191,6 +191,44 @@ def test_cross_entropies_by_hand(graph):
         assert found.targets.shape[-1] == 3
 
 
+def picked(p, y):
+    return tf.gather(p, y, batch_dims=1)
+
+
+def picked_by_place(p, y):
+    return tf.gather_nd(p, tf.stack([tf.range(tf.size(y)), y], axis=1))
+
+
+SPARSE = "sparse_categorical_crossentropy"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("loss", "name", "logits"),
+    [
+        (lambda z, y: tf.reduce_sum(tf.one_hot(y, 3) * tf.nn.log_softmax(z), axis=1), CATEGORICAL, True),
+        (lambda z, y: tf.math.log(tf.nn.softmax(z)) * tf.one_hot(y, 3), CATEGORICAL, False),
+        (lambda z, y: picked(tf.nn.log_softmax(z), y), SPARSE, True),
+        (lambda z, y: picked_by_place(tf.nn.log_softmax(z), y), SPARSE, True),
+        (lambda z, y: tf.math.log(picked(tf.nn.softmax(z), y)), SPARSE, False),
+        (lambda z, y: picked(tf.math.log(tf.nn.softmax(z) + 1e-8), y), SPARSE, False),
+        (lambda z, y: tf.gather(tf.nn.log_softmax(z), y), "", None),  # whole rows, in another order
+        (lambda z, y: picked(z, y), "", None),  # as of the values of actions
+        (lambda z, y: tf.math.log(picked(tf.exp(z), y)), "", None),
+    ],
+)
+def test_the_logarithm_of_what_is_said_of_the_own_class(loss, name, logits, graph):
+    def given(model, x, y):
+        return -tf.reduce_mean(loss(model(x), y))
+
+    found = forward_of([layers.Dense(3, name="a")], loss=given, y=Y.astype("int32"), graph=graph)
+    assert (found.name, found.from_logits) == (name, logits)
+    if name:
+        assert found.prediction.shape == (10, 3)
+        assert found.head == ("linear" if logits else "softmax")
+        assert found.place(found.targets) is not None or name == CATEGORICAL
+
+
 @BOTH
 @pytest.mark.parametrize(
     ("loss", "known"),

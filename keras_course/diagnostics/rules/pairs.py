@@ -8,6 +8,7 @@ from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import (
     DIFFERENCES,
     badly_mixed,
+    came_again,
     classes_seen,
     collapsed,
     different_rows,
@@ -19,8 +20,8 @@ from keras_course.diagnostics.seen import (
     takes_turns,
     told_by_a_twin,
 )
-from keras_course.diagnostics.statistics import classes_of, form_of, keys, scales, share_interval
-from keras_course.diagnostics.telling import one_place_each, pairing
+from keras_course.diagnostics.statistics import classes_of, form_of, scales
+from keras_course.diagnostics.telling import one_place_each, pairing, told_at_all
 
 import numpy as np
 
@@ -32,9 +33,10 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     """Row 15: inputs and targets do not belong together.
 
     (a) Predictions of a data set that is shuffled anew with each pass; certain. (b) Inputs that come again with another
-    label: at least 30 repeats, and by the lower exact 95 % bound half of the conflicts that dealing out the labels
-    would give. (c) Neighbours agree on their target no more than under 500 permutations of it (p > 0.01: of pairs
-    shuffled apart one in a hundred is let go) on at least 200 rows, and no linear model does either, while the loss
+    label: at least 30 repeats, and by the exact 95 % bounds more than half, and perhaps 0.8, of the conflicts that
+    dealing out the labels would give. (c) Neighbours agree on their target no more than under 500 permutations of it
+    (p > 0.01: of pairs shuffled apart one in a hundred is let go) on at least 200 rows, and no linear model does
+    either, nor one of classes by five standard errors on up to 2,048 rows, while the loss
     keeps at least 70 % of its first value or the validation loss never gets below 97 % of that of a constant, or real
     targets that are held out are not known at all. (b) and (c) are named when there is harm: memorising is a task too.
     Surer where the labels come sorted: inputs that belong to them would come so too, and be told apart. Texts are
@@ -56,18 +58,13 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     parts = [np.ravel(batch) for batch in seen.stream if np.ndim(batch) == 1 or np.shape(batch)[1:] == (1,)]
     if takes_turns(parts):
         return []  # at the end of adversarial training nothing tells one kind from the other
-    repeats, conflicts, chance, different = (0, 0, 0.0, 0) if several_inputs(seen) else _repeats(seen)
+    again = came_again(seen)
     if collapsed(seen) or partly_right(seen):
         return []
     if (told := told_by_a_twin(seen)) is not None and abs(told.errors) < 2.5:  # fewer than by chance have other names
         return [dataclasses.replace(_apart(told.words, 0.9), certain=True)]
-    if (
-        different > max(20, 0.05 * (repeats + different))
-        and repeats >= 30
-        and share_interval(conflicts, repeats)[0] > 0.5 * chance > 0.1
-    ):
-        text = f"of {repeats} inputs that came again {conflicts} had another label"
-        return [_apart(text, 0.95 if badly_mixed(seen) else 0.85)]
+    if again.telling and again.low > 0.5 * again.chance and again.high > 0.8 * again.chance:
+        return [_apart(again.words, 0.95 if badly_mixed(seen) else 0.85)]
     if (_falls(seen) and not _learned_by_heart(seen)) or _told_elsewhere(seen):
         return []
     data = rows_of(seen) if seen.train is not None else different_rows(seen)  # which come again with each epoch
@@ -83,7 +80,7 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
     if np.all(y == y[:1]) or (not names and x[0].size <= FEW_CODES and scales(x).sparse):
         return []
     found = pairing(x, y)
-    if found.p <= 0.01:
+    if found.p <= 0.01 or told_at_all(x, y):
         return []
     text = f"neighbours agree on the target by {found.agreement:.2f}, by chance {found.chance:.2f} (p = {found.p:.2f})"
     if places is not None:
@@ -148,22 +145,6 @@ def _falls(seen: Observation) -> bool:
 
 def _apart(text: str, confidence: float) -> Finding:
     return Finding(cause="labels_shuffled_apart", confidence=confidence, evidence=text, tag="inputs/images")
-
-
-def _repeats(seen: Observation) -> tuple[int, int, float, int]:
-    """How many inputs of the looks had come before, how many of these with another class, how many by chance; and how
-    many different inputs there are: where these are few, the inputs have lost what they were to say."""
-    known: dict[int, int] = {}
-    repeats = conflicts = 0
-    for probe in seen.probes:
-        y = None if probe.y is None or not np.ndim(probe.y) else classes_of(np.asarray(probe.y))
-        if probe.x is None or y is None or probe.x.dtype.kind != "f" or len(y) < len(probe.x) or probe.x[0].size < 4:
-            continue
-        for key, label in zip(keys(probe.x).tolist(), y.tolist(), strict=False):
-            repeats += key in known
-            conflicts += known.setdefault(key, label) != label
-    counts = np.unique(list(known.values()), return_counts=True)[1] if known else np.ones(1)
-    return repeats, conflicts, float(1 - np.sum((counts / counts.sum()) ** 2)), len(known)
 
 
 RULES = {"labels_shuffled_apart": labels_shuffled_apart}

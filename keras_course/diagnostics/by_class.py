@@ -1,0 +1,28 @@
+"""Whether a script measures each class by itself, so that it matters how often a rare one is found."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+# Means over classes, and measures of one class; areas under curves do not hang on where decisions are cut.
+MEASURES = re.compile(r"balanced_acc|(^|_)(balanced|recalls?|sensitivity|specificity|f1|macro)(_|$)", re.IGNORECASE)
+
+
+def by_class(source: str | bytes) -> str:
+    """The first name in a script that says so, as `balanced_accuracy_score` or `mean_recall`; "" without.
+
+    Raises:
+        SyntaxError: `source` is no Python.
+    """
+    return next((name for name in _names(ast.parse(source)) if MEASURES.search(name)), "")
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    """What a script calls and assigns; a word in a text, as class_weight="balanced", measures nothing."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", node.attr)  # keras.metrics.Recall, F1Score
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
