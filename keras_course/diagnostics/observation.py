@@ -181,6 +181,7 @@ class Observation:
     decoded: lines that compare classes of which far more agree in another order of their names: with both shares.
     cuts: numbers at which the script itself cuts the outputs, each with its line.
     kept: lines of the script that give a dropout the share to keep, and not the one to drop.
+    left_on: lines outside of its tapes that call a function of the script with its dropout on.
     by_class: the name by which the script measures each class by itself; "" without.
     untaken: weights that were made trainable behind `compile`, of which the steps take no notice.
     refused: what a loss did not take, so that the script has failed: "shape" or "value" -> the same in words.
@@ -219,6 +220,7 @@ class Observation:
     decoded: Sequence[tuple[int, float, float]] = dataclasses.field(default_factory=list)
     cuts: Sequence[tuple[float, int]] = dataclasses.field(default_factory=list)
     kept: Sequence[int] = dataclasses.field(default_factory=list)
+    left_on: Sequence[int] = dataclasses.field(default_factory=list)
     by_class: str = ""
     untaken: Sequence[str] = dataclasses.field(default_factory=list)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)

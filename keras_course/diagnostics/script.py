@@ -195,13 +195,14 @@ def _note_lines(file: Path, session: Session) -> None:
     from keras_course.diagnostics.cuts import cuts
     from keras_course.diagnostics.decoded import decoded
     from keras_course.diagnostics.kept import kept
+    from keras_course.diagnostics.left_on import left_on
 
     trainings = [training for training in session.seen.trainings if training.count]
     if trainings:
         last = trainings[-1]
         with suppress(Exception):  # what cannot be read is no mistake of the script's
             source, names, seen = file.read_bytes(), {**last.scope.names(), **session.names}, last.close()
-            seen.by_class = by_class(source)
+            seen.by_class, seen.left_on = by_class(source), left_on(source, names)
             seen.kept, seen.compared = kept(source, names), compared(source, names)
             functions = session.seen.monitor.feeds.functions(str(file))
             seen.decoded = decoded(source, names, functions)

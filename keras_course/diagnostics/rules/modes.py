@@ -141,6 +141,10 @@ def _never_arrives(seen: Observation, layer: dict) -> Finding | None:
     )
 
 
+KEEP_ALL = "rate=1 - keep_prob, and a rate of 0 in evaluation"
+DROP_NOTHING = "a rate of 0, or to keep all, wherever nothing is trained"
+
+
 def dropout_mode(seen: Observation) -> list[Finding]:
     """The model has dropout, and the training step draws nothing.
 
@@ -148,24 +152,18 @@ def dropout_mode(seen: Observation) -> list[Finding]:
     that the prediction is computed from when the model is called with training=False; certain where these are those of
     a dropout, by the names of the operations, and it is asked about rows once each. With harm: the last layer of the
     network is a dropout, which spoils the prediction itself. Certain too: it is asked with training=True about rows
-    that are held out; or a line of the script gives a dropout the share to keep, as TensorFlow 1 took it. Must not
+    that are held out; or a line of the script gives a dropout the share to keep, as TensorFlow 1 took it, or asks a
+    function of the script outside of the steps with the dropout on that these have. Must not
     trigger: a rate of 0; questions that are asked several times, as in Monte Carlo dropout; a model none of whose
     dropout layers is trainable. Source: taxonomy row 39.
     """
-    if seen.kept:
-        text = f"line {seen.kept[0]} gives a dropout the share to keep, and it takes the share to drop"
-        repair = "rate=1 - keep_prob, and a rate of 0 in evaluation"
-        return [
-            Finding(
-                cause="dropout_mode",
-                confidence=0.8,
-                certain=True,
-                evidence=text,
-                repair=repair,
-                file=seen.file,
-                line=seen.kept[0],
-            )
-        ]
+    for lines, says, repair in (
+        (seen.kept, "gives a dropout the share to keep, and it takes the share to drop", KEEP_ALL),
+        (seen.left_on, "asks the network, outside of the steps, with the dropout on that it has in them", DROP_NOTHING),
+    ):
+        if lines:
+            found = Finding(cause="dropout_mode", confidence=0.8, certain=True, evidence=f"line {lines[0]} {says}")
+            return [dataclasses.replace(found, repair=repair, file=seen.file, line=lines[0])]
     if seen.experiments.get("draws_in_evaluation"):
         questions = [feed for feed in seen.asked if len(feed.x) >= 20]
         once = bool(questions) and all(feed.again < 2 for feed in questions)
