@@ -14,15 +14,20 @@ def by_class(source: str | bytes) -> str:
     Raises:
         SyntaxError: `source` is no Python.
     """
-    return next((name for name in _names(ast.parse(source)) if MEASURES.search(name)), "")
+    return next((name for name in _names(ast.parse(source)) if MEASURES.search(_in_words(name))), "")
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
-    """What a script calls and assigns; a word in a text, as class_weight="balanced", measures nothing."""
+    """What a script imports, calls and assigns; a word in a text, as class_weight="balanced", measures nothing."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             yield node.id
         elif isinstance(node, ast.Attribute):
-            yield re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", node.attr)  # keras.metrics.Recall, F1Score
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.attr
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.alias):
             yield node.name
+
+
+def _in_words(name: str) -> str:
+    """F1Score as F1_Score."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)

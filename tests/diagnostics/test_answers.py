@@ -111,6 +111,52 @@ def test_the_rarest_class_of_training_among_the_rows_held_out():
     assert answers.by_heart(training, seen)["rare_rows"] == 7.0
 
 
+def shared(y, said, loss="sparse_categorical_crossentropy", logits=True):
+    """What is found of a network that says `said` of rows with the classes `y`, all of them held out but 300."""
+    seen = Observation(name="m", interface="fit", loss=Loss(name=loss, from_logits=logits))
+    seen.train = Data(x=WIDE[:300], y=y[:300])
+    seen.asked = [Feed(x=WIDE[300:], name="x_test", labels={"y_test": y[300:]})]
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE, said, np.zeros_like(said[0]))
+    return answers.at_their_shares(training, seen)
+
+
+@pytest.mark.parametrize("kind", ["two outputs", "chances", "one output", "one chance"])
+def test_what_the_shares_of_the_classes_cost(kind):
+    """A tenth of the rows is of class 1. Their scores are 1 and -1 by halves, those of the others -3: a score of more
+    than 0 finds one half, and one of more than -2.2, the logarithm of the odds, all."""
+    y = (np.arange(400) % 10 == 0).astype("int64")
+    score = np.where(y == 0, -3.0, np.where(np.arange(400) % 20 == 0, 1.0, -1.0))
+    chance = 1 / (1 + np.exp(-score))
+    said = {"two outputs": np.stack([0 * score, score], 1), "chances": np.stack([1 - chance, chance], 1),
+            "one output": score[:, None], "one chance": chance[:, None]}[kind]  # fmt: skip
+    loss = "binary_crossentropy" if kind.startswith("one") else "sparse_categorical_crossentropy"
+    found = shared(y, said, loss, logits="output" in kind)
+    assert found["recall"] == pytest.approx((1 + 0.5) / 2)
+    assert found["evened"] == pytest.approx(0.25)
+    assert found["evened_error"] == pytest.approx(np.sqrt(0.25 / 10) / 2)
+    assert found["shares_held"] == 1.0
+    lower = np.where(y == 0, -2.0, score)  # of which all are taken for class 1 then
+    found = shared(y, lower[:, None], "binary_crossentropy")
+    assert found["evened"] == pytest.approx(0.25 - 0.5)
+
+
+def test_shares_are_those_of_the_training_and_say_nothing_of_classes_alike_or_with_few_rows():
+    y = (np.arange(400) % 10 == 0).astype("int64")
+    score = np.zeros((400, 2))
+    assert shared(y, score)
+    assert shared(np.arange(400) % 2, score) == {}, "no class is rare"
+    few = np.where(np.arange(400) < 300, y, np.arange(400) % 20 == 0).astype("int64")
+    assert shared(few, score) == {}, "five rows of it are held out"
+    assert shared(0 * y, score) == {}
+    assert shared(y + 0.5, score[:, :1], "mean_squared_error") == {}
+    seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy", from_logits=True))
+    seen.train = Data(x=WIDE, y=y)
+    training = Training([], facts=None, site=("", 0))
+    training.model = Table(WIDE, score, np.zeros(2))
+    assert answers.at_their_shares(training, seen)["shares_held"] == 0.0, "nothing is held out"
+
+
 @pytest.mark.parametrize("change", ["trained on since", "two inputs", "few rows", "no labels", "another name"])
 def test_nothing_is_asked_of_weights_that_have_changed_or_of_what_is_not_known(change):
     seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))

@@ -30,6 +30,24 @@ def test_one_direction_among_many_is_found():
     assert telling.pairing(x, (x[:, 7] > 0).astype(int)).p < 0.05
 
 
+@pytest.mark.parametrize("kind", ["measurements", "counts of words"])
+def test_of_labels_that_are_mostly_noise_some_are_told(kind):
+    """Of classes of which one in five is right, where neighbours see nothing; not of labels that are dealt out."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 5, 2000)
+    x = rng.normal(size=(2000, 30)) + 2 * np.eye(5, 30)[y]
+    if kind == "counts of words":
+        x = rng.poisson(np.exp(x - 1))
+    dealt = rng.integers(0, 5, 2000)
+    few = np.where(rng.random(2000) < 0.25, y, dealt)
+    assert telling.told_at_all(x, y)
+    assert telling.told_at_all(x, few)
+    assert not telling.told_at_all(x, dealt)
+    assert not telling.told_at_all(x[:200], few[:200]), "of two hundred nobody knows"
+    assert not telling.told_at_all(x, few + 0.5), "of real targets nothing is told"
+    assert not telling.told_at_all(x, np.where(np.arange(2000) < 3, 9, y)), "of three rows there are no five folds"
+
+
 def test_of_each_row_one_place_is_taken_with_what_lies_around_it():
     x = np.zeros((3, 7, 2), "float32")
     x[0, :4] = np.arange(1, 9).reshape(4, 2)

@@ -2,8 +2,9 @@ import functools
 
 from keras_course.diagnostics.observation import LEFT_OVER, Data, Feed, Plan, Variable
 from keras_course.diagnostics.rules import data, labels
+from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
 from tests.diagnostics import typed
-from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, one, softmax, training
+from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, one, softmax, training
 
 import numpy as np
 import pytest
@@ -224,6 +225,48 @@ def test_one_in_ten_is_rare_where_hardly_one_is_found(found, fires):
         DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, looks=60, output=lambda r: seen_as[r]
     )
     assert bool(labels.class_imbalance(seen)) == fires
+
+
+@pytest.mark.parametrize(
+    ("evened", "error", "asked", "kind"),
+    [
+        (0.09, 0.029, "mean_recall", "named"),
+        (0.09, 0.029, "", "note"),  # a script that does not measure it need not find it
+        (0.09, 0.031, "mean_recall", None),
+        (0.07, 0.001, "mean_recall", None),
+        (-0.2, 0.001, "mean_recall", None),
+    ],
+)
+@pytest.mark.parametrize("held", [1.0, 0.0])
+def test_a_rare_class_that_is_named_as_seldom_as_it_occurs(evened, error, asked, kind, held):
+    y = (LABELS == 3).astype("int64")
+    sees = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - one expression
+    seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=sees, by_class=asked)
+    seen.experiments = {"recall": 0.7, "evened": evened, "evened_error": error, "shares_held": held}
+    found = labels.class_imbalance(seen)
+    assert [f.kind for f in found] == [kind] * (kind is not None)
+    if kind:
+        where = "what is held out" if held else "rows of the training"
+        assert f"on {where} the mean recall of the classes is 0.70, and 0.79 where" in found[0].evidence
+        assert found[0].evidence.startswith("class 1 has 10.2%")
+        assert found[0].certain == (kind == "named")
+        assert ("mean_recall" in found[0].evidence) == (kind == "named")
+
+
+@pytest.mark.parametrize(("share", "causes"), [(0.1, set()), (0.4, {"label_noise"}), (1.0, {"labels_shuffled_apart"})])
+def test_inputs_that_come_again_under_another_class(share, causes):
+    """By a share of the labels that are dealt out anew each time; of four in ten two thirds of the conflicts of chance
+    are left."""
+    seen = training(DIGITS[:200], LABELS[:200], looks=40, stored=False)
+    rng = np.random.default_rng(5)
+    for probe in seen.probes:
+        dealt = rng.random(len(probe.y)) < share
+        probe.y = np.where(dealt, rng.integers(0, 10, len(probe.y)), probe.y)
+    found = [*labels.label_noise(seen), *labels_shuffled_apart(seen)]
+    assert {f.cause for f in found if "came again" in f.evidence} == causes
+    assert all("dealt out would give" in f.evidence for f in found if f.cause == "label_noise")
+    seen.loss.name = SQUARED
+    assert labels.label_noise(seen) == []
 
 
 @pytest.mark.parametrize(
