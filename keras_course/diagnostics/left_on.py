@@ -79,7 +79,7 @@ def _called(call: ast.Call) -> str:
 
 def _inside_of_tapes(tree: ast.AST, functions: Mapping[str, Function]) -> set[int]:
     """All that runs under a GradientTape: what stands in its block, and in the functions that are called from there."""
-    waiting = [
+    waiting: list[ast.AST] = [
         node for node in ast.walk(tree)
         if isinstance(node, ast.With) and any("GradientTape" in ast.dump(item) for item in node.items)
     ]  # fmt: skip

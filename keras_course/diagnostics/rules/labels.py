@@ -335,7 +335,7 @@ def label_noise(seen: Observation) -> list[Finding]:
     if found := _clean_elsewhere(seen) or _wrong_where_sure(seen) or _most_are_wrong(seen):
         return [found]
     found = _contradicted(seen)
-    return [found] if found else _named_otherwise(seen) or _left_over(seen)
+    return [found] if found else _of_another_class(seen) or _left_over(seen)
 
 
 def _clean_elsewhere(seen: Observation) -> Finding | None:
@@ -420,7 +420,7 @@ def _contradicted(seen: Observation) -> Finding | None:
     )
 
 
-def _named_otherwise(seen: Observation) -> list[Finding]:
+def _of_another_class(seen: Observation) -> list[Finding]:
     """Inputs that come again under another class, less often than if the labels were dealt out."""
     again = came_again(seen)
     if seen.loss.name not in CATEGORICAL + BINARY or not again.telling or again.high > 0.8 * again.chance:
