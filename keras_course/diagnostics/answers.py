@@ -4,6 +4,7 @@ Each number goes into `Observation.experiments`, as those of the experiments do.
 network that is no model by the forward pass of its steps, run again.
 """
 
+import dataclasses
 from typing import Any
 
 from keras_course.diagnostics.experiments import last_weights, replay_of
@@ -183,6 +184,30 @@ def at_their_shares(training: Training, seen: Observation) -> dict[str, float]:
     recall, evened = (np.mean([np.mean(each[true == name]) for name in names]) for each in (before, gained))
     found = {"recall": recall, "evened": evened, "evened_error": error, "shares_held": part is not own}
     return {name: float(value) for name, value in found.items()}
+
+
+MANY_WORDS = 20  # numbers, from which on they are words
+
+
+def of_other_words(training: Training, seen: Observation) -> dict[str, float]:
+    """How far the prediction moves, in its own spreads, when the words of texts are dealt out among all places that
+    hold one: `words_moved`; places of 0 stay as they are.
+
+    Nothing of inputs that are no rows of at least 20 different whole numbers, or of a prediction that is constant.
+    """
+    model, data = _asked_of(training), trained_on(seen)
+    if model is None or data is None or data.x.dtype.kind not in "iu" or data.x.ndim != 2 or data.x.shape[1] < 2:
+        return {}
+    part = data.take(np.arange(min(len(data.x), 256)))
+    words = part.x[part.x != 0]
+    if len(np.unique(words)) < MANY_WORDS or (several_inputs(seen) and len(part.further) != inputs_of(seen) - 1):
+        return {}
+    dealt = part.x.copy()
+    dealt[part.x != 0] = np.random.default_rng(0).permutation(words)
+    told = as_in_evaluation(model)
+    said, other = (np.asarray(model(given(each), **told)) for each in (part, dataclasses.replace(part, x=dealt)))
+    spread = float(np.max(np.std(said, axis=0)))
+    return {"words_moved": float(np.max(np.abs(said - other))) / spread} if spread > 1e-6 else {}
 
 
 NARROW = 0.1  # a spread, in those of the widest

@@ -89,7 +89,14 @@ class Watch:
 
 
 # What is asked of the last weights of each training, and of twins of its model.
-ANSWERS = (answers.by_heart, answers.surest, answers.at_their_shares, answers.by_column, answers.in_evaluation)
+ANSWERS = (
+    answers.by_heart,
+    answers.surest,
+    answers.at_their_shares,
+    answers.of_other_words,
+    answers.by_column,
+    answers.in_evaluation,
+)
 TWINS = (twins.wider, twins.bent, twins.taught_elsewhere)
 
 

@@ -157,6 +157,42 @@ def test_shares_are_those_of_the_training_and_say_nothing_of_classes_alike_or_wi
     assert answers.at_their_shares(training, seen)["shares_held"] == 0.0, "nothing is held out"
 
 
+class Reader(keras.Model):
+    """Says of texts what `of` finds in their words."""
+
+    def __init__(self, of):
+        super().__init__()
+        self.of = of
+
+    def call(self, x, training=False):
+        return tf.constant(np.asarray(self.of(np.asarray(x)), "float32")[:, None])
+
+
+@pytest.mark.parametrize(
+    ("of", "moved"),
+    [
+        (lambda x: np.sum(x != 0, axis=1), False),  # how long they are
+        (lambda x: x[:, 2] != 0, False),
+        (lambda x: np.sum(x == 7, axis=1), True),
+        (lambda x: x[:, 0] > 15, True),
+        (lambda x: np.zeros(len(x)), None),
+    ],
+)
+def test_whether_it_matters_which_words_stand_in_a_text(of, moved):
+    rng = np.random.default_rng(0)
+    texts = np.where(np.arange(9) < rng.integers(1, 10, (300, 1)), rng.integers(1, 30, (300, 9)), 0)
+    seen = Observation(name="m", interface="fit", loss=Loss(name="binary_crossentropy"))
+    seen.train = Data(x=texts, y=np.arange(300) % 2)
+    training = Training([], facts=None, site=("", 0))
+    training.model = Reader(of)
+    found = answers.of_other_words(training, seen)
+    assert (found["words_moved"] > 0.5 if moved else found["words_moved"] == 0.0) if moved is not None else found == {}
+    if moved:
+        for other in (texts * 1.0, texts % 19, texts[:, 0]):  # measurements, few letters, numbers of things
+            seen.train.x = other
+            assert answers.of_other_words(training, seen) == {}
+
+
 @pytest.mark.parametrize("change", ["trained on since", "two inputs", "few rows", "no labels", "another name"])
 def test_nothing_is_asked_of_weights_that_have_changed_or_of_what_is_not_known(change):
     seen = Observation(name="m", interface="fit", loss=Loss(name="sparse_categorical_crossentropy"))

@@ -271,7 +271,8 @@ def input_ignored(seen: Observation) -> list[Finding]:
     of them aside that may be up to 1e-5, where a prediction near 0 is left of larger numbers; or what enters is exactly
     the same for every example of every look, which is certain to teach nothing; or more than 30 % of the rows of a
     batch, of at least 64 numbers, enter as another one does; or more than 95 % of the words of texts have one number,
-    that of unknown words (the most frequent letter or base has below 40 %); or, certain, one of several inputs leads to
+    that of unknown words (the most frequent letter or base has below 40 %), or the last weights say the same when the
+    words are dealt out among the places that hold one; or, certain, one of several inputs leads to
     none of the outputs. Surer where it is so from the first step on, by a linear output of first weights that are not
     0, behind units that fire and are not flat. Must not trigger: the first steps from a zero head; a network whose only
     input is noise that it makes itself; codes. Source: taxonomy row 30.
@@ -285,6 +286,11 @@ def input_ignored(seen: Observation) -> list[Finding]:
         text = f"{share:.0%} of the words have one and the same number, so that texts differ in their length alone"
         layer = seen.units[0].name if seen.units else ""
         return [Finding(cause="input_ignored", confidence=0.95, layer=layer, tag="inputs/spread", evidence=text)]
+    if seen.experiments.get("words_moved", 1.0) < 1e-5:
+        text = (
+            "the prediction is the same when the words are dealt out among their places: it knows where there are any"
+        )
+        return [Finding(cause="input_ignored", confidence=0.95, tag="inputs/spread", evidence=text)]
     entering = [p.x for p in seen.probes if p.x is not None and p.x.ndim >= 2 and len(p.x) > 1]
     if share := collapsed(seen):
         text = f"{share:.0%} of the examples of a batch enter as another one of it does (above {ALIKE:.0%})"

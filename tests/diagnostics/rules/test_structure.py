@@ -238,6 +238,12 @@ def test_a_signal_that_fades_from_layer_to_layer_is_not_lost(gradient, sure):
     assert (found("input_ignored", seen)[0].confidence > 0.9) is sure
 
 
+@pytest.mark.parametrize(("moved", "fires"), [(0.0, True), (1e-4, False), (2.5, False)])
+def test_predictions_that_hang_on_where_words_stand_alone(moved, fires):
+    seen = Observation(name="m", experiments={"words_moved": moved})
+    assert ["dealt out" in f.evidence for f in found("input_ignored", seen)] == [True] * fires
+
+
 def test_texts_of_unknown_words_alone():
     def seen(words, kind="embedding", stored=True):
         padded = np.zeros((50, 9), int)
