@@ -1,5 +1,6 @@
 from keras_course.diagnostics.observation import Data, Loss, Observation, Probe, Stage, Unit, Variable
 from keras_course.diagnostics.seen import (
+    CameAgain,
     by_output,
     fans,
     flat,
@@ -31,6 +32,22 @@ def test_targets_are_those_that_the_loss_saw():
     seen.probes = []
     np.testing.assert_array_equal(targets_of(seen), Y + 7)
     assert targets_of(Observation(name="m")) is None
+
+
+@pytest.mark.parametrize(
+    ("again", "telling"),
+    [
+        (CameAgain(400, 90, 0.5, 22), True),
+        (CameAgain(400, 90, 0.5, 21), False),  # of 421 inputs as good as all are one of them
+        (CameAgain(40, 9, 0.5, 20), False),
+        (CameAgain(30, 9, 0.5, 21), True),
+        (CameAgain(29, 9, 0.5, 21), False),
+        (CameAgain(400, 9, 0.2, 100), False),  # one class is nearly all
+        (CameAgain(), False),
+    ],
+)
+def test_whether_inputs_that_came_again_say_anything(again, telling):
+    assert again.telling is telling
 
 
 def test_rows_of_a_loop_are_those_of_its_looks():

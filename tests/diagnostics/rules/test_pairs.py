@@ -110,6 +110,13 @@ def test_labels_that_a_simple_model_tells_are_not_shuffled(monkeypatch, referenc
     assert (pairs.labels_shuffled_apart(seen) == []) == silent
 
 
+@pytest.mark.parametrize(("told", "silent"), [(True, True), (False, False)])
+def test_labels_of_which_few_are_told_are_not_shuffled(monkeypatch, told, silent):
+    monkeypatch.setattr(pairs, "told_at_all", lambda x, y: told)
+    seen = training(DIGITS, np.random.default_rng(0).permutation(LABELS), losses=STUCK)
+    assert (pairs.labels_shuffled_apart(seen) == []) == silent
+
+
 def test_inputs_that_are_nearly_all_alike_are_not_called_shuffled():
     flat = np.zeros_like(DIGITS)
     flat[::2, 0] = 1e-3  # of 1,797 inputs two are different
