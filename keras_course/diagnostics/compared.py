@@ -1,4 +1,5 @@
-"""Predictions (n, 1) that a script's own lines compare with labels (n,), so that each meets all others.
+"""What a script's own lines make of predictions whose form they mistake: (n, 1) beside labels (n,), so that each meets
+all others, and the largest of a single one.
 
 NumPy and TensorFlow take the two together to (n, n) without a word, and a share or a mean of these says nothing. No
 array is touched for it: the script is read once more, with the shapes that its names have at its end.
@@ -52,6 +53,16 @@ def compared(source: str | bytes, names: Mapping[str, Any]) -> list[Line]:
     Raises:
         SyntaxError: `source` is no Python.
     """
+    return sorted(set(_read(source, names).found))
+
+
+def largest_of_one(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
+    """The lines of a script that take the place of the largest of what a model says, along an axis of a single output:
+    it is 0 whatever was said. names, errors: as of `compared`."""
+    return sorted(set(_read(source, names).single))
+
+
+def _read(source: str | bytes, names: Mapping[str, Any]) -> "_Reader":
     tree = ast.parse(source)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     reader = _Reader(names, _networks(functions, names), _stored_again(tree.body))
@@ -59,7 +70,7 @@ def compared(source: str | bytes, names: Mapping[str, Any]) -> list[Line]:
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in functions:
             reader.function(functions[call.func.id], call)
-    return sorted(set(reader.found))
+    return reader
 
 
 def _stored_again(statements: Sequence[ast.stmt]) -> dict[str, float]:
@@ -104,6 +115,7 @@ class _Reader:
         self.outer = _Scope({}, again)
         self.called = 0  # in which line, of the function that is followed
         self.found: list[Line] = []
+        self.single: list[int] = []
 
     def function(self, function: ast.FunctionDef, call: ast.Call) -> None:
         """What a function compares when it is called so; one without arguments, as `main`, has the names of the
@@ -174,7 +186,10 @@ class _Reader:
             return Known((*rows, -1) if rows else None, True) if name in self.networks else Known(None, said)
         first = owner if not isinstance(value, ModuleType) else given[0] if given else NOTHING
         if name == "argmax":
-            return Known(first.shape[:1] if first.shape and len(first.shape) == 2 and _by_row(node) else None, said)
+            along = _along(node, len(first.shape) if first.shape else 0)
+            if first.shape and along and first.shape[-1] == 1 and first.said:
+                self.single.append(node.lineno)
+            return Known(first.shape[:-1] if first.shape and along else None, said)
         if name in PAIRED and isinstance(value, ModuleType) and len(given) >= 2:
             return self._together(node, *given[:2])
         return first if name in ALIKE else Known(None, said)
@@ -198,11 +213,13 @@ class _Reader:
 def _taken(shape: tuple[int, ...] | None, index: ast.expr) -> tuple[int, ...] | None:
     """What `a[:, ...]` leaves of a shape: whole axes, columns, new axes; None where the rows are not all taken."""
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    if shape is not None and len(parts) > 1 and isinstance(parts[0], ast.Constant) and parts[0].value is ...:
+        parts = [ast.Slice()] * (len(shape) - sum(not _new_axis(part) for part in parts[1:])) + parts[1:]
     if shape is None or not parts or not _whole(parts[0]) or len(parts) > 4:
         return None
     left, rest = [shape[0]], list(shape[1:])
     for part in parts[1:]:
-        if (isinstance(part, ast.Constant) and part.value is None) or getattr(part, "attr", "") == "newaxis":
+        if _new_axis(part):
             left.append(1)
         elif not rest:
             return None
@@ -215,15 +232,19 @@ def _taken(shape: tuple[int, ...] | None, index: ast.expr) -> tuple[int, ...] | 
     return (*left, *rest)
 
 
+def _new_axis(part: ast.expr) -> bool:
+    return (isinstance(part, ast.Constant) and part.value is None) or getattr(part, "attr", "") == "newaxis"
+
+
 def _whole(part: ast.expr) -> bool:
     return isinstance(part, ast.Slice) and part.lower is None and part.upper is None and part.step is None
 
 
-def _by_row(call: ast.Call) -> bool:
-    """Whether an argmax goes along the last of two axes."""
+def _along(call: ast.Call, rank: int) -> bool:
+    """Whether an argmax goes along the last of at least two axes."""
     axis = next((word.value for word in call.keywords if word.arg == "axis"), call.args[-1] if call.args else None)
     try:
-        return ast.literal_eval(axis) in (1, -1) if axis is not None else False
+        return rank > 1 and axis is not None and ast.literal_eval(axis) in (rank - 1, -1)
     except ValueError:
         return False
 

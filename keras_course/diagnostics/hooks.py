@@ -43,6 +43,7 @@ NN = {
     "sparse_softmax_cross_entropy_with_logits": "sparse_categorical_crossentropy",
     "softmax_cross_entropy_with_logits": "categorical_crossentropy",
     "sigmoid_cross_entropy_with_logits": "binary_crossentropy",
+    "weighted_cross_entropy_with_logits": "binary_crossentropy",  # whose weight is one of classes
 }
 
 

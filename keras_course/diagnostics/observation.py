@@ -178,6 +178,7 @@ class Observation:
     epochs: one dictionary for each, as `fit` logs them: {"loss": ..., "val_loss": ...}.
     experiments: what was tried on copies when there was suspicion: name -> number.
     compared: lines of the script that take n predictions and n labels together to n × n numbers, each with n.
+    single: lines that take the largest of a single output.
     decoded: lines that compare classes of which far more agree in another order of their names: with both shares.
     cuts: numbers at which the script itself cuts the outputs, each with its line.
     kept: lines of the script that give a dropout the share to keep, and not the one to drop.
@@ -217,6 +218,7 @@ class Observation:
     references: dict[str, float | None] = dataclasses.field(default_factory=dict)  # losses of simple models, once found
     weights: dict[str, dict[int, float] | None] = dataclasses.field(default_factory=dict)  # of classes, once found
     compared: Sequence[tuple[int, int]] = dataclasses.field(default_factory=list)
+    single: Sequence[int] = dataclasses.field(default_factory=list)
     decoded: Sequence[tuple[int, float, float]] = dataclasses.field(default_factory=list)
     cuts: Sequence[tuple[float, int]] = dataclasses.field(default_factory=list)
     kept: Sequence[int] = dataclasses.field(default_factory=list)

@@ -191,7 +191,7 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
 def _note_lines(file: Path, session: Session) -> None:
     """Notes for the last training what the script's own lines say, by the names of its beginning and of the end."""
     from keras_course.diagnostics.by_class import by_class
-    from keras_course.diagnostics.compared import compared
+    from keras_course.diagnostics.compared import compared, largest_of_one
     from keras_course.diagnostics.cuts import cuts
     from keras_course.diagnostics.decoded import decoded
     from keras_course.diagnostics.kept import kept
@@ -204,6 +204,7 @@ def _note_lines(file: Path, session: Session) -> None:
             source, names, seen = file.read_bytes(), {**last.scope.names(), **session.names}, last.close()
             seen.by_class, seen.left_on = by_class(source), left_on(source, names)
             seen.kept, seen.compared = kept(source, names), compared(source, names)
+            seen.single = largest_of_one(source, names)
             functions = session.seen.monitor.feeds.functions(str(file))
             seen.decoded = decoded(source, names, functions)
             mine = [cut for cut in cuts(source, names, functions) if cut.model is last.model]

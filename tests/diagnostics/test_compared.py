@@ -1,4 +1,4 @@
-from keras_course.diagnostics.compared import _Reader, compared
+from keras_course.diagnostics.compared import _Reader, compared, largest_of_one
 from keras_course.diagnostics.script import diagnose
 
 import keras
@@ -17,7 +17,7 @@ several = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
 """
 
 
-def lines(script):
+def lines(script, read=compared):
     names = {"x": np.zeros((N, 3), "float32"), "y": np.arange(N) % 2, "np": np, "keras": keras}
     import tensorflow as tf
 
@@ -25,7 +25,7 @@ def lines(script):
     names["model"] = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     names["several"] = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
     exec(script, names)
-    return compared(script, names)
+    return read(script, names)
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,38 @@ def test_each_part_of_a_line_is_read_once(monkeypatch):
     monkeypatch.setattr(_Reader, "of", lambda *args: times.append(1) or of(*args))
     compared("y = " + "f(" * 30 + "x" + ")" * 30 + ".a().b()" * 30, {})
     assert len(times) < 400
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("kind = np.argmax(model.predict(x, verbose=0), axis=1)", [1]),
+        ("kind = model(x).numpy().argmax(-1)", [1]),
+        ("p = model.predict(x, verbose=0)\nkind = tf.argmax(p, axis=-1)", [2]),
+        ("p = model.predict(x, verbose=0)[:, 0]\nkind = np.argmax(p[..., None], axis=-1)", [2]),
+        ("p = model.predict(x, verbose=0)[:, 0]\nkind = np.argmax(p[:, np.newaxis], axis=1)", [2]),
+        ("kind = np.argmax(several.predict(x, verbose=0), axis=1)", []),
+        ("best = np.argmax(model.predict(x, verbose=0))", []),  # of the rows
+        ("best = np.argmax(model.predict(x, verbose=0), axis=0)", []),
+        ("first = np.argmax(y[:, None], axis=1)", []),  # nothing that a model says
+        ("def kinds(a):\n    return np.argmax(model(a), axis=1)\nkinds(x)", [2]),
+    ],
+)
+def test_the_place_of_the_largest_of_one_output(script, found):
+    assert lines(script, largest_of_one) == found
+
+
+def test_such_a_line_is_named(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(
+        START
+        + """
+model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+model.fit(x, y, epochs=1, verbose=0)
+print(np.mean(np.argmax(model.predict(x, verbose=0), axis=1) == y))
+"""
+    )
+    (report,) = diagnose(script).reports
+    (finding,) = [f for f in report.findings if f.cause == "loss_metric_inconsistent"]
+    assert (finding.kind, finding.certain, finding.line) == ("named", True, len(script.read_text().splitlines()))
+    assert "is 0 whatever was said" in finding.evidence

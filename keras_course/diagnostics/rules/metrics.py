@@ -1,5 +1,6 @@
 """Rules on what is measured beside the loss: rows 7 and 44 of the table of causes."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -192,30 +193,36 @@ def _turned_round(seen: Observation) -> str:
     return ""
 
 
+SAME_SHAPE = "give both the same shape: predictions[:, 0], or labels[:, None]"
+CUT = "predictions > 0.5 for a sigmoid, or > 0 for logits"
+
+
+def _misread(seen: Observation) -> Finding | None:
+    """A line of the script that mistakes the form of the predictions."""
+    if seen.compared:
+        line, rows = seen.compared[0]
+        text = f"line {line} takes predictions and labels of the forms ({rows}, 1) and ({rows},) together to {rows} × "
+        text, repair = f"{text}{rows} numbers, of which a mean says nothing", SAME_SHAPE
+    elif seen.single:
+        line, repair = seen.single[0], CUT
+        text = f"line {line} takes the place of the largest of a single output, which is 0 whatever was said"
+    else:
+        return None
+    found = Finding(cause="loss_metric_inconsistent", confidence=0.6, certain=True, evidence=text, repair=repair)
+    return dataclasses.replace(found, file=seen.file, line=line)
+
+
 def loss_metric_inconsistent(seen: Observation) -> list[Finding]:
     """Row 44: the loss says that the classes are told apart, and the accuracy that they are not.
 
     Threshold: the last loss below half of the entropy of the labels, while the exact 95 % interval of the accuracy of
     that epoch holds the share of a single class. It is the sign that Keras 3 gives of a softmax over one unit. Must
     stay silent: labels of which more than 80 % are of one class, where both can be true. Certain too: a line of the
-    script takes n predictions (n, 1) and n labels (n,) together to n × n numbers. Source: row 44 of the taxonomy.
+    script takes n predictions (n, 1) and n labels (n,) together to n × n numbers, or the place of the largest of a
+    single output. Source: row 44 of the taxonomy.
     """
-    if seen.compared:
-        line, rows = seen.compared[0]
-        text = f"line {line} takes predictions and labels of the forms ({rows}, 1) and ({rows},) together to {rows} × "
-        text += f"{rows} numbers, of which a mean says nothing"
-        repair = "give both the same shape: predictions[:, 0], or labels[:, None]"
-        return [
-            Finding(
-                cause="loss_metric_inconsistent",
-                confidence=0.6,
-                certain=True,
-                evidence=text,
-                repair=repair,
-                file=seen.file,
-                line=line,
-            )
-        ]
+    if found := _misread(seen):
+        return [found]
     labels = classes_seen(seen)
     if labels is None or not seen.epochs or seen.loss.name not in CATEGORICAL + BINARY:
         return []
