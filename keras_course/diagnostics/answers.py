@@ -102,7 +102,7 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
         return {}
     found = {"right_train": _right(*old), "right_held": _right(*new), "rows_train": float(len(train.x))}
     loss = loss_by_definition(seen, true_held, said_held)
-    constant = loss_of_constant(true_held, seen.loss.name)
+    constant = loss_of_constant(true_held, seen.loss.name, seen.loss.delta)
     if loss is not None and constant:
         found["held_loss"] = loss / constant
     if len(train.x) < 100:

@@ -167,7 +167,7 @@ CAUSES: dict[str, Cause] = {
         20,
         "validation inputs are prepared otherwise than training inputs",
         "one preparation for all splits, fitted on the training split",
-        ("overfitting", "batchnorm_mode"),
+        ("overfitting", "batchnorm_mode", "lr_schedule_wrong"),  # a schedule that goes by validation is misled
     ),
     "leakage_duplicates": Cause(
         21,

@@ -51,6 +51,10 @@ NEEDED = {  # by those that a training with less harm may show
 UNTOLD = {"label_noise", "labels_shuffled_apart", "inputs_drowned_in_noise"}
 DOUBTFUL = 0.65  # confidence, up to which they are said by what is not told
 
+# Of harm that nothing explains, where it is known what there is to learn. Of 332 healthy programs none has more than
+# half where a simple model tells it, or more than .68 where it is that of a constant alone.
+BEHIND, ALONE = 0.6, 0.8
+
 UNKNOWN = 0.8  # needed by what is told from curves alone, where nobody knows how much there is to learn
 SURE = 0.9  # by something beside the curve: a layer of one unit; of a mechanism by what it does to the steps
 
@@ -86,14 +90,15 @@ class Report:
 
     @property
     def healthy(self) -> bool:
-        """No cause is named, and the loss is better than that of a constant by more than a tenth of the way."""
+        """No cause is named, and not most of what there is to learn is missing."""
         return not self.named and not self.unexplained
 
     @property
     def unexplained(self) -> bool:
         """It does not learn, and no rule says why."""
         known = self.harm.baseline is not None or self.harm.attained is not None
-        return not self.named and (self.harm.diverged or (known and self.harm.degree > 0.9))
+        enough = BEHIND if self.harm.reference is not None else ALONE
+        return not self.named and (self.harm.diverged or (known and self.harm.degree > enough))
 
 
 def examine(seen: Observation) -> Report:

@@ -108,7 +108,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
             function, own = getattr(loss, "fn", None), getattr(loss, "_fn_kwargs", {})
             name = getattr(function, "__name__", "")
             if name and not isinstance(y_true, list | tuple | dict):
-                monitor.note(name, own.get("from_logits", False), y_true, y_pred)
+                monitor.note(name, own.get("from_logits", False), y_true, y_pred, own.get("delta"))
             with monitor.refusals(name, y_true, y_pred):
                 return original(loss, y_true, y_pred, *args, **kwargs)
 
@@ -116,7 +116,7 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
 
     def function_loss(name: str, original: Callable) -> Callable:
         def loss(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
-            monitor.note(name, kwargs.get("from_logits", False), y_true, y_pred)
+            monitor.note(name, kwargs.get("from_logits", False), y_true, y_pred, kwargs.get("delta"))
             with monitor.refusals(name, y_true, y_pred):
                 return original(y_true, y_pred, *args, **kwargs)
 

@@ -1,6 +1,5 @@
 """What a loss costs by its definition, what its best constant costs, and how what is minimised differs from it."""
 
-import functools
 from collections.abc import Callable, Iterator
 
 from keras_course.diagnostics.observation import Observation, Probe
@@ -13,11 +12,11 @@ SQUARED, ABSOLUTE, HUBER = "mean_squared_error", "mean_absolute_error", "huber"
 
 CLIPPED = 15.0  # the loss of a row whose chance is cut off at 1e-7; a loss of logits goes on from there
 
-# What a difference between prediction and target costs; Huber's with Keras's own delta.
-COSTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    SQUARED: np.square,
-    ABSOLUTE: np.abs,
-    HUBER: functools.partial(special.huber, 1.0),
+# What a difference between prediction and target costs.
+COSTS: dict[str, Callable[..., np.ndarray]] = {
+    SQUARED: lambda difference, delta: np.square(difference),
+    ABSOLUTE: lambda difference, delta: np.abs(difference),
+    HUBER: lambda difference, delta: special.huber(delta, difference),
 }
 
 
@@ -38,10 +37,10 @@ def baseline_of(seen: Observation) -> float | None:
     if y is not None and y.size and (weights := class_weights(seen)) and np.all(np.isfinite(y.astype("float64"))):
         return _weighted(y, name, weights)
     if (there := _that_count(seen)) is not None and seen.train is not None and seen.train.y is not None:
-        constant = loss_of_constant(seen.train.y[there], name)
+        constant = loss_of_constant(seen.train.y[there], name, seen.loss.delta)
         # Keras divides by all places; a step of the script's own, by custom, by those that count
         return constant * float(np.mean(there)) if constant is not None and seen.interface == "fit" else constant
-    return loss_of_constant(y, name)
+    return loss_of_constant(y, name, seen.loss.delta)
 
 
 def _that_count(seen: Observation) -> np.ndarray | None:
@@ -53,8 +52,8 @@ def _that_count(seen: Observation) -> np.ndarray | None:
     return data.weight > 0 if places and 0 < np.mean(data.weight) < 1 else None
 
 
-def loss_of_constant(y: np.ndarray | None, name: str) -> float | None:
-    """The loss `name` of the best constant prediction of targets; None when either is not known."""
+def loss_of_constant(y: np.ndarray | None, name: str, delta: float = 1.0) -> float | None:
+    """The loss `name` of the best constant prediction of targets; None when either is not known. delta: of Huber's."""
     if y is None or y.size == 0 or y.dtype.kind not in "iufb" or not np.all(np.isfinite(y.astype("float64"))):
         return None
     if name == "sparse_categorical_crossentropy":
@@ -73,7 +72,7 @@ def loss_of_constant(y: np.ndarray | None, name: str) -> float | None:
     if name in (ABSOLUTE, HUBER):
         flat = y.reshape(len(y), -1).astype("float64")
         middle = np.quantile(flat, np.linspace(0.02, 0.98, 49) if name == HUBER else [0.5], axis=0)
-        return float(np.mean(np.min([np.mean(COSTS[name](flat - m), axis=0) for m in middle], axis=0)))
+        return float(np.mean(np.min([np.mean(COSTS[name](flat - m, delta), axis=0) for m in middle], axis=0)))
     return None
 
 
@@ -117,7 +116,7 @@ def _losses(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) 
         return None
     o, t = output.astype("float64"), y.astype("float64")
     if name in COSTS and o.size == t.size:
-        return COSTS[name](o.reshape(-1) - t.reshape(-1))
+        return COSTS[name](o.reshape(-1) - t.reshape(-1), seen.loss.delta)
     if name == "binary_crossentropy" and o.size == t.size and not logits and o.min() >= 0 and o.max() <= 1:
         p = np.clip(o.reshape(-1), 1e-7, 1 - 1e-7)
         return -t.reshape(-1) * np.log(p) - (1 - t.reshape(-1)) * np.log(1 - p)

@@ -191,9 +191,11 @@ class Monitor:
 
     # What loss functions, optimizers and models say
 
-    def note(self, name: str, from_logits: bool | None, targets: Any, prediction: Any) -> None:
+    def note(
+        self, name: str, from_logits: bool | None, targets: Any, prediction: Any, delta: float | None = None
+    ) -> None:
         for context in self.contexts:
-            context.noted.append(Noted(name, from_logits, targets, prediction))
+            context.noted.append(Noted(name, from_logits, targets, prediction, 1.0 if delta is None else float(delta)))
 
     @contextmanager
     def refusals(self, name: str, targets: Any, prediction: Any) -> Iterator[None]:

@@ -27,6 +27,7 @@ class Noted:
     from_logits: bool | None
     targets: Any
     prediction: Any
+    delta: float = 1.0  # of Huber's
 
 
 @dataclasses.dataclass
@@ -38,6 +39,7 @@ class Objective:
     prediction: Any = None
     name: str = ""  # of the loss function
     from_logits: bool | None = None
+    delta: float = 1.0  # of Huber's
     head: str = ""  # the activation that made the prediction
     inner: str = ""  # the activation of what a cross-entropy on logits is really given
     broadcast: bool = False  # targets and predictions differ in rank and were broadcast against each other
@@ -66,7 +68,7 @@ def fill(
     if parts:  # a function of the script may call one of Keras, which says more
         each = next((each for each in parts if hasattr(keras.losses, each.name)), parts[0])
         result.rescued = each.prediction.name not in mine
-        result.name, result.from_logits = each.name, each.from_logits
+        result.name, result.from_logits, result.delta = each.name, each.from_logits, each.delta
         result.targets, result.prediction = each.targets if hasattr(each.targets, "op") else None, each.prediction
     for op in operations:
         _by_operation(op, result, kinds)

@@ -59,6 +59,7 @@ class Loss:
 
     name: str = ""  # "sparse_categorical_crossentropy", "mean_squared_error", ..., "overlap" as Dice's; "" of another
     from_logits: bool | None = None
+    delta: float = 1.0  # of Huber's: the difference from which on it is no square
     regularised: bool = False
 
 

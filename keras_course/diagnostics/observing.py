@@ -60,6 +60,7 @@ def observe(training: "Training") -> Observation:
         loss=Loss(
             name=(forward.name if forward else "") or facts.get("loss", ""),
             from_logits=forward.from_logits if forward else None,
+            delta=forward.delta if forward else 1.0,
             regularised=bool(training.model is not None and training.model.losses),
         ),
         losses=facts.get("losses", {}),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_course.diagnostics.losses import COSTS, CROSS
-from keras_course.diagnostics.observation import Data, Observation
+from keras_course.diagnostics.observation import Data, Loss, Observation
 from keras_course.diagnostics.seen import different_rows, quantities
 from keras_course.diagnostics.telling import convolved, on_one_scale
 
@@ -69,12 +69,12 @@ def _judged_by(
     if data is None or data.y is None or len(data.y) < 40 or len(data.x) != len(data.y):
         return None
     alone = [Data(x=x, y=data.y) for x in (data.x, *data.further)] if data.further else []
-    found = [_of_rows(quantities(seen, part), data, seen.loss.name, classifiers, regressors) for part in (data, *alone)]
+    found = [_of_rows(quantities(seen, part), data, seen.loss, classifiers, regressors) for part in (data, *alone)]
     return min((loss for loss in found if loss is not None), default=None)
 
 
 def _of_rows(
-    weighed: np.ndarray, data: Data, loss: str, classifiers: Sequence[Any], regressors: Sequence[Any]
+    weighed: np.ndarray, data: Data, loss: Loss, classifiers: Sequence[Any], regressors: Sequence[Any]
 ) -> float | None:
     if weighed.dtype.kind not in "iufb":
         return None
@@ -90,30 +90,32 @@ def _of_rows(
 
 
 def _reference(
-    x: np.ndarray, data: Data, loss: str, classifiers: Sequence[Any], regressors: Sequence[Any]
+    x: np.ndarray, data: Data, loss: Loss, classifiers: Sequence[Any], regressors: Sequence[Any]
 ) -> float | None:
     from sklearn.model_selection import cross_val_predict
 
     rows = np.random.default_rng(0).permutation(len(x))[:ROWS]
     (x,), y = on_one_scale(x[rows]), np.asarray(data.y)[rows]
-    if loss in CROSS:
-        labels = y.argmax(-1)[:, None] if loss == "categorical_crossentropy" else y.reshape(len(y), -1)
-        if labels.shape[1] > (OUTPUTS if loss == "binary_crossentropy" else 1) or np.any(labels != np.round(labels)):
+    if loss.name in CROSS:
+        labels = y.argmax(-1)[:, None] if loss.name == "categorical_crossentropy" else y.reshape(len(y), -1)
+        if labels.shape[1] > (OUTPUTS if loss.name == "binary_crossentropy" else 1) or np.any(
+            labels != np.round(labels)
+        ):
             return None
         each = [_of_classes(x, column.astype(int), classifiers) for column in labels.T]
-        known = [loss for loss in each if loss is not None]
+        known = [cost for cost in each if cost is not None]
         return float(np.mean(known)) if len(known) == len(each) else None
     targets, found = y.reshape(len(y), -1).astype("float64"), []
-    if targets.shape[1] > 20 or loss not in (*COSTS, "poisson"):
+    if targets.shape[1] > 20 or loss.name not in (*COSTS, "poisson"):
         return None
     for model in regressors:
         said = cross_val_predict(model, x, targets.squeeze(-1) if targets.shape[1] == 1 else targets, cv=3)
         said = said.reshape(targets.shape)
-        if loss == "poisson":
+        if loss.name == "poisson":
             said = np.maximum(said, 0.01 * max(float(targets.mean()), 1e-12))
             found.append(float(np.mean(said - targets * np.log(said))))
         else:
-            found.append(float(np.mean(COSTS[loss](said - targets))))
+            found.append(float(np.mean(COSTS[loss.name](said - targets, loss.delta))))
     return min(found)
 
 

@@ -240,6 +240,6 @@ def test_targets_that_drift_are_those_of_the_whole_training():
 
 def test_the_constant_of_a_huber_loss_is_the_best_there_is():
     y = np.append(np.linspace(0, 4, 41), [90.0, 91.0])
-    tried = [float(np.mean(COSTS["huber"](y - c))) for c in np.linspace(0, 6, 601)]
+    tried = [float(np.mean(COSTS["huber"](y - c, 1.0))) for c in np.linspace(0, 6, 601)]
     assert baseline_of(with_targets("huber", y)) == pytest.approx(min(tried), rel=0.01)
-    np.testing.assert_allclose(COSTS["huber"](np.array([-0.5, 3.0])), [0.125, 2.5])  # as Keras has it
+    np.testing.assert_allclose(COSTS["huber"](np.array([-0.5, 3.0]), 1.0), [0.125, 2.5])  # as Keras has it

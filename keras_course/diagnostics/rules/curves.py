@@ -2,7 +2,7 @@
 
 from keras_course.diagnostics.harm import Harm, harm_of
 from keras_course.diagnostics.losses import baseline_of
-from keras_course.diagnostics.observation import Finding, Observation
+from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation
 from keras_course.diagnostics.seen import (
     CATEGORICAL,
     DIFFERENCES,
@@ -30,7 +30,8 @@ def overfitting(seen: Observation) -> list[Finding]:
     Or, certain: the last weights are right on more than nine tenths of the rows of the training and on those held out
     by 0.15 less often than a linear model of the same rows, by which there is more to be known of them; or by 0.2 less
     often, with a loss above half of that of a constant, which knows nothing; or by 0.15, of fewer than 50 rows.
-    Or, certain: see `_worse_than_nothing`; of three to seven epochs this alone.
+    Or, certain: see `_worse_than_nothing`; and, where nothing else is named, validation lacks seven tenths of what
+    there is to gain and the training a fifth at most; of three to seven epochs these alone.
     Must not trigger: a validation loss that wiggles about its floor; a callback that keeps the weights of the best
     epoch. Source: taxonomy row 40; Prechelt (1998).
     """
@@ -56,7 +57,7 @@ def overfitting(seen: Observation) -> list[Finding]:
     train, val = np.array(rows).T
     found = _worse_than_nothing(seen, train, val)
     if found or len(rows) < 8:
-        return found
+        return found or _holds_nowhere_else(seen)
     best, end = int(np.argmin(val)), float(np.mean(val[-3:]))
     changes = np.diff(val[: best + 1]) if best > 3 else np.diff(val)
     robust = 1.4826 * float(np.median(np.abs(changes - np.median(changes)))) + 1e-12
@@ -65,6 +66,8 @@ def overfitting(seen: Observation) -> list[Finding]:
     useless = seen.loss.name in DIFFERENCES and constant is not None and end > constant > 1.25 * val[best]
     if seen.plan.keeps_best or n < 20 or (n < 100 and not useless):
         return []
+    if elsewhere := _holds_nowhere_else(seen):
+        return elsewhere
     if climbed < 3 * robust or climbed < 0.25 * val[best] or len(val) - best < 4 or train[-1] > 0.5 * end:
         return []
     blind = seen.plan.monitored and not any(name.startswith("val_") for name in seen.plan.monitored)
@@ -73,6 +76,18 @@ def overfitting(seen: Observation) -> list[Finding]:
     text += f"; a callback goes by {seen.plan.monitored[0]}, which is of the training" if blind else ""
     sure = bool(blind) or ((climbed > val[best] or useless) and train[-1] < 0.2 * end)
     return [Finding(cause="overfitting", confidence=0.7, step=best, tag="epoch/val_loss", certain=sure, evidence=text)]
+
+
+LOST = 0.7  # of what there is to gain, that validation lacks where the training has nearly all of it
+
+
+def _holds_nowhere_else(seen: Observation) -> list[Finding]:
+    """What is left to say of a network that has learned its rows and next to nothing of validation."""
+    harm = harm_of(seen)
+    if harm.degree > 0.2 or harm.elsewhere < LOST or seen.loss.regularised or not seen.epochs:
+        return []
+    text = f"{harm.sentence}, and that of validation lacks {min(harm.elsewhere, 1):.0%} of what there is to gain"
+    return [Finding(cause="overfitting", confidence=LEFT_OVER, tag="epoch/val_loss", certain=True, evidence=text)]
 
 
 def _worse_than_nothing(seen: Observation, train: np.ndarray, val: np.ndarray) -> list[Finding]:

@@ -62,10 +62,13 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
     hence the wide band.
     """
     first = first_inputs(seen)
-    given = [] if first is None or inputs_scaled_twice(seen) else [("", _unmasked(seen, first))]
-    given += [(name, x) for name, x in seen.entering.items() if x.ndim >= 2 and len(x) >= 32 and np.isfinite(x).all()]
+    twice = inputs_scaled_twice(seen)
+    given = [] if first is None or twice else [("", _unmasked(seen, first))]
+    given += _further(seen) if not twice else []
     said = [(name, *_far_from_one(x, alone=not name)) for name, x in given]
     name, text, widest = next((one for one in said if one[1]), ("", "", 0.0))
+    if not text and first is not None and (driven := _one_drives(seen, scales(first).spread)):
+        return [Finding(cause="inputs_not_scaled", confidence=0.85, evidence=driven, tag="inputs/spread")]
     if not text:
         return []
     sure = 0.6 + 0.1 * (widest > 100) + 0.1 * (seen.optimizer.name == "SGD")
@@ -98,6 +101,23 @@ def inputs_not_scaled(seen: Observation) -> list[Finding]:
             tag="inputs/spread",
         )
     ]
+
+
+def _further(seen: Observation) -> list[tuple[str, np.ndarray]]:
+    """What further inputs bring, (rows, ...), by their names."""
+    return [(name, x) for name, x in seen.entering.items() if x.ndim >= 2 and len(x) >= 32 and np.isfinite(x).all()]
+
+
+def _one_drives(seen: Observation, spread: np.ndarray) -> str:
+    """In words, that one input is far wider than all others together, and half of the first units flat; "" without."""
+    flat = [float(p.saturated[0]) for p in seen.probes[-3:] if p.saturated is not None and len(p.saturated)]
+    if len(flat) < 3 or not min(flat) >= 0.5:
+        return ""
+    others = np.delete(spread, spread.argmax())
+    if not len(others) or spread.max() < LARGE or spread.max() < 2 * np.linalg.norm(others):
+        return ""
+    text = f"one input spreads by {spread.max():.3g}, all others together by {np.linalg.norm(others):.3g}, and of "
+    return text + f"the units of {seen.units[0].name} {flat[-1]:.0%} are flat"
 
 
 def _never_adapted(seen: Observation) -> list[str]:
@@ -158,11 +178,15 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
 
     Threshold: all inputs in [0, 1.01 / 255], or as near to -1, with a spread above 0 within the examples; certain where
     the largest of rows of at least 64 numbers is 1 / 255, within a hundredth of it, and of images half of that. Certain
+    too: a layer Normalization whose means or spreads are not those of the columns that it is given, which have means of
+    0 and spreads of 1. With harm: a table all of whose columns lie below 0, a fifth of them by ten spreads. Certain
     too: a layer Rescaling by a twentieth or less of examples, of training or else of validation, that reach no further
     than 5, whose spread is that of what enters the first weights. Must stay silent: blank images.
     Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
     """
     x = first_inputs(seen)
+    if found := _standardised_again(seen):
+        return [found]
     if x is None:
         return []
     if again := _rescaled_again(seen, x):
@@ -178,6 +202,47 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     near = 0.5 if x.ndim == 4 else 0.01  # the brightest pixel need not be white
     exact = abs(float(shifted.max()) * 255 - 1) < near and x[0].size >= 64  # and no small number by chance
     return [Finding(cause="inputs_scaled_twice", confidence=0.9, certain=exact, evidence=text, tag="inputs/max")]
+
+
+def _standardised_again(seen: Observation) -> Finding | None:
+    """A layer Normalization that was adapted to a table, and is given its columns with means of 0 and spreads of 1; or
+    a table that looks as one does from which its means are taken a second time."""
+    values = {v.name: v.final for v in seen.variables if v.final is not None}
+    tables = [] if seen.train is None else [x for x in (seen.train.x, *seen.train.further) if x.ndim == 2]
+    for layer in seen.layers:
+        if layer["class"] != "Normalization":
+            continue
+        mean, variance = (values.get(f"{layer.get('name')}/{of}") for of in ("mean", "variance"))
+        if mean is None or variance is None:
+            continue
+        for x in tables:
+            if x.dtype.kind != "f" or x.shape[1] != mean.size or not np.isfinite(x).all():
+                continue
+            spread = np.sqrt(np.maximum(variance.reshape(-1), 1e-12))
+            own = np.all(np.abs(x.mean(0)) < 0.2) and np.all((x.std(0) > 0.5) & (x.std(0) < 2))
+            moved = np.abs(mean.reshape(-1)) > 3 * spread
+            other = (spread > 5) | (spread < 0.2) | moved
+            if own and np.mean(other) > 0.5:
+                text = f"{layer['name']} takes means up to {np.abs(mean).max():.3g} from columns whose means are 0 and "
+                text += "whose spreads are 1 already"
+                return Finding(
+                    cause="inputs_scaled_twice",
+                    confidence=0.95,
+                    certain=True,
+                    evidence=text,
+                    layer=layer["name"],
+                    tag="inputs/spread",
+                )
+    for name, x in _further(seen) + [("", p.x) for p in seen.probes[:1] if p.x is not None and len(p.x) >= 32]:
+        if x.ndim != 2 or x.dtype.kind != "f" or x.shape[1] < 4 or not np.isfinite(x).all():
+            continue
+        center, spread = x.mean(0), x.std(0)
+        uneven = spread.min() > 0 and spread.max() > 5 * spread.min() and spread.max() < 5
+        if uneven and np.all(center < -0.5 * spread) and np.mean(center < -FAR * spread) > 0.2:
+            text = f"{name or 'the inputs'}: all {x.shape[1]} columns lie below 0, by {np.max(-center / spread):.3g} "
+            text += "spreads at most, as those do from which their means are taken twice"
+            return Finding(cause="inputs_scaled_twice", confidence=0.8, evidence=text, tag="inputs/spread")
+    return None
 
 
 def _rescaled_again(seen: Observation, entering: np.ndarray) -> Finding | None:

@@ -374,12 +374,13 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     Certain: more than 20 different targets that are no whole numbers with a loss over class numbers; more than 5 % of
     such targets outside [0, 1] with a binary cross-entropy, which then has no minimum, or that many whole numbers with
     it on one output, which are counts; one output of several whose cross-entropy falls below 0, which shows the same;
-    more than 5 % zeros under an error in per cent, or targets below 0 under a loss of counts. Named when there is harm:
-    3 to 20 whole numbers 0 to K - 1 with a squared or absolute error on one linear output, the surer when accuracy is
-    asked for: counts and grades are regressions of the same form. Certain too: a loss over classes, which is 0, on one
-    sigmoid and labels of two classes; with harm: sigmoids under it and labels of which a twentieth hold none or several
-    ones. Must stay silent: intensities in [0, 1] with a binary cross-entropy (autoencoders), one action weighted by its
-    advantage in each row (policy gradients), soft labels. Source: taxonomy of faults, Humbatova et al. (2020).
+    more than 5 % zeros under an error in per cent, or targets on both sides of 0; targets below 0 under a loss of
+    counts. Named when there is harm: 3 to 20 whole numbers 0 to K - 1 with a squared or absolute error on one linear
+    output, the surer when accuracy is asked for: counts and grades are regressions of the same form. Certain too: a
+    loss over classes, which is 0, on one sigmoid and labels of two classes; with harm: sigmoids under it and labels of
+    which a twentieth hold none or several ones. Must stay silent: intensities in [0, 1] with a binary cross-entropy
+    (autoencoders), one action weighted by its advantage in each row (policy gradients), soft labels. Source: taxonomy
+    of faults, Humbatova et al. (2020).
     """
     for output, (name, losses) in losses_of_outputs(seen).items():
         if name in CATEGORICAL + BINARY and losses.min() < -1e-3:
@@ -398,6 +399,11 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     outside = float(np.mean((values < -1e-6) | (values > 1 + 1e-6))) if len(values) else 0.0
     if name == "mean_absolute_percentage_error" and (none := float(np.mean(values == 0))) > 0.05:
         return [_loss(f"{none:.0%} of the targets are 0, by which {name} divides: all else is drowned by them")]
+    if name == "mean_absolute_percentage_error" and len(values) and 0.1 < np.mean(values < 0) < 0.9:
+        text = (
+            f"{np.mean(values < 0):.0%} of the targets are below 0 and the others are not: {name} divides by them, and "
+        )
+        return [_loss(text + "those next to 0 drown all others")]
     if name in COUNTING and (below := float(np.mean(values < 0)) if len(values) else 0.0) > 0.05:
         return [_loss(f"{name} is of what is counted, and {below:.0%} of the targets are below 0")]
     if name in SPARSE and form == "real" and distinct > MANY:

@@ -97,13 +97,18 @@ def _driven(seen: Observation, quantity: str, below: float) -> tuple[str, str] |
 def _killed(seen: Observation) -> list[Finding]:
     """A layer most of whose units fired at first and of which nine tenths are dead in the end, where twenty steps at a
     tenth of the rate end at least 5 % lower, or at a rate of 1 (0.05 where it is the length of a step), which is beyond
-    use, at all lower, or leave a fifth less of the loss of a fixed batch: the steps have pushed them there."""
+    use, at all lower, or leave a fifth less of the loss of a fixed batch, or where the loss ends far above that of a
+    constant, which no unit comes to by itself: the steps have pushed them there."""
     driven, e = _driven(seen, "dead", 0.5), seen.experiments
-    beyond = e["rate"] >= (0.05 if seen.optimizer.name in BY_ITS_SIGN else 1)
-    if driven is None or not (text := _better_at_a_tenth(e, 1 if beyond else 0.95)):
+    beyond, harm = e["rate"] >= (0.05 if seen.optimizer.name in BY_ITS_SIGN else 1), harm_of(seen)
+    text = _better_at_a_tenth(e, 1 if beyond else 0.95) or (harm.sentence if harm.degree > WORSE else "")
+    if driven is None or not text:
         return []
     text = f"at a rate of {e['rate']:.3g} the {driven[1]}; {text}"
     return [Finding(cause="learning_rate_too_high", confidence=0.92, step=0, tag="loss", evidence=text)]
+
+
+WORSE = 1.5  # of harm: half as much again as a constant has
 
 
 def _better_at_a_tenth(e: dict[str, float], share: float) -> str:

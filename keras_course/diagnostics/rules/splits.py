@@ -112,14 +112,17 @@ def _one_column(seen: Observation, train: Data, validation: Data) -> list[Findin
         found = shift(x, other)
         if 0 < found.share <= 0.2 and not _drifts(x, found):
             named = f" of input {number}" if train.further else ""
-            return [dataclasses.replace(_mismatch(found, named), confidence=0.7, certain=False)]
+            lost = harm.elsewhere > 3  # by which a schedule that goes by validation is misled
+            return [dataclasses.replace(_mismatch(found, named), confidence=0.95 if lost else 0.7, certain=False)]
     return []
 
 
 def _far_off(seen: Observation) -> list[Finding]:
     """A validation loss that no learning by heart gives."""
     best, rows = baseline_of(seen), [row for row in seen.epochs if "loss" in row and "val_loss" in row]
-    constant = loss_of_constant(targets_of_training(seen), seen.loss.name)  # weights of classes are for training alone
+    constant = loss_of_constant(
+        targets_of_training(seen), seen.loss.name, seen.loss.delta
+    )  # weights of classes are for training alone
     averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
     if not best or not constant or len(rows) < 2 or averages or not rows[-1]["loss"] <= best:
         return []

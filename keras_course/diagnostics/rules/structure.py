@@ -1,6 +1,7 @@
 """Rules on how the network is put together and what of it is trained: rows 25, 26 and 30 of the taxonomy."""
 
 from keras_course.diagnostics.harm import accuracy_of_chance, harm_of, spread_over_inputs
+from keras_course.diagnostics.losses import least_of
 from keras_course.diagnostics.observation import Finding, Observation, Variable
 from keras_course.diagnostics.seen import (
     ALIKE,
@@ -62,7 +63,9 @@ def _straight(seen: Observation) -> Finding | None:
     hidden = [unit for unit in seen.units[:-1] if unit.kind in ("dense", "conv")]
     if "bent" not in e or not hidden or harm.end is None or harm.baseline is None:
         return None
-    if e["bent"] > 0.75 * min(e["straight"], harm.end) or e["bent"] > 0.7 * harm.baseline:
+    least = least_of(seen)  # of shares a cross-entropy has more than 0
+    bent, straight, constant = e["bent"] - least, min(e["straight"], harm.end) - least, harm.baseline - least
+    if bent > 0.75 * straight or bent > 0.7 * constant:
         return None
     text = f"none of the {len(hidden)} layers before the last has an activation; behind the same steps a twin of the "
     text += f"network leaves {e['straight']:.3g} of what is held out, and with ReLU there {e['bent']:.3g}"
