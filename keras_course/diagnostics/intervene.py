@@ -40,7 +40,9 @@ class Case:
 class Repair:
     """What is changed. None: as it was.
 
-    rate: a factor. start: weights. batches: what is fed instead. rewrite, loss: as in `Replay`; with a `loss` both arms
+    rate: a factor. start: weights. batches: what is fed instead. given: what the arm without the repair is fed, where
+    it is more than what can be run again. regrouped: the batches hold the same examples, so that both arms are judged
+    by them, batch by batch. rewrite, loss: as in `Replay`; with a `loss` both arms
     are judged by it, or the arm without the repair by `as_it_is`, the loss of what is predicted. units: what the losses
     of the two arms are divided by. sign: of the steps without the repair. still: these stand still. everything: frozen
     weights are trained. alike: the arm without the repair has the changed rate too. better: see `Trial`.
@@ -49,6 +51,8 @@ class Repair:
     rate: float = 1.0
     start: Callable[[Replay], dict[str, np.ndarray]] | None = None
     batches: list[Batch] | None = None
+    given: list[Batch] | None = None
+    regrouped: bool = False
     rewrite: Callable[[Any], None] | None = None
     loss: Callable[[Replay], Any] | None = None
     as_it_is: Callable[[Replay], Any] | None = None
@@ -172,11 +176,12 @@ def _standardised(batches: Sequence[Batch], place: int) -> list[Batch]:
 
 def without_gaps(case: Case) -> list[Repair]:
     """Zero where a value is no number."""
+    given = case.training.recorder.batches if case.training.recorder else []
     clean = [
         [np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0) if a.dtype.kind == "f" else a for a in batch]
-        for batch in (case.training.recorder.batches if case.training.recorder else [])
+        for batch in given
     ]
-    return [Repair(batches=clean)] if clean else []
+    return [Repair(batches=clean, given=given)] if clean else []
 
 
 def standard_targets(case: Case) -> list[Repair]:
@@ -185,9 +190,12 @@ def standard_targets(case: Case) -> list[Repair]:
         return []
     rows = np.concatenate([b[place].reshape(-1) for b in case.replay.batches]).astype("float64")
     mean, spread = rows.mean(), max(float(rows.std()), 1e-12)
-    power = 1.0 if case.seen.loss.name == "mean_absolute_error" else 2.0
+    name, delta = case.seen.loss.name, case.seen.loss.delta
+    unit = spread if name == "mean_absolute_error" else spread**2
+    if name == "huber" and spread > delta:  # beyond which it is no square
+        unit = delta * spread
     changed = _changed(case.replay.batches, place, lambda a: ((a - mean) / spread).astype(a.dtype))
-    return [Repair(batches=changed, units=(spread**power, 1.0))]
+    return [Repair(batches=changed, units=(unit, 1.0))]
 
 
 def mixed(case: Case) -> list[Repair]:
@@ -204,9 +212,8 @@ def mixed(case: Case) -> list[Repair]:
     columns = [np.concatenate(arrays) for arrays in zip(*whole, strict=True)]
     order = rng.permutation(len(columns[0]))
     cut = len(whole)
-    return [
-        Repair(batches=[list(part) for part in zip(*(np.array_split(c[order], cut) for c in columns), strict=True)])
-    ]
+    parts = zip(*(np.array_split(c[order], cut) for c in columns), strict=True)
+    return [Repair(batches=[list(part) for part in parts], regrouped=True)]
 
 
 def _labels(replay: Replay) -> Any:
@@ -331,7 +338,7 @@ def try_repair(case: Case, repair: Repair) -> Trial:
     ).weights
     without = _without(case, repair)
     before = judge.losses(case.replay.start, case.replay.batches) / repair.units[0]
-    last = judge.losses(without, case.replay.batches) / repair.units[0]
+    last = judge.losses(without, fed if repair.regrouped else case.replay.batches) / repair.units[0]
     mended = repaired.losses(with_repair, fed) / repair.units[1]
     if changed:
         repaired.close()
@@ -354,7 +361,11 @@ def _without(case: Case, repair: Repair) -> dict[str, np.ndarray]:
     if repair.still:
         return case.replay.start
     rate = case.rate * (repair.rate if repair.alike else 1.0)
-    return case.replay.train(rule_of(case.training, case.seen, rate), steps=STEPS, sign=repair.sign).weights
+    rule = rule_of(case.training, case.seen, rate)
+    curve = case.replay.train(rule, steps=STEPS, batches=repair.given, sign=repair.sign)
+    if repair.given and not np.isfinite(curve.losses[-1]):  # the step that would follow makes all weights so
+        return {name: np.full_like(value, np.nan) for name, value in curve.weights.items()}
+    return curve.weights
 
 
 def confirmed(training: Training, seen: Observation, finding: Finding) -> Finding:

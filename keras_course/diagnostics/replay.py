@@ -215,12 +215,19 @@ def optimizer_of(name: str, rate: float, momentum: float = 0.0) -> optimizers.Op
     return optimizers.RMSprop(rate) if name == "RMSprop" else optimizers.Adam(rate)
 
 
+GATHERED = 20  # steps, that the shortest experiment has
+
+
 class Own(optimizers.Optimizer):
-    """A Keras optimiser of the script as a rule on arrays, with all its settings but the rate."""
+    """A Keras optimiser of the script as a rule on arrays, with all its settings but the rate; gradients that it
+    gathers over more steps than are tried here it takes one by one."""
 
     def __init__(self, optimizer: keras.optimizers.Optimizer, rate: float) -> None:
         super().__init__(max(float(rate), LEAST))
-        self.optimizer = type(optimizer).from_config(settings(optimizer) | {"learning_rate": self.learning_rate})
+        own = settings(optimizer) | {"learning_rate": self.learning_rate}
+        if (own.get("gradient_accumulation_steps") or 0) > GATHERED:
+            own["gradient_accumulation_steps"] = None
+        self.optimizer = type(optimizer).from_config(own)
         self.variables: dict[str, keras.Variable] = {}
 
     def step(self, parameters: optimizers.Arrays, gradients: optimizers.Arrays) -> None:
