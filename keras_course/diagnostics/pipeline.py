@@ -121,8 +121,10 @@ def _operations(dataset: Any) -> set[str]:
 def _apart(inputs: Any, legs: list[list[Stage]]) -> bool:
     """Whether one leg is shuffled otherwise than another whose labels, or examples, it holds."""
     sources = [next(iter(flat(leg))).detail.get("class") for leg in legs]
-    single = all(not isinstance(leg.element_spec, tuple) for leg in inputs)
-    if len(legs) < 2 or not single or any(source in NUMBERED for source in sources):
+    single = [leg for leg in inputs if not isinstance(leg.element_spec, tuple)]
+    labels = all(sum(map(_entries, tf.nest.flatten(leg.element_spec))) == 1 for leg in single)
+    beside = len(single) == len(inputs) or (bool(single) and labels)  # or one number beside several inputs
+    if len(legs) < 2 or not beside or any(source in NUMBERED for source in sources):
         return False  # pairs zipped with pairs are mixed on purpose; numbers go with any example
     orders = [[_order(s) for s in flat(leg) if s.kind == "shuffle"] for leg in legs]
     return any(order != orders[0] or any(seed is None for *_, seed in order) for order in orders)

@@ -349,7 +349,7 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
         sure = 0.8  # some of it is left
     elif int(np.argmax(rates)) >= len(rates) - 1 and rates[-1] > 5 * max(np.median(rates), 1e-30):
         text = "the learning rate still warms up at the last planned step"
-    elif int(np.argmax(rates)) >= len(rates) - 1 and rates[0] < 0.01 * rates[-1] and np.all(np.diff(rates) >= 0):
+    elif int(np.argmax(rates)) >= 0.98 * len(rates) and rates[0] < 0.01 * rates[-1] and np.all(np.diff(rates) >= 0):
         text = f"the warm-up takes all {len(rates)} planned steps"
     elif rates[-1] > rates[0] and np.all(np.diff(rates) >= 0) and seen.optimizer.later > 5 * rates[-1]:
         text = (
