@@ -250,6 +250,13 @@ def test_what_does_not_learn_without_a_cause_is_not_healthy(judged):
         assert report.unexplained == (attained is not None)
 
 
+@pytest.mark.parametrize(("degree", "reference", "healthy"), [(0.65, 0.2, False), (0.55, 0.2, True), (0.65, None, True),
+                                                             (0.85, None, False)])  # fmt: skip
+def test_what_lacks_most_of_what_a_simple_model_learns_is_not_healthy(degree, reference, healthy):
+    harm = Harm(degree=degree, sentence="", baseline=1.0, reference=reference)
+    assert doctor.Report(observation=ended(1.0), harm=harm, findings=[]).healthy is healthy
+
+
 def test_sorted_batches_are_easy_each_by_itself(monkeypatch):
     odd = [Finding(cause="data_sorted", confidence=0.9), Finding(cause="init_scale", confidence=0.9)]
     monkeypatch.setattr(doctor, "rules", lambda: {"typed": lambda seen: odd})

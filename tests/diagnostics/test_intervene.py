@@ -201,3 +201,30 @@ def test_a_better_order_is_not_tried_where_the_first_batches_lack_a_class(monkey
     assert tried("data_sorted", hidden()).confirmed is not None
     monkeypatch.setattr(intervene, "classes_seen", lambda seen: np.arange(4))
     assert tried("data_sorted", hidden()).confirmed is None
+
+
+def test_what_is_no_number_is_given_to_the_arm_without_the_repair():
+    x = WIDE[0].copy()
+    x[::29, 2] = np.nan  # in some of the batches
+    parts = hidden(activation="tanh")  # a ReLU may take what is no number for 0
+    found = tried("nan_or_inf_in_data", parts, x=x)
+    assert found.confirmed is True, found.evidence
+    assert "inf without it" in found.evidence
+    assert tried("nan_or_inf_in_data", hidden()).confirmed is False, "there is nothing to repair"
+
+
+def test_batches_of_the_same_examples_are_compared_with_each_other():
+    """Sorted ones differ from each other by more than a better order brings."""
+    order = np.argsort(WIDE[1], kind="stable")
+    found = tried("pipeline_order", hidden(), x=WIDE[0][order], y=WIDE[1][order], rate=0.3)
+    assert found.confirmed is True, found.evidence
+
+
+@pytest.mark.parametrize("delta", [1.0, 5.0])
+def test_a_huber_loss_of_large_targets_is_counted_by_its_delta(delta):
+    """Far from 0 it is delta times the difference: of what a constant costs next to nothing is learned."""
+    y = (4000 * WIDE[0][:, :1] + 9000).astype("float32")
+    huber = keras.losses.Huber(delta=delta)
+    parts = [layers.Dense(16, "relu"), layers.Dense(1)]
+    found = tried("targets_not_scaled", parts, loss=lambda m, a, b: huber(b, m(a)), y=y, rate=0.01)
+    assert found.confirmed is True, found.evidence

@@ -106,6 +106,15 @@ def test_legs_that_go_with_any_example_are_not_apart(other):
     assert not detail["apart"] or detail["alike"]
 
 
+@pytest.mark.parametrize(("seed", "apart"), [(None, True), (3, False)])
+def test_labels_shuffled_apart_from_two_inputs(seed, apart):
+    two = Dataset.zip((Dataset.from_tensor_slices(X), Dataset.from_tensor_slices(X + 1))).shuffle(10, seed=3)
+    labels = Dataset.from_tensor_slices(np.arange(len(X))).shuffle(10, seed=seed)
+    assert stages(Dataset.zip((two, labels)))[0].detail["apart"] is apart
+    pictures = Dataset.from_tensor_slices(X).shuffle(10)  # without labels, beside pairs
+    assert stages(Dataset.zip((two, pictures)))[0].detail["apart"] is False
+
+
 def test_pairs_zipped_with_pairs_are_mixed_on_purpose():
     assert stages(Dataset.zip((pairs().shuffle(10), pairs().shuffle(10))))[0].detail["apart"] is False
 

@@ -128,3 +128,9 @@ def test_uphill_other_batches_and_a_probe():
     assert np.all(np.diff(down.losses) < 0)
     assert np.all(np.diff(up.losses) > 0)
     np.testing.assert_allclose(down.probed[:-1], down.losses[1:], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("gathered", "kept"), [(None, None), (4, 4), (20, 20), (21, None)])
+def test_gradients_that_are_gathered_over_more_steps_than_a_trial_has(gathered, kept):
+    own = keras.optimizers.Lion(0.1, gradient_accumulation_steps=gathered)
+    assert Own(own, 0.3).optimizer.gradient_accumulation_steps == kept

@@ -1,7 +1,7 @@
 import dataclasses
 
 from keras_course.diagnostics.doctor import SURE
-from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe, Unit, Variable
+from keras_course.diagnostics.observation import LEFT_OVER, Data, Loss, Observation, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules.curves import RULES
 from tests.diagnostics.typed import BINARY, SQUARED, steps, with_targets
 
@@ -348,3 +348,18 @@ def test_of_a_likelihood_below_zero_nobody_knows_what_is_nothing():
     )
     seen.validation = Data(x=np.zeros((300, 2)), y=np.arange(300.0), n=300)
     assert RULES["overfitting"](seen) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "held", "regularised", "fires"),
+    [(0.1, 0.9, False, True), (0.1, 0.6, False, False), (0.4, 0.9, False, False), (0.1, 0.9, True, False)],
+)
+def test_validation_that_lacks_what_training_has_is_what_is_left_to_say(end, held, regularised, fires):
+    """By a cross-entropy of two classes, of which a constant costs .693."""
+    y = np.arange(400) % 2
+    seen = with_targets(BINARY, y, [0.69] + [0.69 * end] * 60, x=4.0 * np.eye(2)[y])
+    seen.loss.regularised = regularised
+    seen.epochs = [{"loss": 0.69 * end, "val_loss": 0.69 * held} for _ in range(10)]
+    found = RULES["overfitting"](seen)
+    assert [(f.certain, f.confidence) for f in found] == [(True, LEFT_OVER)] * fires
+    assert not fires or "that of validation lacks 9" in found[0].evidence

@@ -483,3 +483,58 @@ def test_noise_is_told_by_the_part_that_it_is_not_on():
     for asked, fires in ((parts, True), (parts[::-1], True), (parts[:1], False)):
         seen.asked = asked
         assert bool(data.inputs_drowned_in_noise(seen)) is fires
+
+
+@pytest.mark.parametrize(
+    ("given", "mean", "variance", "fires"),
+    [
+        ("standard", 40.0, 9.0, True),
+        ("standard", 0.0, 1.0, False),
+        ("standard", 0.0, 100.0, True),
+        ("raw", 40.0, 9.0, False),
+        ("standard", 2.0, 1.0, False),
+    ],
+)
+def test_a_table_that_is_standardised_before_a_layer_that_was_adapted_to_it_as_it_was(given, mean, variance, fires):
+    table = RNG.normal(size=(300, 5)).astype("float32")
+    seen = training(40 + 3 * table if given == "raw" else table, np.arange(300) % 2, classes=2)
+    seen.layers = [{"class": "Normalization", "name": "norm", "config": {"mean": None}}]
+    values = {"norm/mean": np.full((1, 5), mean), "norm/variance": np.full((1, 5), variance)}
+    seen.variables = [Variable(name=n, shape=(5,), trainable=False, final=v) for n, v in values.items()]
+    found = data.inputs_scaled_twice(seen)
+    assert [(f.certain, f.layer) for f in found] == [(True, "norm")] * fires
+    seen.layers[0]["class"] = "BatchNormalization"
+    assert data.inputs_scaled_twice(seen) == []
+
+
+RAW = np.array([[50.0, 400.0, 12.0, 1.5, 9.0]]), np.array([[12.0, 90.0, 3.0, 1.0, 0.8]])
+
+
+@pytest.mark.parametrize(
+    ("change", "fires"),
+    [
+        (lambda z: (z - RAW[0]) / RAW[1], True),  # of what has means of 0 and spreads of 1 already
+        (lambda z: z, False),
+        (lambda z: RAW[0] + RAW[1] * z, False),  # as it was measured
+        (lambda z: -RAW[0] - RAW[1] * z, False),  # decibels
+        (lambda z: (z - RAW[0]) / RAW[1].mean(), False),  # one spread for all
+        (lambda z: ((z - RAW[0]) / RAW[1])[:, :3], False),  # of three columns nobody knows
+    ],
+)
+def test_a_table_whose_means_are_taken_twice(change, fires):
+    table = change(RNG.normal(size=(300, 5))).astype("float32")
+    seen = training(table, np.arange(300) % 2, classes=2, losses=STUCK)
+    assert ["taken twice" in f.evidence for f in data.inputs_scaled_twice(seen)] == [True] * fires
+    seen = training(DIGITS[:300], np.arange(300) % 2, classes=2, entering=DIGITS[:300], losses=STUCK)
+    seen.entering = {"a table": table}
+    assert ["a table: all 5" in f.evidence for f in data.inputs_scaled_twice(seen)] == [True] * fires
+
+
+@pytest.mark.parametrize(("wide", "flat", "fires"), [(43.0, 0.8, True), (43.0, 0.4, False), (15.0, 0.8, False)])
+def test_one_wide_input_that_drives_the_first_units_flat(wide, flat, fires):
+    x = RNG.normal(size=(300, 6)) * [2.6, wide, 1.1, 6.0, 4.2, 2.6]
+    seen = training(x.astype("float32"), np.arange(300) % 2, classes=2, losses=STUCK)
+    seen.units = [Unit(name="first", kind="dense"), Unit(name="last", kind="dense")]
+    for probe in seen.probes:
+        probe.saturated = np.array([flat, np.nan], "float32")
+    assert ["units of first 80% are flat" in f.evidence for f in data.inputs_not_scaled(seen)] == [True] * fires

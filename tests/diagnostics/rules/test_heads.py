@@ -336,6 +336,17 @@ def test_an_error_in_per_cent_of_targets_that_are_0(zeros, loss, fires):
 
 @pytest.mark.parametrize(
     ("below", "loss", "fires"),
+    [(0.5, PERCENT, True), (0.05, PERCENT, False), (0.95, PERCENT, False), (0.5, SQUARED, False)],
+)
+def test_an_error_in_per_cent_of_targets_on_both_sides_of_0(below, loss, fires):
+    y = (PROGRESS - np.quantile(PROGRESS, below)).astype("float32")
+    found = heads.wrong_loss_for_task(training(PATIENTS, y, loss=loss, classes=1, output=one))
+    assert [f.certain for f in found] == [True] * fires
+    assert not fires or "of the targets are below 0 and the others are not" in found[0].evidence
+
+
+@pytest.mark.parametrize(
+    ("below", "loss", "fires"),
     [(0.5, "poisson", True), (0.5, "mean_squared_logarithmic_error", True), (0.02, "poisson", False),
      (0.5, SQUARED, False)],
 )  # fmt: skip

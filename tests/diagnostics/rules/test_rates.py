@@ -1,4 +1,6 @@
+from keras_course.diagnostics.harm import Harm
 from keras_course.diagnostics.observation import Data, Observation, Optimizer, Plan, Probe, Unit, Variable
+from keras_course.diagnostics.rules import rates
 from keras_course.diagnostics.rules.rates import RULES
 from tests.diagnostics.typed import steps
 
@@ -100,6 +102,16 @@ def test_a_rate_that_kills_units_is_too_high(first, last, tenth, fires_):
     late.units, late.probes = seen.units, seen.probes
     alive, dead = first[1] < 0.5, last[1] >= 0.9
     assert bool(fires(HIGH, late)) == (alive and dead), "of a fixed batch less is left by shorter steps"
+
+
+@pytest.mark.parametrize(("degree", "fires_"), [(1.6, True), (1.4, False)])
+def test_units_that_die_where_the_loss_ends_far_above_a_constant_were_killed_by_the_rate(monkeypatch, degree, fires_):
+    harm = Harm(degree=degree, sentence="the loss ends at 2, the best constant gives 1")
+    monkeypatch.setattr(rates, "harm_of", lambda seen: harm)
+    seen = tried(end_same=1.0, end_tenth=1.1)
+    seen.units = [Unit(name=name, kind="dense", activation="relu") for name in "ab"]
+    seen.probes = [Probe(step=i, dead=np.array([0.1, 1.0 * (i > 4)])) for i in range(9)]
+    assert bool(fires(HIGH, seen)) == fires_
 
 
 def test_a_loss_below_zero_goes_up_too():
@@ -320,6 +332,8 @@ T = np.arange(100)
         (np.where(T < 13, 0.1, 0.009), False),
         (np.where(T < 9, 0.1, 0.011), False),
         (np.where(T < 9, 0.009, 0.1), False),
+        (np.minimum(T + 0.5, 98.5) / 1e4, True),
+        (np.minimum(T + 0.5, 90.5) / 1e4, False),
     ],
     ids=[
         "constant",
@@ -333,6 +347,8 @@ T = np.arange(100)
         "lower later",
         "not much lower",
         "warm-up by a step",
+        "warm-up to the last sample",
+        "warm-up and some steps",
     ],
 )
 def test_schedules(rates, fires_):

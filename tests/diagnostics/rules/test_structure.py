@@ -311,3 +311,13 @@ def test_a_twin_with_relu_learns_a_quarter_more(straight, bent, end, fires_):
     seen.train = Data(x=np.zeros((4, 3)), y=y, n=4)
     seen.experiments = {"straight": straight} | ({} if bent is None else {"bent": bent})
     assert [f.certain for f in found("missing_nonlinearity", seen)] == [True] * fires_
+
+
+@pytest.mark.parametrize(("bent", "fires_"), [(0.56, True), (0.61, False)])
+def test_what_a_twin_learns_of_shares_lies_above_their_entropy(bent, fires_):
+    """.9 and .1 in turns leave .325 of a cross-entropy whatever is said, a constant .693."""
+    y = np.tile([0.9, 0.1], 20)
+    seen = net(1, 1, activation="linear", loss=Loss(name="binary_crossentropy"), steps=typed.steps([0.66] * 40))
+    seen.train = Data(x=np.zeros((40, 3)), y=y, n=40)
+    seen.experiments = {"straight": 0.66, "bent": bent}
+    assert [f.certain for f in found("missing_nonlinearity", seen)] == [True] * fires_
