@@ -1,5 +1,7 @@
 """Rules on the scale and soundness of inputs and targets: rows 11 to 14 and 46 of the table of causes."""
 
+import dataclasses
+
 from keras_course.diagnostics.comparisons import drowned, label_drift, shift
 from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import FEW, MANY, Classed, classes_of_both, parts
@@ -185,7 +187,7 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
     """
     x = first_inputs(seen)
-    if found := _standardised_again(seen):
+    if found := _standardised_before(seen) or _taken_twice(seen):
         return [found]
     if x is None:
         return []
@@ -204,45 +206,49 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     return [Finding(cause="inputs_scaled_twice", confidence=0.9, certain=exact, evidence=text, tag="inputs/max")]
 
 
-def _standardised_again(seen: Observation) -> Finding | None:
-    """A layer Normalization that was adapted to a table, and is given its columns with means of 0 and spreads of 1; or
-    a table that looks as one does from which its means are taken a second time."""
+def _standardised_before(seen: Observation) -> Finding | None:
+    """A layer Normalization that was adapted to a table as it was, and is given its columns with means of 0 and spreads
+    of 1."""
     values = {v.name: v.final for v in seen.variables if v.final is not None}
-    tables = [] if seen.train is None else [x for x in (seen.train.x, *seen.train.further) if x.ndim == 2]
+    tables = [] if seen.train is None else [x for x in (seen.train.x, *seen.train.further) if _is_table(x)]
     for layer in seen.layers:
-        if layer["class"] != "Normalization":
-            continue
         mean, variance = (values.get(f"{layer.get('name')}/{of}") for of in ("mean", "variance"))
-        if mean is None or variance is None:
+        if layer["class"] != "Normalization" or mean is None or variance is None:
             continue
+        mean, spread = mean.reshape(-1), np.sqrt(np.maximum(variance.reshape(-1), 1e-12))
+        other = (spread > 5) | (spread < 0.2) | (np.abs(mean) > 3 * spread)
         for x in tables:
-            if x.dtype.kind != "f" or x.shape[1] != mean.size or not np.isfinite(x).all():
+            if x.shape[1] != mean.size or np.mean(other) <= 0.5:
                 continue
-            spread = np.sqrt(np.maximum(variance.reshape(-1), 1e-12))
-            own = np.all(np.abs(x.mean(0)) < 0.2) and np.all((x.std(0) > 0.5) & (x.std(0) < 2))
-            moved = np.abs(mean.reshape(-1)) > 3 * spread
-            other = (spread > 5) | (spread < 0.2) | moved
-            if own and np.mean(other) > 0.5:
+            if np.all(np.abs(x.mean(0)) < 0.2) and np.all((x.std(0) > 0.5) & (x.std(0) < 2)):
                 text = f"{layer['name']} takes means up to {np.abs(mean).max():.3g} from columns whose means are 0 and "
                 text += "whose spreads are 1 already"
-                return Finding(
-                    cause="inputs_scaled_twice",
-                    confidence=0.95,
-                    certain=True,
-                    evidence=text,
-                    layer=layer["name"],
-                    tag="inputs/spread",
-                )
-    for name, x in _further(seen) + [("", p.x) for p in seen.probes[:1] if p.x is not None and len(p.x) >= 32]:
-        if x.ndim != 2 or x.dtype.kind != "f" or x.shape[1] < 4 or not np.isfinite(x).all():
+                found = Finding(cause="inputs_scaled_twice", confidence=0.95, certain=True, evidence=text)
+                return dataclasses.replace(found, layer=layer["name"], tag="inputs/spread")
+    return None
+
+
+def _taken_twice(seen: Observation) -> Finding | None:
+    """A table that looks as one does from which its means are taken a second time: all of it below 0, some of it by many
+    spreads, which differ."""
+    first = [("the inputs", probe.x) for probe in seen.probes[:1] if probe.x is not None and len(probe.x) >= 32]
+    for name, x in [*_further(seen), *first]:
+        if not _is_table(x) or x.shape[1] < 4:
             continue
         center, spread = x.mean(0), x.std(0)
         uneven = spread.min() > 0 and spread.max() > 5 * spread.min() and spread.max() < 5
         if uneven and np.all(center < -0.5 * spread) and np.mean(center < -FAR * spread) > 0.2:
-            text = f"{name or 'the inputs'}: all {x.shape[1]} columns lie below 0, by {np.max(-center / spread):.3g} "
-            text += "spreads at most, as those do from which their means are taken twice"
+            text = (
+                f"{name}: all {x.shape[1]} columns lie below 0, by {np.max(-center / spread):.3g} spreads at most, as "
+            )
+            text += "those do from which their means are taken twice"
             return Finding(cause="inputs_scaled_twice", confidence=0.8, evidence=text, tag="inputs/spread")
     return None
+
+
+def _is_table(x: np.ndarray) -> bool:
+    """Whether these are rows of measurements, all of them known."""
+    return x.ndim == 2 and x.dtype.kind == "f" and bool(np.isfinite(x).all())
 
 
 def _rescaled_again(seen: Observation, entering: np.ndarray) -> Finding | None:
