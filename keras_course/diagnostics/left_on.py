@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from keras_course.diagnostics.kept import KEEPS
@@ -95,13 +95,14 @@ def _inside_of_tapes(tree: ast.AST, functions: Mapping[str, Function]) -> set[in
 
 def _repeats(node: ast.AST) -> bool:
     """Whether what stands in a node is done again for nothing but the repetition."""
-    loops: Iterator[ast.expr] = iter(())
     if isinstance(node, ast.For):
-        loops = iter([node.target])
+        targets, body = [node.target], list[ast.AST](node.body)
     elif isinstance(node, ast.ListComp | ast.GeneratorExp):
-        loops = (each.target for each in node.generators)
-    body = [ast.dump(part) for part in (node.body if isinstance(node, ast.For) else [getattr(node, "elt", node)])]
-    return any(isinstance(target, ast.Name) and not any(f"'{target.id}'" in part for part in body) for target in loops)
+        targets, body = [each.target for each in node.generators], [node.elt]
+    else:
+        return False
+    counts = [target.id for target in targets if isinstance(target, ast.Name)]
+    return any(not any(_uses(part, name) for part in body) for name in counts)
 
 
 def _on(call: ast.Call, switch: Switch, names: Mapping[str, Any]) -> bool | None:

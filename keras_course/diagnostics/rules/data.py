@@ -229,8 +229,8 @@ def _standardised_before(seen: Observation) -> Finding | None:
 
 
 def _taken_twice(seen: Observation) -> Finding | None:
-    """A table that looks as one does from which its means are taken a second time: all of it below 0, some of it by many
-    spreads, which differ."""
+    """A table that looks as one does from which its means are taken a second time: all of it lies below 0, and some
+    of it by many spreads, which differ."""
     first = [("the inputs", probe.x) for probe in seen.probes[:1] if probe.x is not None and len(probe.x) >= 32]
     for name, x in [*_further(seen), *first]:
         if not _is_table(x) or x.shape[1] < 4:
