@@ -125,6 +125,8 @@ def _losses(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) 
         return np.maximum(z, 0) - z * hit + np.log1p(np.exp(-np.abs(z)))
     if name == "categorical_crossentropy" and o.ndim == 2 and t.shape == o.shape and not logits and o.min() >= 0:
         return -np.sum(t * np.log(np.clip(o / np.maximum(o.sum(1), 1e-7)[:, None], 1e-7, 1)), axis=1)
+    if name == "categorical_crossentropy" and o.ndim == 2 and t.shape == o.shape and logits:
+        return t.sum(1) * special.logsumexp(o, axis=1) - np.sum(t * o, axis=1)
     if name == "sparse_categorical_crossentropy" and o.ndim == 2 and t.size == len(o):
         rows, labels = np.arange(len(o)), t.reshape(-1).astype(int)
         if labels.min() < 0 or labels.max() >= o.shape[1]:
@@ -235,6 +237,16 @@ def weighed_by_example(seen: Observation) -> bool:
     rest = (losses[:, 1] - scale_of(seen) * losses[:, 0]) / max(scale_of(seen) * float(np.median(losses[:, 0])), 1e-12)
     low, high = np.quantile(rest, (0.2, 0.8))
     return bool(low < -0.05 and high > 0.05)
+
+
+def weighed_down(seen: Observation) -> bool:
+    """Whether what a loop minimises lies below the loss by its definition by shares that change from look to look, as
+    where rewards of 0 and 1 are factors of it: what counts for nothing is no label."""
+    losses = np.array(own_and_minimised(seen)).reshape(-1, 2)
+    if len(losses) < 4 or seen.interface != "loop" or class_weights(seen):
+        return False
+    shares = losses[:, 1] / np.maximum(scale_of(seen) * losses[:, 0], 1e-12)
+    return bool(np.quantile(shares, 0.8) < 0.95 and np.std(shares) > 0.05 * abs(np.mean(shares)))
 
 
 def _of_a_sum(seen: Observation, losses: np.ndarray) -> float:

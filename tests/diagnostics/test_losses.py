@@ -3,14 +3,18 @@ from keras_course.diagnostics.losses import (
     baseline_of,
     class_weights,
     least_of,
+    loss_by_definition,
+    loss_of_constant,
     own_and_minimised,
     penalty_shares,
     scale_of,
     weighed_by_example,
+    weighed_down,
 )
 from keras_course.diagnostics.observation import Data, Loss, Observation, Plan, Probe
 from tests.diagnostics.typed import BINARY, CROSS, SPARSE, SQUARED, with_targets
 
+import keras
 import numpy as np
 import pytest
 
@@ -243,3 +247,46 @@ def test_the_constant_of_a_huber_loss_is_the_best_there_is():
     tried = [float(np.mean(COSTS["huber"](y - c, 1.0))) for c in np.linspace(0, 6, 601)]
     assert baseline_of(with_targets("huber", y)) == pytest.approx(min(tried), rel=0.01)
     np.testing.assert_allclose(COSTS["huber"](np.array([-0.5, 3.0]), 1.0), [0.125, 2.5])  # as Keras has it
+
+
+def test_a_cross_entropy_of_logits_and_shares_is_that_of_keras():
+    rng = np.random.default_rng(1)
+    z, y = rng.normal(size=(7, 3)) * 4, rng.dirichlet(np.ones(3), 7)
+    y[2] = 0  # a row that counts for nothing
+    seen = with_targets(CROSS, y)
+    seen.loss.from_logits = True
+    expected = keras.losses.categorical_crossentropy(y, z, from_logits=True)
+    assert loss_by_definition(seen, y, z) == pytest.approx(float(np.mean(expected)), rel=1e-5)
+
+
+def test_huber_of_another_delta():
+    y, said = np.array([0.0, 1.0, 5.0]), np.array([1.0, 1.0, 0.0])
+    seen = with_targets("huber", y)
+    for delta, expected in ((1.0, (0.5 + 0 + 4.5) / 3), (2.0, (0.5 + 0 + 8.0) / 3)):
+        seen.loss.delta = delta
+        assert loss_by_definition(seen, y, said) == pytest.approx(expected)
+        assert baseline_of(seen) == pytest.approx(loss_of_constant(y, "huber", delta))
+    assert loss_of_constant(y, "huber", 2.0) > loss_of_constant(y, "huber", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("factor", "interface", "down"),
+    [
+        (lambda rng, n: (rng.random(n) < rng.uniform(0.2, 0.8)) * 1.0, "loop", True),  # rewards
+        (lambda rng, n: (rng.random(n) < rng.uniform(0.2, 0.8)) * 1.0, "fit", False),  # which may be masks
+        (lambda rng, n: np.ones(n), "loop", False),
+        (lambda rng, n: np.full(n, 0.5), "loop", False),  # of all examples alike
+        (lambda rng, n: rng.uniform(0.5, 1.5, n), "loop", False),
+    ],
+)
+def test_examples_that_are_weighed_down(factor, interface, down):
+    rng, looks, totals = np.random.default_rng(3), [], []
+    for step in range(30):
+        y, p = rng.integers(0, 2, 40), rng.uniform(0.2, 0.8, 40)
+        own = -np.log(np.where(y == 1, p, 1 - p))
+        totals.append(np.mean(factor(rng, 40) * own))
+        looks.append(Probe(step=step, y=y, output=p))
+    y = np.concatenate([look.y for look in looks])
+    seen = with_targets(BINARY, y, losses=totals, probes=looks, interface=interface)
+    seen.loss.from_logits = False
+    assert weighed_down(seen) is down

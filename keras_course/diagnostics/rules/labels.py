@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from keras_course.diagnostics.comparisons import label_drift
 from keras_course.diagnostics.harm import blind_at_the_end, harm_of
 from keras_course.diagnostics.held_out import beside, classed
-from keras_course.diagnostics.losses import class_weights
+from keras_course.diagnostics.losses import class_weights, weighed_down
 from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation, Probe
 from keras_course.diagnostics.references import COLUMNS
 from keras_course.diagnostics.seen import (
@@ -366,6 +366,8 @@ def _wrong_where_sure(seen: Observation) -> Finding | None:
         return None  # what a policy has done is no label
     if len(np.unique(names)) > MANY:
         return None  # as of words, of which several may come next
+    if weighed_down(seen):
+        return None  # nor is what was rewarded with nothing
     if seen.steps is not None and seen.steps.count < SHORT:
         return None  # it has not yet learned what to be sure of
     chance = 1 / max(len(np.unique(names)), 2)
