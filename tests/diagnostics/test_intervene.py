@@ -216,8 +216,18 @@ def test_what_is_no_number_is_given_to_the_arm_without_the_repair():
 def test_batches_of_the_same_examples_are_compared_with_each_other():
     """Sorted ones differ from each other by more than a better order brings."""
     order = np.argsort(WIDE[1], kind="stable")
-    found = tried("pipeline_order", hidden(), x=WIDE[0][order], y=WIDE[1][order], rate=0.3)
+    x, y = WIDE[0][order], WIDE[1][order]
+    found = tried("pipeline_order", hidden(), x=x, y=y, rate=0.3)
     assert found.confirmed is True, found.evidence
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5,)), *hidden()])
+    model.compile(keras.optimizers.SGD(0.3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    (training,) = watched(lambda: model.fit(x, y, batch_size=10, shuffle=False, epochs=1, verbose=0))
+    case = intervene.Case(training, training.close(), intervene.replay_of(training), 0.3)
+    (repair,) = intervene.mixed(case)
+    together, apart = (intervene.try_repair(case, dataclasses.replace(repair, regrouped=r)) for r in (True, False))
+    assert together.without == pytest.approx(apart.without, rel=1e-4), "the same examples on the whole"
+    assert together.noise < 0.7 * apart.noise
 
 
 @pytest.mark.parametrize("delta", [1.0, 5.0])

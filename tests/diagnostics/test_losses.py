@@ -277,6 +277,7 @@ def test_huber_of_another_delta():
         (lambda rng, n: np.ones(n), "loop", False),
         (lambda rng, n: np.full(n, 0.5), "loop", False),  # of all examples alike
         (lambda rng, n: rng.uniform(0.5, 1.5, n), "loop", False),
+        (lambda rng, n: np.full(n, rng.uniform(0.6, 1.4)), "loop", False),  # now more, now less
     ],
 )
 def test_examples_that_are_weighed_down(factor, interface, down):

@@ -328,3 +328,27 @@ def test_numbers_that_a_prediction_is_cut_at():
     found = cuts_of(training.forward.prediction)
     assert sorted(level for level, _ in found) == [0.25, 0.5]
     assert training.close().cuts == found
+
+
+@BOTH
+def test_a_weighted_cross_entropy_of_logits(graph):
+    def given(model, x, y):
+        return tf.reduce_mean(tf.nn.weighted_cross_entropy_with_logits(labels=y, logits=model(x), pos_weight=3.0))
+
+    found = forward_of([layers.Dense(3, name="a")], loss=given, y=np.eye(3, dtype="float32")[Y], graph=graph)
+    assert (found.name, found.from_logits, found.head) == ("binary_crossentropy", True, "linear")
+    assert found.prediction.shape == found.targets.shape == (10, 3)
+
+
+@pytest.mark.parametrize(
+    ("loss", "delta"),
+    [
+        (keras.losses.Huber(), 1.0),
+        (keras.losses.Huber(delta=5.0), 5.0),
+        (lambda y, z: keras.losses.huber(y, z, delta=0.5), 0.5),
+        (lambda y, z: tf.reduce_mean(tf.keras.losses.huber(y, z)), 1.0),
+    ],
+)
+def test_the_delta_of_a_huber_loss(loss, delta):
+    found = forward_of([layers.Dense(1)], loss=lambda m, x, y: tf.reduce_mean(loss(y, m(x))), y=REALS)
+    assert (found.name, found.delta) == ("huber", delta)
