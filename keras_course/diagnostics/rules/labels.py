@@ -361,9 +361,11 @@ def _clean_elsewhere(seen: Observation) -> Finding | None:
 
 def _wrong_where_sure(seen: Observation) -> Finding | None:
     """Labels by which the network is as often wrong where it is surest as elsewhere, though it tells the classes."""
-    e, names = seen.experiments, classes_seen(seen)
-    if "sure_wrong" not in e or names is None or e["sure_rows"] < 60 or harm_of(seen).baseline is None:
+    e, names, harm = seen.experiments, classes_seen(seen), harm_of(seen)
+    if "sure_wrong" not in e or names is None or e["sure_rows"] < 60 or harm.baseline is None:
         return None  # what a policy has done is no label
+    if harm.reference is not None and harm.reference < 0.8 * _loss_of_noise(len(np.unique(names))):
+        return None  # a simple model tells them
     if len(np.unique(names)) > MANY:
         return None  # as of words, of which several may come next
     if weighed_down(seen):
@@ -378,6 +380,12 @@ def _wrong_where_sure(seen: Observation) -> Finding | None:
     text = f"of the {e['sure_rows']:.0f} rows of which the last weights are surest {e['sure_wrong']:.0%} have another "
     text += f"label, of all {e['sure_all']:.0%}: they are wrong at random"
     return Finding(cause="label_noise", confidence=0.65, certain=True, evidence=text, tag="labels/entropy")
+
+
+def _loss_of_noise(classes: int) -> float:
+    """The least cross-entropy of labels of which 15 % are others at random: what nobody can be sure of."""
+    wrong = 0.15
+    return float(-wrong * np.log(wrong / max(classes - 1, 1)) - (1 - wrong) * np.log(1 - wrong))
 
 
 def _most_are_wrong(seen: Observation) -> Finding | None:

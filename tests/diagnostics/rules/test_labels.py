@@ -1,5 +1,6 @@
 import functools
 
+from keras_course.diagnostics.harm import Harm
 from keras_course.diagnostics.observation import LEFT_OVER, Data, Feed, Plan, Variable
 from keras_course.diagnostics.rules import data, labels
 from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
@@ -451,3 +452,15 @@ def test_a_network_that_is_wrong_where_it_is_surest(change, fires_):
     seen.experiments = WRONG | change
     found = labels.label_noise(seen)
     assert [f.certain for f in found if "surest" in f.evidence and "wrong at random" in f.evidence] == [True] * fires_
+
+
+@pytest.mark.parametrize(("reference", "fires"), [(0.4, False), (0.6, True), (None, True)])
+def test_labels_that_a_simple_model_tells_are_not_wrong_at_random(monkeypatch, reference, fires):
+    """Of four classes 15 % of wrong labels leave .587 of a cross-entropy, -.15 log(.15 / 3) - .85 log .85."""
+    assert labels._loss_of_noise(4) == pytest.approx(0.5875, abs=1e-3)
+    harm = Harm(degree=0.8, sentence="", baseline=np.log(4), reference=reference)
+    monkeypatch.setattr(labels, "harm_of", lambda seen: harm)
+    seen = training(RNG.normal(size=(420, 3)), np.arange(420) % 4, classes=4, losses=[0.9] * 50)
+    seen.experiments = WRONG
+    found = [f for f in labels.label_noise(seen) if "wrong at random" in f.evidence]
+    assert [f.certain for f in found] == [True] * fires
