@@ -5,7 +5,7 @@ network that is no model by the forward pass of its steps, run again.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_course.diagnostics.experiments import last_weights, replay_of
 from keras_course.diagnostics.held_out import given, parts, trained_on
@@ -118,24 +118,41 @@ def by_heart(training: Training, seen: Observation) -> dict[str, float]:
     return found
 
 
+class Answer(NamedTuple):
+    """values: (rows, k) what is said, as the loss is given it. said, true: class numbers. held: of rows held out."""
+
+    values: np.ndarray
+    said: np.ndarray
+    true: np.ndarray
+    held: bool
+
+
+def _of_classes(training: Training, seen: Observation) -> Answer | None:
+    """What the last weights say of at least 100 rows with classes: of those held out, else of the training."""
+    model, own = _asked_of(training), trained_on(seen)
+    held = [other for _, other, _ in parts(seen)] if model is not None else []
+    part = next((p for p in (*held, own) if p is not None and _askable(seen, p) and len(p.x) >= 100), None)
+    if model is None or part is None:
+        return None
+    values, targets = _answered(model, part)
+    decided = _decided(values, targets, seen)
+    if decided is None or decided[0].dtype.kind not in "iu":
+        return None
+    said, true = decided
+    return Answer(values.astype("float64").reshape(len(true), -1), said, true, part is not own)
+
+
 def surest(training: Training, seen: Observation) -> dict[str, float]:
     """How often the last weights are wrong about classes: the third of the rows of which they are surest, and all.
 
     By rows held out, else by those of the training. `sure_recall`: the mean share of each class that is found. Nothing
     of fewer than 100 rows, of inputs that were not all seen, or when the weights have been trained on since.
     """
-    model = _asked_of(training)
-    if model is None:
+    answer = _of_classes(training, seen)
+    if answer is None:
         return {}
-    own = trained_on(seen)
-    candidates = [other for _, other, _ in parts(seen)] + ([own] if own is not None else [])
-    part = next((p for p in candidates if _askable(seen, p) and len(p.x) >= 100), None)
-    answer = None if part is None else _answered(model, part)
-    decided = None if answer is None else _decided(*answer, seen)
-    if answer is None or decided is None or decided[0].dtype.kind not in "iu":
-        return {}
-    said, true = decided
-    wrong, values = said != true, answer[0].astype("float64").reshape(len(said), -1)
+    values, said, true, _ = answer
+    wrong = said != true
     if values.shape[1] == 1:
         sure = np.abs(values[:, 0] - (0.0 if seen.loss.from_logits else 0.5))
     else:
@@ -156,19 +173,16 @@ def at_their_shares(training: Training, seen: Observation) -> dict[str, float]:
     what was trained with weights of its classes. Nothing where no class has a share below 0.6 / K, or one of them less
     than eight rows.
     """
-    labels, model = classes_seen(seen), _asked_of(training)
-    if model is None or labels is None or len(labels) < 100 or seen.loss.name not in CATEGORICAL + BINARY:
+    labels = classes_seen(seen)
+    if labels is None or len(labels) < 100:
         return {}
     counts = np.unique(labels, return_counts=True)[1]
     if len(counts) < 2 or counts.min() >= RARE * len(labels) / len(counts):
         return {}
-    own, held = trained_on(seen), [other for _, other, _ in parts(seen)]
-    part = next((p for p in (*held, own) if p is not None and _askable(seen, p) and len(p.x) >= 100), None)
-    answer = None if part is None else _answered(model, part)
-    decided = None if answer is None else _decided(*answer, seen)
-    if answer is None or decided is None or decided[0].dtype.kind not in "iu":
+    answer = _of_classes(training, seen)
+    if answer is None:
         return {}
-    true, values = decided[1], answer[0].astype("float64").reshape(len(decided[1]), -1)
+    values, _, true, held = answer
     names, counts = np.unique(true, return_counts=True)
     if len(names) < 2 or counts.min() < FEW_OF_A_CLASS:
         return {}
@@ -182,7 +196,7 @@ def at_their_shares(training: Training, seen: Observation) -> dict[str, float]:
     gained = ((values - np.log(shares)).argmax(1) == true) - before
     error = np.sqrt(sum(np.var(gained[true == name]) / n for name, n in zip(names, counts, strict=True))) / len(names)
     recall, evened = (np.mean([np.mean(each[true == name]) for name in names]) for each in (before, gained))
-    found = {"recall": recall, "evened": evened, "evened_error": error, "shares_held": part is not own}
+    found = {"recall": recall, "evened": evened, "evened_error": error, "shares_held": held}
     return {name: float(value) for name, value in found.items()}
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 # Means over classes, and measures of one class; areas under curves do not hang on where decisions are cut.
-MEASURES = re.compile(r"balanced_acc|(^|_)(balanced|recalls?|sensitivity|specificity|f1|macro)(_|$)", re.IGNORECASE)
+MEASURES = re.compile(r"(^|_)(balanced|recalls?|sensitivity|specificity|f1|macro)(_|$)", re.IGNORECASE)
 
 
 def by_class(source: str | bytes) -> str:

@@ -14,7 +14,7 @@ from keras_course.diagnostics.comparisons import label_drift
 from keras_course.diagnostics.observation import Data, Finding, Loss, Observation, Probe, Stage
 from keras_course.diagnostics.rules import data as rules
 from keras_course.diagnostics.rules import labels as label_rules
-from keras_course.diagnostics.rules import splits, stream
+from keras_course.diagnostics.rules import scale, splits, stream
 from keras_course.diagnostics.rules.copies import repeats
 from keras_course.diagnostics.rules.leaks import leakage_feature
 from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
@@ -170,7 +170,7 @@ def _alone(name: str, part: Data, classes: int) -> list[Finding]:
     found = [dataclasses.replace(f, evidence=f"in {name}, {f.evidence.replace('training ', '')}") for f in found]
     if name != "train":
         return found
-    notes = [*rules.inputs_not_scaled(seen), *rules.inputs_scaled_twice(seen), *rules.targets_not_scaled(seen)]
+    notes = [found for rule in scale.RULES.values() for found in rule(seen)]
     notes += leakage_feature(seen)
     found += [dataclasses.replace(finding, kind="note") for finding in notes]
     return [*found, *labels_shuffled_apart(seen), *_imbalance(part), *_constant_columns(part)]

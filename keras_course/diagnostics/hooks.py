@@ -115,8 +115,11 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         return quiet(called)
 
     def function_loss(name: str, original: Callable) -> Callable:
+        signature = inspect.signature(original)
+
         def loss(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
-            monitor.note(name, kwargs.get("from_logits", False), y_true, y_pred, kwargs.get("delta"))
+            given = signature.bind_partial(y_true, y_pred, *args, **kwargs).arguments
+            monitor.note(name, given.get("from_logits", False), y_true, y_pred, given.get("delta"))
             with monitor.refusals(name, y_true, y_pred):
                 return original(y_true, y_pred, *args, **kwargs)
 

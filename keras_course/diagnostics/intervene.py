@@ -42,10 +42,10 @@ class Repair:
 
     rate: a factor. start: weights. batches: what is fed instead. given: what the arm without the repair is fed, where
     it is more than what can be run again. regrouped: the batches hold the same examples, so that both arms are judged
-    by them, batch by batch. rewrite, loss: as in `Replay`; with a `loss` both arms
-    are judged by it, or the arm without the repair by `as_it_is`, the loss of what is predicted. units: what the losses
-    of the two arms are divided by. sign: of the steps without the repair. still: these stand still. everything: frozen
-    weights are trained. alike: the arm without the repair has the changed rate too. better: see `Trial`.
+    by them, batch by batch. rewrite, loss: as in `Replay`; with a `loss` both arms are judged by it, or the arm without
+    the repair by `as_it_is`, the loss of what is predicted. units: what the losses of the two arms are divided by.
+    sign: of the steps without the repair. still: these stand still. everything: frozen weights are trained. alike: the
+    arm without the repair has the changed rate too. better: see `Trial`.
     """
 
     rate: float = 1.0

@@ -24,9 +24,14 @@ def kept(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
     return sorted({line for line, name in rates if KEEPS.search(name) and name not in half})
 
 
+def function_of(call: ast.Call) -> str:
+    """The last word of what is called: of `tf.nn.dropout(h)` dropout."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
 def _rate(call: ast.Call, own: set[str]) -> ast.expr | None:
     """The rate that a call of a dropout gives: a layer takes it first, a function behind what it drops from."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    name = function_of(call)
     if "dropout" not in name.lower() or name in own:
         return None
     place = 0 if name[0].isupper() else 1

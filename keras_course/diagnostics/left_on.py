@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from keras_course.diagnostics.kept import KEEPS
+from keras_course.diagnostics.kept import KEEPS, function_of
 
 DROPS = re.compile(r"drop", re.IGNORECASE)
 MODE = re.compile(r"^(is_?)?train(ing)?(_?(mode|phase))?$", re.IGNORECASE)
@@ -39,7 +39,7 @@ def left_on(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
     found: dict[str, list[tuple[bool | None, int]]] = {}
     trained = set()
     for call in ast.walk(tree):
-        name = _called(call) if isinstance(call, ast.Call) else ""
+        name = function_of(call) if isinstance(call, ast.Call) else ""
         if not isinstance(call, ast.Call) or name not in switches:
             continue
         if id(call) in inside:
@@ -70,11 +70,7 @@ def _uses(tree: ast.AST, name: str) -> bool:
 
 
 def _draws(tree: ast.AST) -> bool:
-    return any(isinstance(node, ast.Call) and DRAWS.search(_called(node)) for node in ast.walk(tree))
-
-
-def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return any(isinstance(node, ast.Call) and DRAWS.search(function_of(node)) for node in ast.walk(tree))
 
 
 def _inside_of_tapes(tree: ast.AST, functions: Mapping[str, Function]) -> set[int]:
@@ -86,7 +82,7 @@ def _inside_of_tapes(tree: ast.AST, functions: Mapping[str, Function]) -> set[in
     inside: set[int] = set()
     while waiting:
         for node in ast.walk(waiting.pop()):
-            function = functions.get(_called(node)) if isinstance(node, ast.Call) else None
+            function = functions.get(function_of(node)) if isinstance(node, ast.Call) else None
             if function is not None and id(function) not in inside:
                 waiting.append(function)
             inside.add(id(node))

@@ -12,7 +12,7 @@ from keras_course.diagnostics.comparisons import drowned, label_drift, shift
 from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import classed, given, trained_on
 from keras_course.diagnostics.inline import from_seed
-from keras_course.diagnostics.losses import CROSS
+from keras_course.diagnostics.losses import CROSS, HUBER
 from keras_course.diagnostics.observation import Data, Observation
 from keras_course.diagnostics.seen import BINARY, CATEGORICAL, TARGETS, widths_of
 from keras_course.diagnostics.trainings import Training
@@ -175,6 +175,7 @@ def _twin(
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()  # which reads them
     crossed = seen.loss.name in CROSS and seen.loss.from_logits is not None
-    logits = {"from_logits": seen.loss.from_logits} if crossed else {}
-    twin.compile(optimizer=keras.optimizers.Adam(RATE), loss=LOSSES[seen.loss.name](**logits))
+    own = {"from_logits": seen.loss.from_logits} if crossed else {}
+    own |= {"delta": seen.loss.delta} if seen.loss.name == HUBER else {}
+    twin.compile(optimizer=keras.optimizers.Adam(RATE), loss=LOSSES[seen.loss.name](**own))
     return twin

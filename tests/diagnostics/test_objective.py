@@ -346,9 +346,20 @@ def test_a_weighted_cross_entropy_of_logits(graph):
         (keras.losses.Huber(), 1.0),
         (keras.losses.Huber(delta=5.0), 5.0),
         (lambda y, z: keras.losses.huber(y, z, delta=0.5), 0.5),
+        (lambda y, z: keras.losses.huber(y, z, 0.5), 0.5),
         (lambda y, z: tf.reduce_mean(tf.keras.losses.huber(y, z)), 1.0),
     ],
 )
 def test_the_delta_of_a_huber_loss(loss, delta):
     found = forward_of([layers.Dense(1)], loss=lambda m, x, y: tf.reduce_mean(loss(y, m(x))), y=REALS)
     assert (found.name, found.delta) == ("huber", delta)
+
+
+@pytest.mark.parametrize("module", [keras.losses, tf.keras.losses])
+@pytest.mark.parametrize("logits", [True, False])
+def test_whether_a_function_takes_logits_may_be_told_by_its_place(module, logits):
+    def given(model, x, y):
+        return tf.reduce_mean(module.sparse_categorical_crossentropy(y, model(x), logits))
+
+    found = forward_of([layers.Dense(3, None if logits else "softmax")], loss=given)
+    assert (found.name, found.from_logits) == ("sparse_categorical_crossentropy", logits)

@@ -57,6 +57,13 @@ def test_of_others_no_twin_is_made(made, y, loss):
     assert twins.wider(*fitted(made(), y, loss)) == {}
 
 
+def test_a_twin_has_the_delta_of_a_huber_loss():
+    """Beyond which it costs delta times the difference: of 0.01 next to nothing."""
+    y = (10 * X[:, 0] * X[:, 1]).astype("float32")
+    usual, short = (twins.wider(*fitted(model(1, 1), y, keras.losses.Huber(delta))) for delta in (1.0, 0.01))
+    assert 0 < short["twin_own"] < 0.05 * usual["twin_own"]
+
+
 def test_layers_without_weights_to_train_keep_theirs():
     given = keras.Input((6,))
     scaled = keras.layers.Normalization(name="scale")

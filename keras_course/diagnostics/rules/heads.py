@@ -397,14 +397,13 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     form, values = form_of(y), y[np.isfinite(y)]
     distinct = len(np.unique(values[:20000]))
     outside = float(np.mean((values < -1e-6) | (values > 1 + 1e-6))) if len(values) else 0.0
-    if name == "mean_absolute_percentage_error" and (none := float(np.mean(values == 0))) > 0.05:
+    none, below = (float(np.mean(part)) if len(values) else 0.0 for part in (values == 0, values < 0))
+    if name == "mean_absolute_percentage_error" and none > 0.05:
         return [_loss(f"{none:.0%} of the targets are 0, by which {name} divides: all else is drowned by them")]
-    if name == "mean_absolute_percentage_error" and len(values) and 0.1 < np.mean(values < 0) < 0.9:
-        text = (
-            f"{np.mean(values < 0):.0%} of the targets are below 0 and the others are not: {name} divides by them, and "
-        )
-        return [_loss(text + "those next to 0 drown all others")]
-    if name in COUNTING and (below := float(np.mean(values < 0)) if len(values) else 0.0) > 0.05:
+    if name == "mean_absolute_percentage_error" and 0.1 < below < 0.9:
+        text = f"{below:.0%} of the targets are below 0 and the others are not: {name} divides by them"
+        return [_loss(f"{text}, and those next to 0 drown all others")]
+    if name in COUNTING and below > 0.05:
         return [_loss(f"{name} is of what is counted, and {below:.0%} of the targets are below 0")]
     if name in SPARSE and form == "real" and distinct > MANY:
         return [_loss(f"{name} takes class numbers, and the targets are {distinct} different numbers, none whole")]

@@ -30,6 +30,7 @@ from keras_course.diagnostics.telling import error_of_difference, mislabelled, t
 import numpy as np
 
 STATISTICS = ("mean", "variance", "count", "moving_mean", "moving_variance")  # of normalisation: nobody trains them
+WRONG = 0.15  # of the labels of which somebody is surest, above which they are noise
 AGAIN = 0.4  # of the conflicts of labels that are dealt out
 EVENED = 0.08  # of mean recall, that the shares of the classes cost; of 22 healthy programs none loses more than .042
 SURELY_EVENED = 0.12  # whatever the script measures
@@ -214,8 +215,10 @@ def class_imbalance(seen: Observation) -> list[Finding]:
     while the most frequent class is named more often than it occurs. A share below 0.3 / K counts where that bound is
     below a tenth. Certain where that bound of the recall of at least 8 rows held out is below half of that of the other
     classes. Or weights of classes by which the rarest one, below a fifth of the rows, counts less than a third of
-    the most frequent one. Must stay silent: imbalanced data whose rare class is found. Source: cleanlab's 0.1 / K for
-    the share.
+    the most frequent one. Certain too: of a class below 0.6 / K, the mean recall of the classes gains .12 where their
+    shares are taken out of the outputs, or .08 where the script measures each class by itself, and three standard
+    errors; a note otherwise. Must stay silent: imbalanced data whose rare class is found. Source: cleanlab's 0.1 / K
+    for the share; logit adjustment of Menon et al. (2021), section 4.
     """
     labels = classes_seen(seen)
     looks = [p for p in seen.probes if p.y is not None and p.output is not None]
@@ -327,11 +330,11 @@ def label_noise(seen: Observation) -> list[Finding]:
     unsure of what it is wrong about; of at most 20 classes; or where a twin of the network that has learned from what
     is held out tells some of the labels of training, and far fewer than there: see `partly_right`. With harm where
     inputs that come again have another class by the exact 95 % bounds .4 to .8 times as often as if it were dealt out;
-    more is row 15. Last, where nothing
-    else is named and half of what there is to learn is missing: a network that learns eight examples by heart, or that
-    has learned the training rows better than those held out. Must stay silent: pairs shuffled apart; one label in ten
-    that is wrong; grades, of which like inputs have neighbouring ones; classes that overlap, up to 15 % of the rows, in
-    two-class data; examples that do not all count alike. Source: Northcutt, Jiang, Chuang (2021).
+    more is row 15. Last, where nothing else is named and half of what there is to learn is missing: a network that
+    learns eight examples by heart, or that has learned the training rows better than those held out. Must stay silent:
+    pairs shuffled apart; one label in ten that is wrong; grades, of which like inputs have neighbouring ones; classes
+    that overlap, up to 15 % of the rows, in two-class data; examples that do not all count alike, rewards of 0 and 1
+    among them; labels that a simple model tells. Source: Northcutt, Jiang, Chuang (2021).
     """
     if found := _clean_elsewhere(seen) or _wrong_where_sure(seen) or _most_are_wrong(seen):
         return [found]
@@ -375,7 +378,7 @@ def _wrong_where_sure(seen: Observation) -> Finding | None:
     chance = 1 / max(len(np.unique(names)), 2)
     hits = round(e["sure_wrong"] * e["sure_rows"])
     low = share_interval(hits, int(e["sure_rows"]), 0.99)[0]
-    if low <= 0.15 or e["sure_wrong"] < 0.75 * e["sure_all"] or e["sure_recall"] < chance + 0.2 * (1 - chance):
+    if low <= WRONG or e["sure_wrong"] < 0.75 * e["sure_all"] or e["sure_recall"] < chance + 0.2 * (1 - chance):
         return None
     text = f"of the {e['sure_rows']:.0f} rows of which the last weights are surest {e['sure_wrong']:.0%} have another "
     text += f"label, of all {e['sure_all']:.0%}: they are wrong at random"
@@ -383,9 +386,8 @@ def _wrong_where_sure(seen: Observation) -> Finding | None:
 
 
 def _loss_of_noise(classes: int) -> float:
-    """The least cross-entropy of labels of which 15 % are others at random: what nobody can be sure of."""
-    wrong = 0.15
-    return float(-wrong * np.log(wrong / max(classes - 1, 1)) - (1 - wrong) * np.log(1 - wrong))
+    """The least cross-entropy of labels of which the share `WRONG` are others at random."""
+    return float(-WRONG * np.log(WRONG / max(classes - 1, 1)) - (1 - WRONG) * np.log(1 - WRONG))
 
 
 def _most_are_wrong(seen: Observation) -> Finding | None:
@@ -416,7 +418,7 @@ def _contradicted(seen: Observation) -> Finding | None:
     if low <= 0.03:
         return None
     text = f"{len(suspects.rows)} of {len(rows)} labels contradict those of their neighbours (at least {low:.1%})"
-    certain = low > 0.18 and share_interval(suspects.wrong, suspects.surest)[0] > 0.15
+    certain = low > 0.18 and share_interval(suspects.wrong, suspects.surest)[0] > WRONG
     ordered = len(np.unique(y)) > 3 and suspects.beside > 0.7  # of three classes most are beside each other anyway
     certain = certain and seen.loss.name in CATEGORICAL + BINARY and not ordered
     if certain:

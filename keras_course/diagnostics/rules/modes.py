@@ -153,9 +153,9 @@ def dropout_mode(seen: Observation) -> list[Finding]:
     a dropout, by the names of the operations, and it is asked about rows once each. With harm: the last layer of the
     network is a dropout, which spoils the prediction itself. Certain too: it is asked with training=True about rows
     that are held out; or a line of the script gives a dropout the share to keep, as TensorFlow 1 took it, or asks a
-    function of the script outside of the steps with the dropout on that these have. Must not
-    trigger: a rate of 0; questions that are asked several times, as in Monte Carlo dropout; a model none of whose
-    dropout layers is trainable. Source: taxonomy row 39.
+    function of the script outside of the steps with the dropout on that these have. Must not trigger: a rate of 0;
+    questions that are asked several times, as in Monte Carlo dropout; a model none of whose dropout layers is
+    trainable. Source: taxonomy row 39.
     """
     for lines, says, repair in (
         (seen.kept, "gives a dropout the share to keep, and it takes the share to drop", KEEP_ALL),

@@ -34,18 +34,18 @@ def labels_shuffled_apart(seen: Observation) -> list[Finding]:
 
     (a) Predictions of a data set that is shuffled anew with each pass; certain. (b) Inputs that come again with another
     label: at least 30 repeats, and by the exact 95 % bounds more than half, and perhaps 0.8, of the conflicts that
-    dealing out the labels would give. (c) Neighbours agree on their target no more than under 500 permutations of it
-    (p > 0.01: of pairs shuffled apart one in a hundred is let go) on at least 200 rows, and no linear model does
-    either, nor one of classes by five standard errors on up to 2,048 rows, while the loss
-    keeps at least 70 % of its first value or the validation loss never gets below 97 % of that of a constant, or real
-    targets that are held out are not known at all. (b) and (c) are named when there is harm: memorising is a task too.
-    Surer where the labels come sorted: inputs that belong to them would come so too, and be told apart. Texts are
-    judged by their words; what hangs on their order is not seen, hence the lower confidence; nor what hangs on more
-    than what lies around it, of labels of places, as those of a mask, of which one in each row is looked at. The data
-    set whose legs are shuffled apart is `labels_from_another_leg`. Must stay silent: users and things that are looked
-    up by number; codes of a few zeros and ones, of which parity may be asked; targets that are sequences of words;
-    inputs that entered alike, which is row 30; labels that the last weights tell of rows held out, or a simple model of
-    those of training; labels some of which are told by what is held out, which is row 45.
+    dealing out the labels would give. (c) Neighbours agree on their target no more than under 500 permutations of it (p
+    > 0.01: of pairs shuffled apart one in a hundred is let go) on at least 200 rows, and no linear model does either,
+    nor one of classes by five standard errors on up to 2,048 rows, while the loss keeps at least 70 % of its first
+    value or the validation loss never gets below 97 % of that of a constant, or real targets that are held out are not
+    known at all. (b) and (c) are named when there is harm: memorising is a task too. Surer where the labels come
+    sorted: inputs that belong to them would come so too, and be told apart. Texts are judged by their words; what hangs
+    on their order is not seen, hence the lower confidence; nor what hangs on more than what lies around it, of labels
+    of places, as those of a mask, of which one in each row is looked at. The data set whose legs are shuffled apart is
+    `labels_from_another_leg`. Must stay silent: users and things that are looked up by number; codes of a few zeros and
+    ones, of which parity may be asked; targets that are sequences of words; inputs that entered alike, which is row 30;
+    labels that the last weights tell of rows held out, or a simple model of those of training; labels some of which are
+    told by what is held out, which is row 45.
     Source: row 15; 1,024 digits agree .97 (p .004), in 40 shuffles apart .10 (p .012 to 1).
     """
     if reordered := next((feed for feed in seen.asked if feed.reordered and len(feed.x) >= 20), None):

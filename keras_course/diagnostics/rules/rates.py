@@ -315,9 +315,10 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     """The schedule is over before training is, or warms up for all of it.
 
     Threshold: below 1 % of its peak before half of the planned steps (certain before a quarter), or below 10 % before
-    an eighth of them; or its peak at the very last one; or it only rises, and reaches five times as much behind the
-    last step: arithmetic. Of a rate that nobody can see, by what steps make of their gradients: see `_shrinking`.
-    Certain too: it has more than halved by ReduceLROnPlateau, which takes the worse for the better.
+    an eighth of them; or its peak in the last fiftieth, behind a hundredth of it at first; or it only rises, and
+    reaches five times as much behind the last step: arithmetic. Of a rate that nobody can see, by what steps make of
+    their gradients: see `_shrinking`. Certain too: it has more than halved by ReduceLROnPlateau, which takes the worse
+    for the better.
     Must not trigger: a decay that is low in the last part; a loop that still runs, of which nobody knows how long.
     Source: taxonomy row 33.
     """

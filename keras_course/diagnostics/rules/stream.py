@@ -160,7 +160,8 @@ def _order(text: str, named: bool, confidence: float) -> Finding:
 
 
 def labels_from_another_leg(seen: Observation) -> list[Finding]:
-    """Row 15 (a): a `zip` of inputs and labels of which one is shuffled otherwise than the other.
+    """Row 15 (a): a `zip` of inputs and labels, or of several inputs and one number, of which one leg is shuffled
+    otherwise than the other.
 
     Certain, since no data are needed. Must stay silent: legs with one seed and one buffer; pictures of two domains,
     which are alike and are no input and target of a loss of `fit`; pairs zipped with pairs; counters and seeds.

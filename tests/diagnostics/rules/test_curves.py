@@ -363,3 +363,12 @@ def test_validation_that_lacks_what_training_has_is_what_is_left_to_say(end, hel
     found = RULES["overfitting"](seen)
     assert [(f.certain, f.confidence) for f in found] == [(True, LEFT_OVER)] * fires
     assert not fires or "that of validation lacks 9" in found[0].evidence
+
+
+def test_what_turns_and_climbs_is_surer_than_what_holds_nowhere_else():
+    """Of the same loss, whose validation ends above all that a constant costs."""
+    y = np.arange(400) % 2
+    seen = with_targets(BINARY, y, [0.69] + [0.05] * 60, x=4.0 * np.eye(2)[y])
+    seen.epochs = [{"loss": 0.5 * 0.8**i, "val_loss": v} for i, v in enumerate(0.4 + 0.02 * np.abs(np.arange(16) - 5))]
+    (found,) = RULES["overfitting"](seen)
+    assert (found.step, found.confidence) == (5, 0.7)

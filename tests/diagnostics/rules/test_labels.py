@@ -2,7 +2,7 @@ import functools
 
 from keras_course.diagnostics.harm import Harm
 from keras_course.diagnostics.observation import LEFT_OVER, Data, Feed, Plan, Variable
-from keras_course.diagnostics.rules import data, labels
+from keras_course.diagnostics.rules import data, labels, scale
 from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
 from tests.diagnostics import typed
 from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, one, softmax, training
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
 
-RULES = labels.RULES | data.RULES
+RULES = labels.RULES | data.RULES | scale.RULES
 only, causes = functools.partial(typed.only, RULES), functools.partial(typed.named, RULES)
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS = (DIGITS / 16).astype("float32")
