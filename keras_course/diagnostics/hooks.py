@@ -118,7 +118,9 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
         signature = inspect.signature(original)
 
         def loss(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
-            given = signature.bind_partial(y_true, y_pred, *args, **kwargs).arguments
+            given = kwargs
+            with contextlib.suppress(TypeError):  # which the function itself will say
+                given = signature.bind(y_true, y_pred, *args, **kwargs).arguments
             monitor.note(name, given.get("from_logits", False), y_true, y_pred, given.get("delta"))
             with monitor.refusals(name, y_true, y_pred):
                 return original(y_true, y_pred, *args, **kwargs)

@@ -14,9 +14,10 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Switch(NamedTuple):
-    """A parameter of a function by which it drops: its place, its name and its default."""
+    """A parameter of a function by which it drops: its place, its name and its default. place: None of one that is
+    given by its name alone."""
 
-    place: int
+    place: int | None
     name: str
     default: ast.expr | None
 
@@ -54,14 +55,16 @@ def left_on(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
 
 def _switch(function: Function) -> Switch | None:
     """The first parameter by which a function drops: its name says so, and it stands beside a draw."""
-    given = [*function.args.posonlyargs, *function.args.args]
-    first = len(given) - len(function.args.defaults)
-    for place, argument in enumerate(given):
-        name = argument.arg
-        if not (DROPS.search(name) or KEEPS.search(name) or MODE.search(name)):
+    own = function.args
+    given = [*own.posonlyargs, *own.args]
+    defaults = [None] * (len(given) - len(own.defaults)) + own.defaults
+    switches = [Switch(*one) for one in zip(range(len(given)), (each.arg for each in given), defaults, strict=True)]
+    switches += [Switch(None, each.arg, value) for each, value in zip(own.kwonlyargs, own.kw_defaults, strict=True)]
+    for switch in switches:
+        if not any(kind.search(switch.name) for kind in (DROPS, KEEPS, MODE)):
             continue
-        if any(_uses(part, name) and _draws(part) for part in function.body):
-            return Switch(place, name, function.args.defaults[place - first] if place >= first else None)
+        if any(_uses(part, switch.name) and _draws(part) for part in function.body):
+            return switch
     return None
 
 
@@ -104,7 +107,8 @@ def _repeats(node: ast.AST) -> bool:
 def _on(call: ast.Call, switch: Switch, names: Mapping[str, Any]) -> bool | None:
     """Whether a call has the dropout on; None where nobody knows."""
     word = next((word.value for word in call.keywords if word.arg == switch.name), None)
-    given = word if word is not None else call.args[switch.place] if len(call.args) > switch.place else switch.default
+    placed = [] if switch.place is None else call.args[switch.place : switch.place + 1]
+    given = word if word is not None else placed[0] if placed else switch.default
     value = given.value if isinstance(given, ast.Constant) else None
     if isinstance(given, ast.Name):
         value = names.get(given.id)

@@ -2,6 +2,7 @@
 is one. `fit`, the loss functions, the optimizers and the models say what a graph cannot: data, plan, names."""
 
 import contextlib
+import numbers
 import re
 import sys
 import threading
@@ -191,11 +192,10 @@ class Monitor:
 
     # What loss functions, optimizers and models say
 
-    def note(
-        self, name: str, from_logits: bool | None, targets: Any, prediction: Any, delta: float | None = None
-    ) -> None:
+    def note(self, name: str, from_logits: bool | None, targets: Any, prediction: Any, delta: Any = None) -> None:
+        known = float(delta) if isinstance(delta, numbers.Real) else 1.0  # of a tensor nothing is told in a graph
         for context in self.contexts:
-            context.noted.append(Noted(name, from_logits, targets, prediction, 1.0 if delta is None else float(delta)))
+            context.noted.append(Noted(name, from_logits, targets, prediction, known))
 
     @contextmanager
     def refusals(self, name: str, targets: Any, prediction: Any) -> Iterator[None]:

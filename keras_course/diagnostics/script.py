@@ -198,17 +198,27 @@ def _note_lines(file: Path, session: Session) -> None:
     from keras_course.diagnostics.left_on import left_on
 
     trainings = [training for training in session.seen.trainings if training.count]
-    if trainings:
-        last = trainings[-1]
-        with suppress(Exception):  # what cannot be read is no mistake of the script's
-            source, names, seen = file.read_bytes(), {**last.scope.names(), **session.names}, last.close()
-            seen.by_class, seen.left_on = by_class(source), left_on(source, names)
-            seen.kept, seen.compared = kept(source, names), compared(source, names)
-            seen.single = largest_of_one(source, names)
-            functions = session.seen.monitor.feeds.functions(str(file))
-            seen.decoded = decoded(source, names, functions)
-            mine = [cut for cut in cuts(source, names, functions) if cut.model is last.model]
-            seen.cuts = [*seen.cuts, *((cut.level, cut.line) for cut in mine)]
+    if not trainings or not file.is_file():  # a script may have removed itself
+        return
+    last = trainings[-1]
+    source, names, seen = file.read_bytes(), {**last.scope.names(), **session.names}, last.close()
+    functions = session.seen.monitor.feeds.functions(str(file))
+
+    def own_cuts() -> list[tuple[float, int]]:
+        mine = [cut for cut in cuts(source, names, functions) if cut.model is last.model]
+        return [*seen.cuts, *((cut.level, cut.line) for cut in mine)]
+
+    for field, read in {
+        "by_class": lambda: by_class(source),
+        "left_on": lambda: left_on(source, names),
+        "kept": lambda: kept(source, names),
+        "compared": lambda: compared(source, names),
+        "single": lambda: largest_of_one(source, names),
+        "decoded": lambda: decoded(source, names, functions),
+        "cuts": own_cuts,
+    }.items():
+        with suppress(Exception):  # what cannot be read is no mistake of the script's, nor does it hide the rest
+            setattr(seen, field, read())
 
 
 @contextmanager

@@ -53,6 +53,16 @@ with tf.GradientTape() as tape:
         (MODES, "said = net.forward(x_test)", True),
         (MODES, "said = net.forward(x_test, training=False)", False),
         (MODES.replace("tf.nn.dropout(x, 0.5)", "x"), "said = net.forward(x_test)", False),  # it drops nothing
+        (
+            NET.replace("(x, keep_prob)", "(x, *, keep_prob=0.5)").replace("net(x, keep)", "net(x)"),
+            "said = net(x_test)",
+            True,
+        ),
+        (
+            NET.replace("(x, keep_prob)", "(x, *, keep_prob)").replace("net(x, keep)", "net(x, keep_prob=keep)"),
+            "said = net(x_test, keep_prob=one)",
+            False,
+        ),
         (NET.replace("keep_prob", "p"), "said = net(x_test, keep)", False),  # whatever that is
     ],
 )

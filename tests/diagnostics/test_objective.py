@@ -363,3 +363,16 @@ def test_whether_a_function_takes_logits_may_be_told_by_its_place(module, logits
 
     found = forward_of([layers.Dense(3, None if logits else "softmax")], loss=given)
     assert (found.name, found.from_logits) == ("sparse_categorical_crossentropy", logits)
+
+
+@pytest.mark.parametrize("delta", [tf.constant(0.5), np.float32(0.5)])
+def test_a_delta_that_is_a_tensor_is_no_trouble(delta):
+    found = forward_of(
+        [layers.Dense(1)], loss=lambda m, x, y: tf.reduce_mean(keras.losses.huber(y, m(x), delta * 1)), y=REALS
+    )
+    assert (found.name, found.delta) == ("huber", 1.0 if tf.is_tensor(delta) else 0.5)
+
+
+def test_what_a_loss_does_not_take_is_its_own_error():
+    with pytest.raises(TypeError, match="positional"):
+        forward_of([layers.Dense(1)], loss=lambda m, x, y: keras.losses.huber(y, m(x), 1.0, 2.0, 3.0), y=REALS)

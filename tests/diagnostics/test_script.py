@@ -275,3 +275,29 @@ def test_a_loop_that_draws_is_not_asked(tmp_path):
     path.write_text(RAW.replace("SCALE", "1").replace("logits=a @ w", "logits=tf.nn.dropout(a, 0.3) @ w"))
     (report,) = script.diagnose(path).reports
     assert "right_train" not in report.observation.experiments
+
+
+LARGEST = """
+import pathlib
+import keras
+import numpy as np
+x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
+model.compile("sgd", "binary_crossentropy")
+model.fit(x, (x[:, 0] > 0) * 1.0, epochs=1, verbose=0)
+print(np.argmax(model.predict(x, verbose=0), axis=1).mean())
+"""
+
+
+def test_what_one_reader_of_the_script_cannot_read_does_not_hide_what_others_do(tmp_path, monkeypatch):
+    def broken(*args):
+        raise RecursionError
+
+    (tmp_path / "train.py").write_text(LARGEST)
+    monkeypatch.setattr("keras_course.diagnostics.left_on.left_on", broken)
+    (report,) = script.diagnose(tmp_path / "train.py").reports
+    assert list(report.observation.single) == [9]
+    (tmp_path / "gone.py").write_text(LARGEST + "pathlib.Path(__file__).unlink()\n")
+    outcome = script.diagnose(tmp_path / "gone.py")
+    assert outcome.status == 0
+    assert list(outcome.reports[0].observation.single) == []
