@@ -8,6 +8,7 @@ import dataclasses
 from typing import Any, NamedTuple
 
 from keras_course.diagnostics.experiments import last_weights, replay_of
+from keras_course.diagnostics.graph import ancestors
 from keras_course.diagnostics.held_out import given, parts, trained_on
 from keras_course.diagnostics.layers import as_in_evaluation
 from keras_course.diagnostics.losses import loss_by_definition, loss_of_constant
@@ -46,7 +47,8 @@ class Again:
         if forward is None or forward.draws or not forward.found or forward.prediction is None:
             return None
         place, targets = forward.place(forward.found[0].entering), forward.place(forward.targets)
-        others = [i for i in range(len(forward.boundary)) if i not in (place, targets)]
+        before = {t.name for op in ancestors(forward.prediction) for t in op.inputs}
+        others = [t for i, t in enumerate(forward.boundary) if i not in (place, targets) and t.name in before]
         replay = replay_of(training) if place is not None and not others else None
         return cls(replay, training, place) if replay is not None and place is not None else None
 

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from keras_course.base import summary_of
+from keras_course.diagnostics.graph import ancestors
 from keras_course.diagnostics.observation import Observation
 from keras_course.diagnostics.references import loss_of_models
 from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
@@ -270,14 +271,17 @@ def superposition(replay: Replay, seen: Observation, training: Training) -> dict
     if replay.batches[0][where].shape != replay.batches[1][where].shape:
         return {}
     fetch = replay.graph.get_tensor_by_name(forward.found[-1].linear.name)
+    drawn = [t for op in ancestors(fetch) if "Random" in op.type for t in op.outputs if t.dtype.is_floating]
     a, b = (np.asarray(replay.batches[i][where], "float32") for i in (0, 1))
     b = -np.roll(b, 1, axis=0) if np.array_equal(a, b) else b
     replay.put(replay.start)
+    # the units that a dropout drops are the same ones each time
+    draws = dict(zip(drawn, replay.session.run(drawn, replay._feed(replay.batches[0])), strict=True))
 
     def f(x: np.ndarray) -> np.ndarray:
         batch = list(replay.batches[0])
         batch[where] = x
-        return replay.session.run(fetch, replay._feed(batch)).astype("float64")
+        return replay.session.run(fetch, replay._feed(batch) | draws).astype("float64")
 
     both, one, other = f(a + b), f(a), f(b)
     if np.linalg.norm(one - other) <= 1e-6 * np.linalg.norm(both):  # the head hangs on another input

@@ -127,6 +127,9 @@ def _losses(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) 
         return -np.sum(t * np.log(np.clip(o / np.maximum(o.sum(1), 1e-7)[:, None], 1e-7, 1)), axis=1)
     if name == "categorical_crossentropy" and o.ndim == 2 and t.shape == o.shape and logits:
         return t.sum(1) * special.logsumexp(o, axis=1) - np.sum(t * o, axis=1)
+    if name == "poisson" and o.size == t.size and (logits or o.min() >= 0):
+        rate, counts = np.exp(o.reshape(-1)) if logits else o.reshape(-1), t.reshape(-1)
+        return rate - counts * np.log(np.maximum(rate, 1e-7))
     if name == "sparse_categorical_crossentropy" and o.ndim == 2 and t.size == len(o):
         rows, labels = np.arange(len(o)), t.reshape(-1).astype(int)
         if labels.min() < 0 or labels.max() >= o.shape[1]:

@@ -32,9 +32,15 @@ class Names:
         return list(self._names.values())
 
 
-def names_of(variables: Sequence[tf.Variable], model: keras.Model | None) -> Names:
-    """The names of `variables`, and of all others of `model`."""
+def names_of(
+    variables: Sequence[tf.Variable], model: keras.Model | None, others: Sequence[keras.Model] = ()
+) -> Names:
+    """The names of `variables`, of all others of `model`, and of the weights of `others` that gradients can train."""
     found = Names()
+    for other in others:
+        for variable in other.weights:
+            if variable.name not in ("moving_mean", "moving_variance"):
+                found[variable.value] = variable.path.removeprefix(f"{other.name}/").replace(" ", "_")
     for variable in model.variables if model is not None else ():
         path = variable.path.removeprefix(f"{model.name}/") if model is not None else variable.path
         found[variable.value] = path.replace(" ", "_")

@@ -176,9 +176,14 @@ def _of_difference(op: Any) -> str:
 
 
 def _cross_entropy_by_hand(op: Any, result: Objective, kinds: dict[str, int]) -> None:
-    """Targets times the logarithm of a prediction, or times logits whose softplus is taken, in its forms."""
+    """Targets times the logarithm of a prediction, or times logits whose softplus is taken, in its forms; or what counts
+    cost by Poisson's likelihood."""
     if op.type == "Mul" and {kinds[t.name] for t in op.inputs} == {DATA, MIXED}:
         mixed, targets = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
+        if targets.shape.rank and (counted := _counted(mixed, op.outputs[0], kinds)) is not None:
+            result.name, (result.prediction, result.from_logits) = "poisson", counted
+            result.targets = _unscaled(targets)
+            return
         if targets.shape.rank and (logits := _logits_in(mixed)) is not None:
             result.name, result.from_logits = "binary_crossentropy", True
             result.prediction, result.targets, result.inner = logits, _unscaled(targets), head_of(logits)
@@ -197,6 +202,19 @@ def _cross_entropy_by_hand(op: Any, result: Objective, kinds: dict[str, int]) ->
     result.name = "binary_crossentropy" if one else "categorical_crossentropy"
     result.prediction, result.targets = prediction, _unscaled(targets)
     result.inner = head_of(prediction) if result.from_logits else ""
+
+
+def _counted(factor: Any, product: Any, kinds: dict[str, int]) -> tuple[Any, bool] | None:
+    """The prediction z or r of exp(z) - y z or r - y log r, and whether it is the logarithm of the rate."""
+    beside = {t.name for op in product.consumers() if op.type == "Sub" for t in op.inputs}
+    if any(op.type == "Exp" and op.outputs[0].name in beside for op in factor.consumers()):
+        return factor, True
+    if factor.op.type != "Log" or kinds[factor.name] != MIXED:
+        return None
+    rate = factor.op.inputs[0]
+    while rate.name not in beside and rate.op.type in CLIPS:
+        rate = next((t for t in rate.op.inputs if kinds[t.name] == MIXED), rate.op.inputs[0])
+    return (rate, False) if rate.name in beside else None
 
 
 PICKS = ("GatherV2", "GatherNd")  # what each row says of its own class

@@ -93,6 +93,7 @@ class Data:
     names: tuple[str, ...] = ()  # of all inputs, where the script gives them by name
     weight: np.ndarray | None = None  # how much each row counts, or each place of it
     others: tuple[np.ndarray, ...] = ()  # the targets of further outputs
+    stored: np.ndarray | None = None  # the same rows as the source of a pipeline holds them, before its maps
     ROWS = 2048
 
     def take(self, rows: np.ndarray) -> "Data":
@@ -104,6 +105,7 @@ class Data:
             further=tuple(other[rows] for other in self.further),
             weight=None if self.weight is None else self.weight[rows],
             others=tuple(other[rows] for other in self.others),
+            stored=None if self.stored is None else self.stored[rows],
         )
 
 

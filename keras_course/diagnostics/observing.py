@@ -201,7 +201,8 @@ def _variables(training: "Training", units: Sequence[Any]) -> list[Variable]:
     owner = {name: unit.name for unit in units for name in unit.variables}
     known = training.names
     trained = {id(v) for v in training.variables}
-    rest = [v for v in known if id(v) not in trained and v.dtype.is_floating]
+    lost = _of_others(training, units)
+    rest = [v for v in known if id(v) not in trained | lost and v.dtype.is_floating]
     large = sum(int(np.prod(v.shape)) for v in training.variables) > PARAMETERS
     return [
         Variable(
@@ -215,6 +216,16 @@ def _variables(training: "Training", units: Sequence[Any]) -> list[Variable]:
         )
         for v in [*training.variables, *rest]
     ]
+
+
+def _of_others(training: "Training", units: Sequence[Unit]) -> set[int]:
+    """The ids of the weights of other models that say nothing of this training: those that change, as of a copy that
+    follows, and all of them where another model stands last, and judges."""
+    own = {id(v.value) for v in training.model.variables} if training.model is not None else set()
+    others = [v.value for model in training.beside for v in model.weights if id(v.value) not in own]
+    names = {training.names[v] for v in others if v in training.names}
+    judges = bool(units) and bool(names & set(units[-1].variables))
+    return {id(v) for v in others if judges or not np.array_equal(training.initial.get(id(v.handle)), _numpy(v))}
 
 
 def _optimizer(training: "Training", plan: Any, steps: Steps | None) -> Optimizer:

@@ -160,10 +160,20 @@ Leaf = np.ndarray | _Same
 
 
 class _Rows:
-    """Elements, stacked: leaves of the structure `spec` are arrays of equal length; `batch` rows are one element."""
+    """Elements, stacked: leaves of the structure `spec` are arrays of equal length; `batch` rows are one element.
 
-    def __init__(self, leaves: Sequence[Leaf], spec: Any, n: int | None, batch: int | None = None) -> None:
-        self.leaves, self.spec, self.n, self.batch = list(leaves), spec, n, batch
+    stored: the first of them as the source holds it.
+    """
+
+    def __init__(
+        self,
+        leaves: Sequence[Leaf],
+        spec: Any,
+        n: int | None,
+        batch: int | None = None,
+        stored: np.ndarray | None = None,
+    ) -> None:
+        self.leaves, self.spec, self.n, self.batch, self.stored = list(leaves), spec, n, batch, stored
 
     @property
     def arrays(self) -> list[np.ndarray]:
@@ -202,10 +212,12 @@ def source_rows(dataset: Any, limit: int = Data.ROWS, *, times: int = 1, like: n
     if len(first) < 3 or like is None:
         y = first[1] if len(first) > 1 else None
         others = tf.nest.flatten(parts[1])[1:] if len(parts) > 1 else ()
-        return Data(x=first[0], y=y, n=rows.n, further=tuple(further), names=names, others=tuple(others))
+        return Data(
+            x=first[0], y=y, n=rows.n, further=tuple(further), names=names, others=tuple(others), stored=rows.stored
+        )
     place = _most_like(first, like)
     others = [part for i, part in enumerate(first) if i not in (0, place)]
-    return Data(x=first[0], y=first[place], n=rows.n, further=(*further, *others))
+    return Data(x=first[0], y=first[place], n=rows.n, further=(*further, *others), stored=rows.stored)
 
 
 def _most_like(parts: Sequence[np.ndarray], like: np.ndarray) -> int:
@@ -261,7 +273,7 @@ def _source(dataset: Any, start: int, stop: int | None, choose: Choice) -> _Rows
         first, step = _number(dataset, "_start") or 0, _number(dataset, "_step") or 1
         return _Rows([first + step * chosen.astype("int64")], dataset.element_spec, stop - start)
     leaves = [tf.gather(t, chosen).numpy() for t in dataset._tensors]
-    return _Rows(leaves, dataset.element_spec, stop - start)
+    return _Rows(leaves, dataset.element_spec, stop - start, stored=leaves[0])
 
 
 def _zipped(legs: list[_Rows | None], spec: Any) -> _Rows | None:
@@ -269,7 +281,7 @@ def _zipped(legs: list[_Rows | None], spec: Any) -> _Rows | None:
     varying = [leg for leg in found if leg.arrays]
     if len(found) != len(legs) or len({leg.shape for leg in varying}) != 1:
         return None
-    return _Rows([leaf for leg in found for leaf in leg.leaves], spec, varying[0].n, varying[0].batch)
+    return _Rows([leaf for leg in found for leaf in leg.leaves], spec, varying[0].n, varying[0].batch, found[0].stored)
 
 
 def _batched(dataset: Any, start: int, stop: int | None, choose: Choice) -> _Rows | None:
@@ -277,7 +289,7 @@ def _batched(dataset: Any, start: int, stop: int | None, choose: Choice) -> _Row
     rows = _rows(dataset._inputs()[0], start * size, None if stop is None else stop * size, choose)
     if rows is None or rows.batch is not None or len(rows.arrays) < len(rows.leaves):
         return None  # batches of batches, or of one thing again and again
-    return _Rows(rows.leaves, dataset.element_spec, rows.n, size)
+    return _Rows(rows.leaves, dataset.element_spec, rows.n, size, rows.stored)
 
 
 def _mapped(dataset: Any, rows: _Rows) -> _Rows | None:
@@ -300,7 +312,7 @@ def _mapped(dataset: Any, rows: _Rows) -> _Rows | None:
     leaves = [join([np.asarray(part) for part in column]) for column in zip(*results, strict=True)]
     if len({len(leaf) for leaf in leaves}) != 1:
         return None
-    return _Rows(leaves, dataset.element_spec, rows.n, rows.batch)
+    return _Rows(leaves, dataset.element_spec, rows.n, rows.batch, rows.stored)
 
 
 def _flat_call(wrapper: Any) -> Callable[..., tuple[Any, ...]]:

@@ -53,6 +53,7 @@ class Training:
         self.number = 0  # of the trainings there were, with this one
         self.until: int | None = None  # and with the next one of the same weights
         self.made: dict[int, int] = {}  # steps before each later training began, by its number
+        self.beside: list[keras.Model] = []  # that were called for its loss and have none of its variables
         self.evaluating = False  # the model was called with training=False, or not told
         self.unseen: list[str] = []
         self.closed: Observation | None = None
@@ -65,7 +66,7 @@ class Training:
     def adopt(self, older: "Training") -> None:
         """Goes on with the graph and the measuring variables of an earlier training, from their start."""
         self.recorder, self.forward = older.recorder, older.forward
-        self.names, self.evaluating = older.names, older.evaluating
+        self.names, self.beside, self.evaluating = older.names, older.beside, older.evaluating
         self.unseen = list(older.unseen)
         if self.recorder:
             self.recorder.reset()
@@ -155,7 +156,8 @@ class Training:
         if models and self.model is None:
             mine = [m for m, *_ in models if {id(v.value) for v in m.trainable_variables} & self.key]
             self.model = mine[0] if mine else None
-            self.names = names_of(self.variables, self.model)
+            self.beside = [m for m, *_ in models if m is not self.model and m not in mine]
+            self.names = names_of(self.variables, self.model, self.beside)
         for model, training, entering in models:
             if model is self.model:
                 self.evaluating, self.entering = not training, entering

@@ -82,7 +82,8 @@ LOST = 0.7  # of what there is to gain, that validation lacks where the training
 def _holds_nowhere_else(seen: Observation) -> list[Finding]:
     """What is left to say of a network that has learned its rows and next to nothing of validation."""
     harm = harm_of(seen)
-    if harm.degree > 0.2 or harm.elsewhere < LOST or seen.loss.regularised or not seen.epochs:
+    penalised = seen.loss.regularised and "right_held" in seen.experiments  # which costs no answer
+    if harm.degree > 0.2 or harm.elsewhere < LOST or penalised or not seen.epochs:
         return []
     text = f"{harm.sentence}, and that of validation lacks {min(harm.elsewhere, 1):.0%} of what there is to gain"
     return [Finding(cause="overfitting", confidence=LEFT_OVER, tag="epoch/val_loss", certain=True, evidence=text)]

@@ -217,10 +217,16 @@ def _left_out(seen: Observation) -> list[Finding]:
     """Layers of plain variables that the script never trains, before others that it does."""
     linear = [unit for unit in seen.units if unit.kind in ("dense", "conv")]
     fixed = [unit for unit in linear if not unit.variables]
-    if seen.layers or not seen.alone or len(fixed) < 0.5 * len(linear) or linear[-1:] == fixed[-1:]:
+    text = f"no gradient is taken by the variables of {len(fixed)} of {len(linear)} layers"
+    vectors = {v.name for v in seen.variables if v.trainable and len(v.shape) < 2}
+    if len(linear) > 1 and all(unit.variables and vectors.issuperset(unit.variables) for unit in linear):
+        fixed, text = linear, f"of {len(linear)} layers only the biases are trained"  # of one they may be its weights
+    elif len(fixed) < 0.5 * len(linear) or linear[-1:] == fixed[-1:]:
+        return []
+    if seen.layers or not seen.alone or not fixed:
         return []
     first = fixed[0]
-    text = f"no gradient is taken by the variables of {len(fixed)} of {len(linear)} layers, {first.name} first"
+    text += f", {first.name} first"
     return [
         Finding(
             cause="frozen_or_disconnected",
