@@ -32,9 +32,7 @@ class Names:
         return list(self._names.values())
 
 
-def names_of(
-    variables: Sequence[tf.Variable], model: keras.Model | None, others: Sequence[keras.Model] = ()
-) -> Names:
+def names_of(variables: Sequence[tf.Variable], model: keras.Model | None, others: Sequence[keras.Model] = ()) -> Names:
     """The names of `variables`, of all others of `model`, and of the weights of `others` that gradients can train."""
     found = Names()
     for other in others:

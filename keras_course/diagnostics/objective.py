@@ -176,8 +176,8 @@ def _of_difference(op: Any) -> str:
 
 
 def _cross_entropy_by_hand(op: Any, result: Objective, kinds: dict[str, int]) -> None:
-    """Targets times the logarithm of a prediction, or times logits whose softplus is taken, in its forms; or what counts
-    cost by Poisson's likelihood."""
+    """Targets times the logarithm of a prediction, or times logits whose softplus is taken, in its forms; or what
+    counts cost by Poisson's likelihood."""
     if op.type == "Mul" and {kinds[t.name] for t in op.inputs} == {DATA, MIXED}:
         mixed, targets = sorted(op.inputs, key=lambda t: kinds[t.name] != MIXED)
         if targets.shape.rank and (counted := _counted(mixed, op.outputs[0], kinds)) is not None:

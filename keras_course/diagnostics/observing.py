@@ -225,7 +225,13 @@ def _of_others(training: "Training", units: Sequence[Unit]) -> set[int]:
     others = [v.value for model in training.beside for v in model.weights if id(v.value) not in own]
     names = {training.names[v] for v in others if v in training.names}
     judges = bool(units) and bool(names & set(units[-1].variables))
-    return {id(v) for v in others if judges or not np.array_equal(training.initial.get(id(v.handle)), _numpy(v))}
+    return {id(v) for v in others if judges or _moved(training, v)}
+
+
+def _moved(training: "Training", variable: tf.Variable) -> bool:
+    """Whether a variable has another value than before the first step, or one is not known."""
+    before, now = training.initial.get(id(variable.handle)), _numpy(variable)
+    return before is None or now is None or not np.array_equal(before, now)
 
 
 def _optimizer(training: "Training", plan: Any, steps: Steps | None) -> Optimizer:

@@ -1,6 +1,7 @@
 from keras_course.diagnostics import answers
 from keras_course.diagnostics.observation import Data, Feed, Loss, Observation
 from keras_course.diagnostics.trainings import Training
+from tests.diagnostics.trained import watched
 
 import keras
 import numpy as np
@@ -326,3 +327,32 @@ def test_targets_of_a_row_are_asked_about_one_by_one(spreads, said, narrow):
     assert found["narrow_told"] == pytest.approx(1 - (1 - said[narrow]) ** 2, abs=0.05)
     assert found["narrow_known"] > 0.9
     assert (found["wide_spread"], found["wide_told"]) == (pytest.approx(60, rel=1e-3), pytest.approx(1, abs=1e-3))
+
+
+@pytest.mark.parametrize(("others", "known"), [(False, True), (True, False)])
+def test_a_network_without_a_model_answers_where_its_loss_takes_the_labels_twice(others, known):
+    """As y and as 1 - y; not where the prediction hangs on something else that is fed."""
+    w, b = tf.Variable(np.ones((24, 1), "float32")), tf.Variable([0.5])
+    x_test, rest = WIDE[300:], np.ones((300, 1), "float32")
+
+    def cost(x, y, offset):
+        z = x @ w + b + (offset if others else 0.0)
+        return tf.reduce_mean(3.0 * y * tf.nn.softplus(-z) + (1 - y) * tf.nn.softplus(z))
+
+    @tf.function
+    def step(x, y, offset):
+        with tf.GradientTape() as tape:
+            value = cost(x, y, offset)
+        for v, g in zip([w, b], tape.gradient(value, [w, b]), strict=True):
+            v.assign_sub(0.1 * g)
+
+    def train():
+        for i in range(0, 300, 50):
+            step(WIDE[i : i + 50], np.float32(KINDS[i : i + 50, None]), rest[i : i + 50])
+
+    (training,) = watched(train)
+    again = answers.Again.of(training)
+    assert (again is not None) == known
+    if again is not None:
+        np.testing.assert_allclose(again(x_test), x_test @ w.numpy() + b.numpy(), rtol=1e-4, atol=1e-5)
+        again.close()

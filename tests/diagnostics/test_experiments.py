@@ -75,6 +75,19 @@ def test_superposition_is_tried_where_each_batch_is_the_whole_data():
         assert (found["superposition"] < 1e-4) == linear
 
 
+@pytest.mark.parametrize(("bend", "linear"), [(tf.identity, True), (tf.nn.relu, False)])
+def test_superposition_of_what_drops_units_at_random(bend, linear):
+    """The same ones each time, though `tf.nn.dropout` draws them anew."""
+    keras.utils.set_random_seed(0)
+    one, two = (tf.Variable(tf.random.normal(shape)) for shape in ((5, 8), (8, 1)))
+    dropped = lambda a: tf.nn.dropout(bend(a @ one), 0.4) @ two  # noqa: E731 - one expression
+    loss = lambda a, b: tf.reduce_mean((dropped(a) - b) ** 2)  # noqa: E731
+    (training,) = watched(lambda: loop(loss, [one, two], rate=0.01, y=X[:, :1] * 2))
+    found = experiments.superposition(experiments.replay_of(training), training.close(), training)
+    assert (found["superposition"] < 1e-4) == linear
+    assert found["superposition"] < 1e-4 or found["superposition"] > 0.03
+
+
 def test_a_head_that_hangs_on_another_input_says_nothing_of_superposition():
     left, right = keras.Sequential([layers.Dense(4, "relu")]), keras.Sequential([layers.Dense(4, "relu")])
     left.build((None, 5)), right.build((None, 5))

@@ -291,3 +291,14 @@ def test_examples_that_are_weighed_down(factor, interface, down):
     seen = with_targets(BINARY, y, losses=totals, probes=looks, interface=interface)
     seen.loss.from_logits = False
     assert weighed_down(seen) is down
+
+
+def test_what_counts_cost_by_their_rate_and_by_its_logarithm():
+    """Of counts 0, 2 and 5 at rates 1, 2 and 4: the mean of r - y log r."""
+    y, rates = np.array([0.0, 2.0, 5.0]), np.array([[1.0], [2.0], [4.0]])
+    expected = np.mean([1.0, 2 - 2 * np.log(2), 4 - 5 * np.log(4)])
+    seen = with_targets("poisson", y)
+    assert loss_by_definition(seen, y, rates) == pytest.approx(expected)
+    assert loss_by_definition(seen, y, -rates) is None
+    seen.loss.from_logits = True
+    assert loss_by_definition(seen, y, np.log(rates)) == pytest.approx(expected)

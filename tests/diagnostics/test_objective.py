@@ -376,3 +376,32 @@ def test_a_delta_that_is_a_tensor_is_no_trouble(delta):
 def test_what_a_loss_does_not_take_is_its_own_error():
     with pytest.raises(TypeError, match="positional"):
         forward_of([layers.Dense(1)], loss=lambda m, x, y: keras.losses.huber(y, m(x), 1.0, 2.0, 3.0), y=REALS)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("loss", "logarithm"),
+    [
+        (lambda z, y: tf.exp(z) - y * z, True),
+        (lambda z, y: 0.5 * (y * z - tf.exp(z)), True),  # uphill, which is not asked here
+        (lambda z, y: tf.nn.log_poisson_loss(y, z), True),
+        (lambda z, y: tf.nn.softplus(z) - y * tf.math.log(tf.nn.softplus(z)), None),  # of two rates
+        (lambda z, y: (lambda r: r - y * tf.math.log(r + 1e-6))(tf.nn.softplus(z)), False),
+        (lambda z, y: tf.exp(z) - 2.0 * z, None),  # no counts
+        (lambda z, y: tf.exp(z) * y - y * z, None),
+    ],
+)
+def test_what_counts_cost_by_hand(loss, logarithm, graph):
+    def given(model, x, y):
+        return tf.reduce_mean(loss(model(x), y))
+
+    found = forward_of([layers.Dense(1, name="a")], loss=given, y=np.float32(Y)[:, None], graph=graph)
+    said = ("poisson", logarithm) if logarithm is not None else ("", None)
+    assert (
+        found.name if found.name == "poisson" else "",
+        found.from_logits if found.name == "poisson" else None,
+    ) == said
+    if logarithm is not None:
+        assert found.prediction.shape == (10, 1)
+        assert found.place(found.targets) is not None
+        assert (found.prediction.op.type == "Softplus") != logarithm

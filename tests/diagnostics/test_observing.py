@@ -220,3 +220,33 @@ def test_a_rate_that_stays_the_same_is_no_schedule():
     halved = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.01 / (epoch + 1))
     schedule = fitted(mlp(), callbacks=[halved], epochs=2).optimizer.schedule
     np.testing.assert_allclose(schedule, np.repeat([0.01, 0.005], len(schedule) // 2), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("trained", "moves", "judges", "known"),
+    [("second", False, False, True), ("both", False, False, False), ("second", True, False, False),
+     ("second", False, True, False)],
+)  # fmt: skip
+@pytest.mark.parametrize("graph", [True, False])
+def test_a_model_beside_the_one_that_is_trained(trained, moves, judges, known, graph):
+    """Its weights are fixed ones; not where they change, as a copy that follows does, nor where it stands last."""
+    first = keras.Sequential([keras.Input((5,)), layers.Dense(7, "relu", name="early")], name="first")
+    second = keras.Sequential([keras.Input((7,)), layers.Dense(3, name="late")], name="second")
+    last = keras.Sequential([keras.Input((3,)), layers.Dense(3, name="judge")], name="last")
+    models = [first, second] if trained == "both" else [second]
+    variables = [v.value for m in models for v in m.trainable_variables]
+
+    def loss(a, b):
+        said = second(first(a, training=True), training=True)
+        said = last(said) if judges else said
+        return tf.reduce_mean(LOSS(b, said))
+
+    def train():
+        loop(loss, variables, steps=3, graph=graph)
+        if moves:
+            first.layers[0].kernel.assign(first.layers[0].kernel * 0.5)
+            loop(loss, variables, steps=1, graph=graph)
+
+    seen = watched(train)[0].close()
+    fixed = {v.name: v.initial.shape for v in seen.variables if not v.trainable and len(v.shape) > 1}
+    assert fixed == ({"early/kernel": (5, 7)} if known else {})

@@ -154,6 +154,18 @@ def test_rows_of_zipped_legs_are_paired_as_stored():
     np.testing.assert_array_equal(rows.x[:, 0], 3 * rows.y)
 
 
+def test_rows_beside_what_the_source_holds():
+    """Of the first of its arrays, batched, mapped and zipped; numbers of rows are none."""
+    noisy = pairs().skip(2).map(half).batch(3).map(lambda x, y: (x + tf.random.normal(tf.shape(x)), y))
+    rows = source_rows(noisy)
+    np.testing.assert_array_equal(rows.stored, X[2:])
+    assert not np.array_equal(rows.x, X[2:] / 2)
+    np.testing.assert_array_equal(rows.take(np.array([3, 1])).stored, X[[5, 3]])
+    zipped = Dataset.zip((Dataset.from_tensor_slices(X).map(tf.abs), Dataset.from_tensor_slices(Y)))
+    np.testing.assert_array_equal(source_rows(zipped).stored, X)
+    assert source_rows(Dataset.range(10).map(lambda i: (tf.gather(X, i), tf.gather(Y, i)))).stored is None
+
+
 def test_rows_of_windows_are_cut_as_the_script_cuts_them():
     from keras.utils import timeseries_dataset_from_array
 

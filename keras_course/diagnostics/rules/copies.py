@@ -52,9 +52,9 @@ WIDE = 8  # numbers of a target, from which on equal ones are no chance
 def _behind(train: Data, other: Data, name: str) -> list[Finding]:
     """Measurements that both parts hold where their inputs do not show it, since these are drawn anew each time."""
     before, held = train.stored, other.x if other.stored is None else other.stored
-    if before is not None and before.ndim > 1 and _measured(before) and not np.array_equal(before, train.x):
-        if found := repeats(before, held, name):
-            return found
+    drawn = before is not None and before.ndim > 1 and _measured(before) and not np.array_equal(before, train.x)
+    if before is not None and drawn and (found := repeats(before, held, name)):
+        return found
     y, true = train.y, other.y
     if y is None or true is None or y[:1].size < WIDE or y.dtype.kind != "f" or y.shape[1:] != true.shape[1:]:
         return []

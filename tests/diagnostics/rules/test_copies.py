@@ -154,3 +154,38 @@ def test_copied_sequences_in_what_a_loop_evaluates_on():
         seen = asked(rows, BENIGN, np.arange(400), (rows[330:], "x_test", BENIGN[330:]), classes=2, interface="loop")
         seen.fed = [Feed(x=np.tile(rows[:400], (3, 1, 1)))]
         assert ("leakage_duplicates" in named(copies.RULES, seen)[0]) == fires
+
+
+@pytest.mark.parametrize(("shared", "fires"), [(0, False), (40, True)])
+def test_rows_that_a_pipeline_draws_anew_are_told_by_what_its_source_holds(shared, fires):
+    train, validation = halves(569)
+    seen = divided(CELLS, BENIGN, train, np.concatenate([validation, train[:shared]]))
+    seen.train.stored = seen.train.x
+    assert bool(copies.leakage_duplicates(seen)) == fires, "the same without noise"
+    seen.train.x = seen.train.x + RNG.normal(size=seen.train.x.shape).astype("float32")
+    assert bool(copies.leakage_duplicates(seen)) == fires
+    if fires:
+        assert f"{shared} of {len(validation) + shared} rows" in copies.leakage_duplicates(seen)[0].evidence
+        seen.validation.stored, seen.validation.x = seen.validation.x, seen.validation.x * 2
+        assert copies.leakage_duplicates(seen), "both by their sources"
+        seen.validation.stored = None
+        assert copies.leakage_duplicates(seen) == [], "rows that maps have changed alike"
+    levels = np.round(seen.train.stored)
+    seen.train.stored, seen.validation.x = levels[:, :2], np.round(seen.validation.x)[:, :2]
+    assert copies.leakage_duplicates(seen) == [], "of few levels"
+
+
+def test_pictures_that_noisy_ones_are_made_of_are_in_both_parts():
+    train, validation = halves(569)
+    both = np.concatenate([validation, train[:60]])
+    seen = divided(CELLS + RNG.normal(size=CELLS.shape), CELLS, train, both)
+    seen.validation.x = seen.validation.x + 1
+    assert "targets of 60 of" in only(seen, "leakage_duplicates").evidence
+    seen.validation.y = CELLS[validation]
+    assert copies.leakage_duplicates(seen) == []
+    prototypes = RNG.normal(size=(40, 30))[np.arange(569) % 40]  # of classes, each of which comes again
+    seen.train.y, seen.validation.y = prototypes[train], prototypes[both]
+    assert copies.leakage_duplicates(seen) == []
+    few = CELLS[:, :3]  # numbers that somebody measured
+    seen.train.y, seen.validation.y = few[train], few[both]
+    assert copies.leakage_duplicates(seen) == []

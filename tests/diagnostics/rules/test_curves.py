@@ -352,7 +352,7 @@ def test_of_a_likelihood_below_zero_nobody_knows_what_is_nothing():
 
 @pytest.mark.parametrize(
     ("end", "held", "regularised", "fires"),
-    [(0.1, 0.9, False, True), (0.1, 0.6, False, False), (0.4, 0.9, False, False), (0.1, 0.9, True, False)],
+    [(0.1, 0.9, False, True), (0.1, 0.6, False, False), (0.4, 0.9, False, False), (0.1, 0.9, True, True)],
 )
 def test_validation_that_lacks_what_training_has_is_what_is_left_to_say(end, held, regularised, fires):
     """By a cross-entropy of two classes, of which a constant costs .693."""
@@ -363,6 +363,8 @@ def test_validation_that_lacks_what_training_has_is_what_is_left_to_say(end, hel
     found = RULES["overfitting"](seen)
     assert [(f.certain, f.confidence) for f in found] == [(True, LEFT_OVER)] * fires
     assert not fires or "that of validation lacks 9" in found[0].evidence
+    seen.experiments |= {"right_train": 1.0, "right_held": 0.85}  # which a penalty does not change, and a loss hides
+    assert bool(RULES["overfitting"](seen)) == (fires and not regularised)
 
 
 def test_what_turns_and_climbs_is_surer_than_what_holds_nowhere_else():

@@ -113,6 +113,21 @@ def test_layers_of_plain_variables_that_no_gradient_is_taken_by(change, fires_):
     assert [" 3 of 4 " in t for t in text] == [True] * fires_
 
 
+@pytest.mark.parametrize(("layers", "trained", "fires_"), [(3, "b", True), (1, "b", False), (3, "ab", False)])
+def test_layers_of_which_only_the_biases_are_trained(layers, trained, fires_):
+    """One alone may be a product with a vector, which is its weights."""
+    seen = net(*[1] * layers)
+    for number, unit in enumerate(seen.units):
+        unit.variables = (f"b{number}",)
+    seen.variables = [Variable(name=f"b{number}", shape=(40,)) for number in range(layers)]
+    if "a" in trained:
+        seen.variables.append(Variable(name="a0", shape=(40, 40)))
+        seen.units[0].variables = ("a0", "b0")
+    seen.steps = walked()
+    text = [f.evidence for f in found("frozen_or_disconnected", seen) if "only the biases" in f.evidence]
+    assert [t.startswith("of 3 layers") for t in text] == [True] * fires_
+
+
 @pytest.mark.parametrize(("factor", "fires_"), [(1.0, True), (0.5, False), (1.3, False)])
 @pytest.mark.parametrize("spread", ["even", "normal", "signs"])
 def test_a_frozen_body_that_is_as_keras_draws_it_is_surer(factor, fires_, spread):
