@@ -123,6 +123,20 @@ def test_fewer_than_fifty_steps_of_a_falling_loss_need_less_harm(count, end, cer
     assert [f.certain for f in found] == ([] if certain is None else [certain])
 
 
+@pytest.mark.parametrize(
+    ("end", "told", "falls", "fires"),
+    [(0.45, True, True, True), (0.3, True, True, False), (0.45, False, True, False), (0.45, True, False, False)],
+)
+def test_a_loss_that_falls_on_far_above_what_a_simple_model_leaves(end, told, falls, fires):
+    """By shares of what a constant leaves of 400 labels, which an input tells or nothing does."""
+    y = np.arange(400) % 2
+    end = 0.6931 * end
+    losses = np.linspace(0.6931, end, 120) if falls else np.full(120, end)
+    losses = np.append(losses, np.full(12, end)) if falls else losses
+    seen = with_targets(BINARY, y, losses, x=4.0 * np.eye(2)[y] if told else np.zeros((400, 2)))
+    assert [f.certain for f in RULES["too_few_steps"](seen)] == [True] * fires
+
+
 def test_networks_that_are_too_small():
     (finding,) = RULES["underfitting_capacity"](ended(FLAT, widths=(30, 3)))
     assert "has 3 units" in finding.evidence
