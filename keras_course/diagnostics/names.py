@@ -38,7 +38,7 @@ def names_of(variables: Sequence[tf.Variable], model: keras.Model | None, others
     for other in others:
         for variable in other.weights:
             if variable.name not in ("moving_mean", "moving_variance"):
-                found[variable.value] = variable.path.removeprefix(f"{other.name}/").replace(" ", "_")
+                found[variable.value] = variable.path.replace(" ", "_")
     for variable in model.variables if model is not None else ():
         path = variable.path.removeprefix(f"{model.name}/") if model is not None else variable.path
         found[variable.value] = path.replace(" ", "_")

@@ -221,7 +221,8 @@ def _variables(training: "Training", units: Sequence[Any]) -> list[Variable]:
 def _of_others(training: "Training", units: Sequence[Unit]) -> set[int]:
     """The ids of the weights of other models that say nothing of this training: those that change, as of a copy that
     follows, and all of them where another model stands last, and judges."""
-    own = {id(v.value) for v in training.model.variables} if training.model is not None else set()
+    own = {id(v) for v in training.variables}
+    own |= {id(v.value) for v in training.model.variables} if training.model is not None else set()
     others = [v.value for model in training.beside for v in model.weights if id(v.value) not in own]
     names = {training.names[v] for v in others if v in training.names}
     judges = bool(units) and bool(names & set(units[-1].variables))

@@ -53,7 +53,7 @@ class Training:
         self.number = 0  # of the trainings there were, with this one
         self.until: int | None = None  # and with the next one of the same weights
         self.made: dict[int, int] = {}  # steps before each later training began, by its number
-        self.beside: list[keras.Model] = []  # that were called for its loss and have none of its variables
+        self.beside: list[keras.Model] = []  # others that were called for its loss
         self.evaluating = False  # the model was called with training=False, or not told
         self.unseen: list[str] = []
         self.closed: Observation | None = None
@@ -156,7 +156,7 @@ class Training:
         if models and self.model is None:
             mine = [m for m, *_ in models if {id(v.value) for v in m.trainable_variables} & self.key]
             self.model = mine[0] if mine else None
-            self.beside = [m for m, *_ in models if m is not self.model and m not in mine]
+            self.beside = [m for m, *_ in models if m is not self.model]
             self.names = names_of(self.variables, self.model, self.beside)
         for model, training, entering in models:
             if model is self.model:

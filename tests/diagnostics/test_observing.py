@@ -249,4 +249,28 @@ def test_a_model_beside_the_one_that_is_trained(trained, moves, judges, known, g
 
     seen = watched(train)[0].close()
     fixed = {v.name: v.initial.shape for v in seen.variables if not v.trainable and len(v.shape) > 1}
-    assert fixed == ({"early/kernel": (5, 7)} if known else {})
+    assert fixed == ({"first/early/kernel": (5, 7)} if known else {})
+
+
+def test_moving_averages_of_a_model_beside_the_one_that_is_trained_are_its_own():
+    first = keras.Sequential([keras.Input((5,)), layers.Dense(7), layers.BatchNormalization()], name="first")
+    second = keras.Sequential([keras.Input((7,)), layers.Dense(3)], name="second")
+    variables = [v.value for v in second.trainable_variables]
+    said = lambda a: second(first(a, training=False), training=True)  # noqa: E731 - one expression
+    seen = watched(lambda: loop(lambda a, b: tf.reduce_mean(LOSS(b, said(a))), variables))[0].close()
+    assert seen.experiments["moving"] == 0
+    assert {v.name for v in seen.variables if not v.trainable} >= {f"first/{first.layers[0].name}/kernel"}
+
+
+def test_parts_of_a_model_are_no_others():
+    """Fixed ones, the last among them, and averages that move."""
+    trunk = keras.Sequential([keras.Input((5,)), layers.Dense(7, name="a"), layers.BatchNormalization(name="b")])
+    head = keras.Sequential([keras.Input((7,)), layers.Dense(3, name="c")])
+    model = keras.Sequential([keras.Input((5,)), trunk, layers.Dense(7, name="d"), head])
+    trunk.layers[0].trainable = head.trainable = False
+    variables = [v.value for v in model.trainable_variables]
+    said = lambda a: model(a, training=True)  # noqa: E731 - one expression
+    seen = watched(lambda: loop(lambda a, b: tf.reduce_mean(LOSS(b, said(a))), variables))[0].close()
+    fixed = {v.name.rpartition("/")[2]: v for v in seen.variables if not v.trainable}
+    assert {"kernel", "bias", "moving_mean", "moving_variance"} <= set(fixed)
+    assert sum(v.name.endswith("c/kernel") for v in seen.variables) == 1

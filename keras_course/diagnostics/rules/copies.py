@@ -52,11 +52,10 @@ WIDE = 8  # numbers of a target, from which on equal ones are no chance
 def _behind(train: Data, other: Data, name: str) -> list[Finding]:
     """Measurements that both parts hold where their inputs do not show it, since these are drawn anew each time."""
     before, held = train.stored, other.x if other.stored is None else other.stored
-    drawn = before is not None and before.ndim > 1 and _measured(before) and not np.array_equal(before, train.x)
-    if before is not None and drawn and (found := repeats(before, held, name)):
+    if before is not None and before.ndim > 1 and before.dtype.kind == "f" and (found := repeats(before, held, name)):
         return found
     y, true = train.y, other.y
-    if y is None or true is None or y[:1].size < WIDE or y.dtype.kind != "f" or y.shape[1:] != true.shape[1:]:
+    if y is None or true is None or y[:1].size < WIDE or y.shape[1:] != true.shape[1:]:
         return []
     shared = shared_rows(y, true)
     if shared.kinds < FEW or shared.low <= max(0.05, 2 * shared.expected):

@@ -170,9 +170,9 @@ def test_rows_that_a_pipeline_draws_anew_are_told_by_what_its_source_holds(share
         assert copies.leakage_duplicates(seen), "both by their sources"
         seen.validation.stored = None
         assert copies.leakage_duplicates(seen) == [], "rows that maps have changed alike"
-    levels = np.round(seen.train.stored)
-    seen.train.stored, seen.validation.x = levels[:, :2], np.round(seen.validation.x)[:, :2]
-    assert copies.leakage_duplicates(seen) == [], "of few levels"
+    words = RNG.integers(0, 9, (400, 3))[(400 * RNG.random(1200) ** 3).astype(int)]  # sentences, some of them frequent
+    seen.train.x, seen.train.stored, seen.validation.x = RNG.normal(size=(900, 4)), words[:900], words[900:]
+    assert copies.leakage_duplicates(seen) == []
 
 
 def test_pictures_that_noisy_ones_are_made_of_are_in_both_parts():
@@ -185,6 +185,9 @@ def test_pictures_that_noisy_ones_are_made_of_are_in_both_parts():
     assert copies.leakage_duplicates(seen) == []
     prototypes = RNG.normal(size=(40, 30))[np.arange(569) % 40]  # of classes, each of which comes again
     seen.train.y, seen.validation.y = prototypes[train], prototypes[both]
+    assert copies.leakage_duplicates(seen) == []
+    empty = np.where(np.arange(569)[:, None] % 50 > 0, CELLS, 0.0)  # masks of nothing, of which validation has more
+    seen.train.y, seen.validation.y = empty[train], np.concatenate([np.zeros((60, 30)), CELLS[validation]])
     assert copies.leakage_duplicates(seen) == []
     few = CELLS[:, :3]  # numbers that somebody measured
     seen.train.y, seen.validation.y = few[train], few[both]

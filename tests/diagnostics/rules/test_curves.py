@@ -1,6 +1,7 @@
 import dataclasses
 
 from keras_course.diagnostics.doctor import SURE
+from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.observation import LEFT_OVER, Data, Loss, Observation, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules.curves import RULES
 from tests.diagnostics.typed import BINARY, SQUARED, steps, with_targets
@@ -135,6 +136,16 @@ def test_a_loss_that_falls_on_far_above_what_a_simple_model_leaves(end, told, fa
     losses = np.append(losses, np.full(12, end)) if falls else losses
     seen = with_targets(BINARY, y, losses, x=4.0 * np.eye(2)[y] if told else np.zeros((400, 2)))
     assert [f.certain for f in RULES["too_few_steps"](seen)] == [True] * fires
+
+
+@pytest.mark.parametrize(("lacking", "fires"), [(0.45, False), (0.55, True)])
+def test_a_loss_that_falls_on_where_a_simple_model_knows_little(lacking, fires):
+    y = np.arange(400) % 2
+    seen = with_targets(BINARY, y, [0.69] * 20, x=4.0 * np.eye(2)[np.where(np.arange(400) % 4 == 0, 1 - y, y)])
+    known = harm_of(seen)
+    end = known.reference + lacking * (known.baseline - known.reference)
+    seen.steps = steps([*np.linspace(0.8, end, 120), *[end] * 12])
+    assert [f.certain for f in RULES["too_few_steps"](seen)] == [False] * fires
 
 
 def test_networks_that_are_too_small():
