@@ -389,6 +389,7 @@ def test_what_a_loss_does_not_take_is_its_own_error():
         (lambda z, y: (lambda r: r - y * tf.math.log(r + 1e-6))(tf.nn.softplus(z)), False),
         (lambda z, y: tf.exp(z) - 2.0 * z, None),  # no counts
         (lambda z, y: tf.exp(z) * y - y * z, None),
+        (lambda z, y: tf.exp(z) * (y * z), None),
     ],
 )
 def test_what_counts_cost_by_hand(loss, logarithm, graph):
