@@ -171,6 +171,7 @@ def test_rows_that_a_pipeline_draws_anew_are_told_by_what_its_source_holds(share
         seen.validation.stored = None
         assert copies.leakage_duplicates(seen) == [], "rows that maps have changed alike"
     words = RNG.integers(0, 9, (400, 8))[(400 * RNG.random(1200) ** 3).astype(int)]  # sentences, some of them frequent
+    seen.train.y = seen.validation.y = None
     seen.train.x, seen.train.stored, seen.validation.x = RNG.normal(size=(900, 8)), words[:900], words[900:]
     assert copies.leakage_duplicates(seen) == []
 
