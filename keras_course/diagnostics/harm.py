@@ -46,7 +46,14 @@ class Harm:
 
 
 def harm_of(seen: Observation) -> Harm:
-    """The harm of one training, by its loss."""
+    """The harm of one training, by its loss, or by the negative of what it climbs."""
+    harm = _harm(seen)
+    if not seen.loss.climbed:
+        return harm
+    return dataclasses.replace(harm, sentence=harm.sentence.replace("the loss", "the negative of what is climbed", 1))
+
+
+def _harm(seen: Observation) -> Harm:
     steps = seen.steps
     if steps is None or not len(steps.all_losses):
         return Harm(degree=0.0, sentence="no step was seen")

@@ -5,7 +5,7 @@ squares, cross-entropies, overlaps.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from keras_course.diagnostics.graph import ADDS, DATA, FORMS, MIXED, RESHAPING, constant, frame_of, head_of
@@ -44,6 +44,8 @@ class Objective:
     inner: str = ""  # the activation of what a cross-entropy on logits is really given
     broadcast: bool = False  # targets and predictions differ in rank and were broadcast against each other
     rescued: bool = False  # the loss is computed from the logits behind the prediction
+    capped: bool = False  # it has an upper end, as a logarithm of a likelihood
+    climbed: bool = False  # and the steps went up there
     turned: bool = False  # logarithms of a softmax are minimised, whose negatives are what has a lower end
 
 
@@ -76,7 +78,7 @@ def fill(
         _overlap(operations, result, kinds, last)
     if result.prediction is not None:
         result.head = head_of(result.prediction)
-    result.turned = _turned(result.loss)
+    result.turned, result.capped = _turned(result.loss), _capped(result.loss)
 
 
 def cuts_of(prediction: Any) -> list[tuple[float, int]]:
@@ -135,29 +137,45 @@ SUMS = {"Mean", "Sum", "MatrixDiagPartV3", "DiagPart", "GatherV2", "GatherNd", "
 
 
 def _turned(loss: Any) -> bool:
-    """Whether the logarithm of a softmax enters the loss with its own sign, by sums and positive factors alone.
+    """Whether the logarithm of a softmax enters the loss with its own sign, and none with the other one."""
+    return {sign for tensor, sign in _terms(loss) if tensor.op.type == "LogSoftmax"} == {1}
+
+
+def _capped(loss: Any) -> bool:
+    """Whether what has a lower end by itself, as squares and cross-entropies, enters with a minus alone: what is left
+    has an upper end, as a logarithm of a likelihood, and is climbed."""
+    return {sign for tensor, sign in _terms(loss) if _has_a_lower_end(tensor.op)} == {-1}
+
+
+def _has_a_lower_end(op: Any) -> bool:
+    kind = op.type
+    return kind in (*DIFFERENCES, "Softplus") or "CrossEntropyWithLogits" in kind or bool(_of_difference(op))
+
+
+def _terms(loss: Any) -> Iterator[tuple[Any, int]]:
+    """The tensors that enter a loss by sums and factors of a known sign alone, each with its sign.
 
     Nothing is known of one that is multiplied by data, as by the advantages of a policy.
     """
     waiting, seen = [(loss, 1)], set()
     while waiting:
         tensor, sign = waiting.pop()
+        if (tensor.name, sign) in seen:
+            continue
+        seen.add((tensor.name, sign))
+        yield tensor, sign
         kind = tensor.op.type
         first, second = [*list(tensor.op.inputs), None, None][:2]
-        if kind == "LogSoftmax":
-            if sign > 0:
-                return True
-        elif (tensor.name, sign) not in seen:
-            seen.add((tensor.name, sign))
-            if kind == "Neg":
-                waiting.append((first, -sign))
-            elif kind in SUMS:
-                waiting += [(first, sign), (second, sign)][: 1 + (kind in ADDS)]
-            elif kind in ("Mul", "RealDiv"):
-                if kind == "Mul" and constant(first) is not None:
-                    first, second = second, first
-                waiting += [(first, sign * int(np.sign(f))) for f in [constant(second)] if f]
-    return False
+        if kind == "Neg":
+            waiting.append((first, -sign))
+        elif kind == "Sub":
+            waiting += [(first, sign), (second, -sign)]
+        elif kind in SUMS:
+            waiting += [(first, sign), (second, sign)][: 1 + (kind in ADDS)]
+        elif kind in ("Mul", "RealDiv"):
+            if kind == "Mul" and constant(first) is not None:
+                first, second = second, first
+            waiting += [(first, sign * int(np.sign(f))) for f in [constant(second)] if f]
 
 
 def _columns_by_rows(one: tf.TensorShape, other: tf.TensorShape) -> bool:

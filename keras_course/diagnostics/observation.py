@@ -60,6 +60,7 @@ class Loss:
     name: str = ""  # "sparse_categorical_crossentropy", "mean_squared_error", ..., "overlap" as Dice's; "" of another
     from_logits: bool | None = None
     delta: float = 1.0  # of Huber's: the difference from which on it is no square
+    climbed: bool = False  # it is the negative of what the script computes and climbs, as a likelihood
     regularised: bool = False
 
 
@@ -148,6 +149,11 @@ class Steps:
     def uphill(self) -> np.ndarray:
         """(s,) the inner product of each step with the gradient, over all variables: downhill is negative."""
         return np.nansum(self.aligned * self.update * self.gradient, axis=1)
+
+    @property
+    def of_the_negative(self) -> "Steps":
+        """The same steps by the negative of the loss: what went uphill goes downhill."""
+        return dataclasses.replace(self, all_losses=-self.all_losses, loss=-self.loss, aligned=-self.aligned)
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -39,6 +39,9 @@ def observe(training: "Training") -> Observation:
     looks = recorder.looks if recorder else []
     plan, steps = facts.get("plan") or plan_of_loop(training.dataset), recorder.steps() if recorder else None
     measures = [*([] if facts.get("interface") == "fit" else _measures(training)), *_undecided(training)]
+    if forward and forward.capped and steps is not None and np.median(steps.uphill) > 0:
+        forward.climbed = True  # on purpose: the negative is what is minimised
+        steps = steps.of_the_negative
     plan = dataclasses.replace(plan, metrics=(*plan.metrics, *measures))
     looked = joined([p.y for p in looks])
     train = facts.get("train") if facts else rows_of_loop(training.dataset, looked)
@@ -61,6 +64,7 @@ def observe(training: "Training") -> Observation:
             name=(forward.name if forward else "") or facts.get("loss", ""),
             from_logits=forward.from_logits if forward else None,
             delta=forward.delta if forward else 1.0,
+            climbed=bool(forward and forward.climbed),
             regularised=bool(training.model is not None and training.model.losses),
         ),
         losses=facts.get("losses", {}),
