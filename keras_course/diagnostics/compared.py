@@ -62,6 +62,12 @@ def largest_of_one(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
     return sorted(set(_read(source, names).single))
 
 
+def softmax_of_one(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
+    """The lines of a script that take the softmax of what a model says, of a single output: it is 1 whatever was said.
+    names, errors: as of `compared`."""
+    return sorted(set(_read(source, names).ones))
+
+
 def _read(source: str | bytes, names: Mapping[str, Any]) -> "_Reader":
     tree = ast.parse(source)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -116,6 +122,7 @@ class _Reader:
         self.called = 0  # in which line, of the function that is followed
         self.found: list[Line] = []
         self.single: list[int] = []
+        self.ones: list[int] = []
 
     def function(self, function: ast.FunctionDef, call: ast.Call) -> None:
         """What a function compares when it is called so; one without arguments, as `main`, has the names of the
@@ -181,7 +188,8 @@ class _Reader:
         rows = given[0].shape[:1] if given and given[0].shape else None
         if isinstance(value, keras.Model) and (not method or name == "predict"):
             width = getattr(value, "output_shape", None)
-            return Known((*rows, width[1]) if rows and isinstance(width, tuple) and len(width) == 2 else None, True)
+            flat = width[1:] if isinstance(width, tuple) and len(width) == 2 else None
+            return Known((*(rows or (-1,)), *flat) if flat else None, True)
         if not method:
             return Known((*rows, -1) if rows else None, True) if name in self.networks else Known(None, said)
         first = owner if not isinstance(value, ModuleType) else given[0] if given else NOTHING
@@ -190,6 +198,10 @@ class _Reader:
             if first.shape and along and first.shape[-1] == 1 and first.said:
                 self.single.append(node.lineno)
             return Known(first.shape[:-1] if first.shape and along else None, said)
+        if name == "softmax" and not any(word.arg == "axis" for word in node.keywords) and len(node.args) == 1:
+            if first.shape and len(first.shape) > 1 and first.shape[-1] == 1 and first.said:
+                self.ones.append(node.lineno)
+            return first
         if name in PAIRED and isinstance(value, ModuleType) and len(given) >= 2:
             return self._together(node, *given[:2])
         return first if name in ALIKE else Known(None, said)

@@ -7,6 +7,7 @@ looking up, comparing with a number, the largest of several, and asking a model 
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -63,6 +64,47 @@ def decoded(
             if permuted > max(0.8, agree + 0.4):
                 found.append(Mixed(pair.line, agree, permuted))
     return sorted(set(found))
+
+
+NUMBERED = re.compile(r"LabelEncoder|OrdinalEncoder|StringLookup|return_inverse|factorize|Categorical|searchsorted")
+
+
+def misnamed(source: str | bytes, names: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """The lines of a script that name classes by a sorted list, as in `sorted(KINDS)[k]`, where KINDS is in another
+    order and its own places number them, as in `enumerate(KINDS)`: each line with the name of the list.
+
+    None where something else in the script numbers names, or where their sorted order is used for more than that.
+    names, errors: as of `decoded`.
+    """
+    text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
+    tree, found = ast.parse(source), []
+    if NUMBERED.search(text):
+        return []
+    sorts = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and called(n.func) in ("sorted", "unique") and n.args]
+    taken = {id(n.value): n for n in ast.walk(tree) if isinstance(n, ast.Subscript) and not _fixed(n.slice)}
+    for name in {n.args[0].id for n in sorts if isinstance(n.args[0], ast.Name)}:
+        calls = [n for n in sorts if isinstance(n.args[0], ast.Name) and n.args[0].id == name]
+        order = list(names[name]) if isinstance(names.get(name), list | tuple | dict | np.ndarray) else []
+        words = bool(order) and all(isinstance(each, str) for each in order) and order != sorted(order)
+        if words and all(id(n) in taken for n in calls) and _numbers(tree, name):
+            found += [(n.lineno, name) for n in calls]
+    return sorted(found)
+
+
+def _fixed(index: ast.expr) -> bool:
+    return isinstance(index, ast.Constant | ast.Slice)
+
+
+def _numbers(tree: ast.AST, name: str) -> bool:
+    """Whether places in a list are used as numbers: by `enumerate`, `index` or a number in brackets."""
+    for node in ast.walk(tree):
+        given = node.args[0] if isinstance(node, ast.Call) and node.args else None
+        if isinstance(node, ast.Call) and called(node.func) == "enumerate" and getattr(given, "id", None) == name:
+            return True
+        taken = isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr == "index")
+        if taken and getattr(getattr(node, "value", None), "id", None) == name:
+            return True
+    return False
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:

@@ -188,6 +188,8 @@ class Observation:
     experiments: what was tried on copies when there was suspicion: name -> number.
     compared: lines of the script that take n predictions and n labels together to n × n numbers, each with n.
     single: lines that take the largest of a single output.
+    ones: lines that take the softmax of a single output. misnamed: lines that name classes by a sorted list, each with
+    the list whose own order numbers them.
     decoded: lines that compare classes of which far more agree in another order of their names: with both shares.
     cuts: numbers at which the script itself cuts the outputs, each with its line.
     kept: lines of the script that give a dropout the share to keep, and not the one to drop.
@@ -228,6 +230,8 @@ class Observation:
     weights: dict[str, dict[int, float] | None] = dataclasses.field(default_factory=dict)  # of classes, once found
     compared: Sequence[tuple[int, int]] = dataclasses.field(default_factory=list)
     single: Sequence[int] = dataclasses.field(default_factory=list)
+    ones: Sequence[int] = dataclasses.field(default_factory=list)
+    misnamed: Sequence[tuple[int, str]] = dataclasses.field(default_factory=list)
     decoded: Sequence[tuple[int, float, float]] = dataclasses.field(default_factory=list)
     cuts: Sequence[tuple[float, int]] = dataclasses.field(default_factory=list)
     kept: Sequence[int] = dataclasses.field(default_factory=list)
@@ -239,6 +243,7 @@ class Observation:
 
 
 EXACT_ACCURACY = "exact_accuracy"  # `keras.metrics.Accuracy`: of outputs that equal the target
+IN_ORDER = "name predictions by the list, in its order, that labels were numbered by"
 DECIDED = " of decisions"  # behind the name of an accuracy that takes the largest output, and is given one number a row
 UNDECIDED = " of no class numbers"  # behind the name of a metric that takes these, and is given what lies between them
 LEFT_OVER = 0.3  # confidence of what is named only where nothing else is

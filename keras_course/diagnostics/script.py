@@ -191,9 +191,9 @@ def _run(file: Path, arguments: Sequence[str], session: Session) -> int:
 def _note_lines(file: Path, session: Session) -> None:
     """Notes for the last training what the script's own lines say, by the names of its beginning and of the end."""
     from keras_course.diagnostics.by_class import by_class
-    from keras_course.diagnostics.compared import compared, largest_of_one
+    from keras_course.diagnostics.compared import compared, largest_of_one, softmax_of_one
     from keras_course.diagnostics.cuts import cuts
-    from keras_course.diagnostics.decoded import decoded
+    from keras_course.diagnostics.decoded import decoded, misnamed
     from keras_course.diagnostics.kept import kept
     from keras_course.diagnostics.left_on import left_on
 
@@ -214,6 +214,8 @@ def _note_lines(file: Path, session: Session) -> None:
         "kept": lambda: kept(source, names),
         "compared": lambda: compared(source, names),
         "single": lambda: largest_of_one(source, names),
+        "ones": lambda: softmax_of_one(source, names),
+        "misnamed": lambda: misnamed(source, names),
         "decoded": lambda: decoded(source, names, functions),
         "cuts": own_cuts,
     }.items():

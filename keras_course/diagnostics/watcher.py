@@ -15,7 +15,7 @@ from keras_course.diagnostics.fits import facts_of
 from keras_course.diagnostics.hooks import watching
 from keras_course.diagnostics.monitor import Monitor, users_frame
 from keras_course.diagnostics.observation import Observation
-from keras_course.diagnostics.seen import badly_mixed
+from keras_course.diagnostics.seen import SHORT, badly_mixed
 from keras_course.diagnostics.trainings import Training
 
 import keras
@@ -147,7 +147,8 @@ def _try(training: Training, seen: Observation) -> None:
         except Exception as error:
             seen.unseen.append(f"What a short training reaches could not be tried: {summary_of(error)}")
         harm = doctor.harm_of(seen)
-    harmed = harm.degree >= SUSPICIOUS or harm.diverged
+    short = seen.steps is not None and seen.steps.count < SHORT and harm.elsewhere >= SUSPICIOUS
+    harmed = harm.degree >= SUSPICIOUS or harm.diverged or short
     if harmed or badly_mixed(seen) or any(unit.activation == "linear" for unit in seen.units[:-1]):
         seen.experiments |= experiments.run(training, seen, harmed=harmed)
 

@@ -16,7 +16,7 @@ from keras_course.diagnostics.statistics import left_of_axes
 
 import numpy as np
 
-HANDFUL = 50  # rows, which any network holds
+HANDFUL, FEW_ROWS = 50, 100  # rows: which any network holds, and most do
 
 
 def overfitting(seen: Observation) -> list[Finding]:
@@ -29,7 +29,8 @@ def overfitting(seen: Observation) -> list[Finding]:
     weights are worth nothing.
     Or, certain: the last weights are right on more than nine tenths of the rows of the training and on those held out
     by 0.15 less often than a linear model of the same rows, by which there is more to be known of them; or by 0.2 less
-    often, with a loss above half of that of a constant, which knows nothing; or by 0.15, of fewer than 50 rows.
+    often, with a loss above half of that of a constant, which knows nothing; or by 0.15, of fewer than 50 rows, or by
+    0.25, of fewer than 100.
     Or, certain: see `_worse_than_nothing`; and, where nothing else is named, validation lacks seven tenths of what
     there is to gain and the training a fifth at most; of three to seven epochs these alone.
     Must not trigger: a validation loss that wiggles about its floor; a callback that keeps the weights of the best
@@ -42,7 +43,9 @@ def overfitting(seen: Observation) -> list[Finding]:
             f"what is held out, of which a linear model of the training is right on {e['linear_held']:.0%}"
         )
         return [Finding(cause="overfitting", confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
-    handful = e.get("rows_train", np.inf) < HANDFUL and e["right_train"] > max(0.9, e["right_held"] + 0.15)
+    rows = e.get("rows_train", np.inf)
+    gap = 0.15 if rows < HANDFUL else 0.25
+    handful = rows < FEW_ROWS and e["right_train"] > max(0.9, e["right_held"] + gap)
     if handful or (e.get("held_loss", 0.0) > 0.5 and e["right_train"] > max(0.9, e["right_held"] + 0.2)):
         text = (
             f"the last weights are right on {e['right_train']:.0%} of the training and on "
@@ -51,12 +54,12 @@ def overfitting(seen: Observation) -> list[Finding]:
         text += f", of {e['rows_train']:.0f} rows to learn from" if handful else ""
         text += f", where their loss is {e['held_loss']:.3g} times that of a constant" if "held_loss" in e else ""
         return [Finding(cause="overfitting", confidence=0.7, certain=True, evidence=text, tag="epoch/val_loss")]
-    rows = [(r["loss"], r["val_loss"]) for r in seen.epochs if "loss" in r and "val_loss" in r]
-    if len(rows) < 3 or not np.all(np.isfinite(rows)):
+    both = [(r["loss"], r["val_loss"]) for r in seen.epochs if "loss" in r and "val_loss" in r]
+    if len(both) < 3 or not np.all(np.isfinite(both)):
         return []
-    train, val = np.array(rows).T
+    train, val = np.array(both).T
     found = _worse_than_nothing(seen, train, val)
-    if found or len(rows) < 8:
+    if found or len(both) < 8:
         return found or _holds_nowhere_else(seen)
     best, end = int(np.argmin(val)), float(np.mean(val[-3:]))
     changes = np.diff(val[: best + 1]) if best > 3 else np.diff(val)

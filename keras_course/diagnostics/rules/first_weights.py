@@ -19,9 +19,9 @@ def symmetric_init(seen: Observation) -> list[Finding]:
     """Units of a hidden layer start with equal weights and still have them at the end.
 
     Threshold: more than half of the units are copies, before the first step and after the last: exact, no noise; all of
-    them are certain. Or all of them are before the first step, and weights drawn anew do far better. Or an embedding,
-    or any weights whose gradient is exactly 0 in every step while no unit is silent, are 0 before the first step and
-    after the last, as where two of zeros are multiplied: neither has a slope.
+    them are certain. Or all of them are before the first step, and weights drawn anew do far better; where they are not
+    0, in the same steps. Or an embedding, or any weights whose gradient is exactly 0 in every step while no unit is
+    silent, are 0 before the first step and after the last, as where two of zeros are multiplied: neither has a slope.
     Must not trigger: a zero head and a zeroed residual branch, whose columns part within a few steps; biases.
     Source: taxonomy row 23; Goodfellow et al., Deep Learning, section 8.4.
     """
@@ -44,9 +44,10 @@ def symmetric_init(seen: Observation) -> list[Finding]:
             continue
         before, after = duplicated(kernel.initial), duplicated(kernel.final)
         kept = before > 0.5 and after > 0.5
-        if kept or (before == 1 and _better_fresh(seen)):
+        better = _better_fresh(seen) or (kernel.initial.any() and _repaired(seen))
+        if kept or (before == 1 and better):
             said = f"{after:.0%} still have them at the end (more than 50 % is none by chance)"
-            parted = "a short training by Adam reaches far less from these than from weights drawn anew"
+            parted = "the first steps reach far less from these than from weights drawn anew"
             found.append(
                 Finding(
                     cause="symmetric_or_zero_init",
@@ -132,7 +133,7 @@ def init_scale(seen: Observation) -> list[Finding]:
     skipped = any(layer["class"] == "Add" for layer in seen.layers)
     off = [(u, k, g) for u, k, g in gains if not 1 / 1.5 < g < 1.5 and not _by_default(k) and not (skipped and g < 1)]
     total = float(np.prod([max(g, 1e-9) for _, _, g in off])) if off else 1.0
-    repaired = seen.experiments.get("end_fresh", np.nan) < REPAIRED * seen.experiments.get("end_same", np.nan)
+    repaired = _repaired(seen)
     bound = 3 if repaired else 8
     if not off or 1 / bound <= total <= bound:
         return _scale_by_trial(seen, gains)
@@ -145,6 +146,11 @@ def init_scale(seen: Observation) -> list[Finding]:
     tried = np.isfinite(seen.experiments.get("end_fresh", np.nan))  # and weights drawn anew do no better
     sure = 0.93 if repaired or not 1e-4 < total < 1e4 else LEFT_OVER if tried else 0.5
     return [_first_weights(unit, kernel, sure, text)]
+
+
+def _repaired(seen: Observation) -> bool:
+    """Whether the first steps reach far less of the loss from weights drawn anew."""
+    return bool(seen.experiments.get("end_fresh", np.nan) < REPAIRED * seen.experiments.get("end_same", np.nan))
 
 
 def _all_positive(seen: Observation, drawn: list[tuple[Unit, Variable]]) -> Finding | None:

@@ -64,7 +64,8 @@ def softmax_on_single_unit(seen: Observation) -> list[Finding]:
 
     Certain: no data are needed. Outputs that are not all 1 contradict it: that softmax runs over another axis, as in
     attention over time steps. So is a dense layer of one unit with softmax, wherever it stands, or a layer that is a
-    softmax over an axis of length 1. Source: UMLAUT, NeuraLint; what Keras 3 makes of it is in the table above.
+    softmax over an axis of length 1, or a line of the script that takes the softmax of its single output. Source:
+    UMLAUT, NeuraLint; what Keras 3 makes of it is in the table above.
     """
     for layer in seen.layers:
         config, name, text, repair = layer["config"], layer["name"], "", ""
@@ -79,6 +80,10 @@ def softmax_on_single_unit(seen: Observation) -> list[Finding]:
         if text:
             cause = "softmax_on_single_unit"
             return [Finding(cause=cause, confidence=1.0, certain=True, evidence=text, layer=name, repair=repair)]
+    if seen.ones:
+        text = f"line {seen.ones[0]} takes the softmax of a single output, which is 1 whatever was said"
+        found = Finding(cause="softmax_on_single_unit", confidence=0.95, certain=True, evidence=text)
+        return [dataclasses.replace(found, file=seen.file, line=seen.ones[0])]
     if seen.head != "softmax" or seen.classes != 1:
         return []
     outputs = [output for _, output in outputs_of(seen)]
@@ -365,6 +370,7 @@ def _finding_range(seen: Observation, evidence: str, confidence: float, certain:
     )
 
 
+HINGES = ("hinge", "squared_hinge")
 COUNTING = ("poisson", "mean_squared_logarithmic_error")
 
 
@@ -375,12 +381,12 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
     such targets outside [0, 1] with a binary cross-entropy, which then has no minimum, or that many whole numbers with
     it on one output, which are counts; one output of several whose cross-entropy falls below 0, which shows the same;
     more than 5 % zeros under an error in per cent, or targets on both sides of 0; targets below 0 under a loss of
-    counts. Named when there is harm: 3 to 20 whole numbers 0 to K - 1 with a squared or absolute error on one linear
-    output, the surer when accuracy is asked for: counts and grades are regressions of the same form. Certain too: a
-    loss over classes, which is 0, on one sigmoid and labels of two classes; with harm: sigmoids under it and labels of
-    which a twentieth hold none or several ones. Must stay silent: intensities in [0, 1] with a binary cross-entropy
-    (autoencoders), one action weighted by its advantage in each row (policy gradients), soft labels. Source: taxonomy
-    of faults, Humbatova et al. (2020).
+    counts; a hinge of targets of which a twentieth are other numbers than -1, 0 and 1. Named when there is harm: 3 to
+    20 whole numbers 0 to K - 1 with a squared or absolute error on one linear output, the surer when accuracy is asked
+    for: counts and grades are regressions of the same form. Certain too: a loss over classes, which is 0, on one
+    sigmoid and labels of two classes; with harm: sigmoids under it and labels of which a twentieth hold none or several
+    ones. Must stay silent: intensities in [0, 1] with a binary cross-entropy (autoencoders), one action weighted by its
+    advantage in each row (policy gradients), soft labels. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     for output, (name, losses) in losses_of_outputs(seen).items():
         if name in CATEGORICAL + BINARY and losses.min() < -1e-3:
@@ -405,6 +411,9 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
         return [_loss(f"{text}, and those next to 0 drown all others")]
     if name in COUNTING and below > 0.05:
         return [_loss(f"{name} is of what is counted, and {below:.0%} of the targets are below 0")]
+    other = float(np.mean(~np.isin(values, (-1, 0, 1)))) if len(values) else 0.0
+    if name in HINGES and other > 0.05:
+        return [_loss(f"{name} is of the two classes -1 and 1, and {other:.0%} of the targets are other numbers")]
     if name in SPARSE and form == "real" and distinct > MANY:
         return [_loss(f"{name} takes class numbers, and the targets are {distinct} different numbers, none whole")]
     if name in BINARY and form == "ids" and seen.classes == 1 and distinct > MANY:

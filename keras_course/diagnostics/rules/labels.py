@@ -7,7 +7,7 @@ from keras_course.diagnostics.comparisons import label_drift
 from keras_course.diagnostics.harm import blind_at_the_end, harm_of
 from keras_course.diagnostics.held_out import beside, classed
 from keras_course.diagnostics.losses import class_weights, weighed_down
-from keras_course.diagnostics.observation import LEFT_OVER, Finding, Observation, Probe
+from keras_course.diagnostics.observation import IN_ORDER, LEFT_OVER, Finding, Observation, Probe
 from keras_course.diagnostics.references import COLUMNS
 from keras_course.diagnostics.seen import (
     BINARY,
@@ -15,6 +15,7 @@ from keras_course.diagnostics.seen import (
     DIFFERENCES,
     SHORT,
     SPARSE,
+    TARGETS,
     came_again,
     classes_seen,
     flat_rows,
@@ -90,7 +91,7 @@ def _named_otherwise(seen: Observation) -> Finding:
         confidence=0.7,
         certain=True,
         evidence=f"{text}another order",
-        repair="name predictions by the list, in its order, that labels were numbered by",
+        repair=IN_ORDER,
         file=seen.file,
         line=line,
     )
@@ -101,9 +102,9 @@ def constant_labels(seen: Observation) -> list[Finding]:
 
     Threshold: one value in at least 200 targets of a known loss, or in all of the data of a `fit`, at least 20; of any
     loss, where the targets are pictures of one grey. Certain where all weights of the script are trained on it, by
-    `fit` for several epochs. A note otherwise: discriminators and generators are trained on ones and zeros in turn, and
-    losses that look at inputs alone take any label. Labels whose weight is 0 are none; where all are, certain too.
-    Source: row 9 of the taxonomy, rule of three.
+    `fit` for several epochs, and it is a class, or one and the same picture. A note otherwise: discriminators and
+    generators are trained on ones and zeros in turn, and losses that look at inputs alone take any label. Labels whose
+    weight is 0 are none; where all are, certain too. Source: row 9 of the taxonomy, rule of three.
     """
     y = seen.train.y if seen.train is not None and seen.train.y is not None else targets_of(seen)
     y, looked = (y, "labels") if (counted := _counted(seen)) is None else (counted, "labels of a weight above 0")
@@ -124,7 +125,7 @@ def constant_labels(seen: Observation) -> list[Finding]:
             cause="constant_labels",
             kind="named" if alone else "note",
             confidence=0.95 if alone else 0.4,
-            certain=alone and seen.loss.name in CATEGORICAL + BINARY,
+            certain=alone and (seen.loss.name in CATEGORICAL + BINARY or (y[0].size > TARGETS and np.ptp(y) > 0)),
             evidence=f"all {len(y)} {looked} that were looked at are {np.ravel(y[0])[:4].tolist()}",
             tag="labels/entropy",
         )
@@ -217,12 +218,12 @@ def class_imbalance(seen: Observation) -> list[Finding]:
     classes. Or weights of classes by which the rarest one, below a fifth of the rows, counts less than a third of
     the most frequent one. Certain too: of a class below 0.6 / K, the mean recall of the classes gains .12 where their
     shares are taken out of the outputs, or .08 where the script measures each class by itself, and three standard
-    errors; a note otherwise. Must stay silent: imbalanced data whose rare class is found. Source: cleanlab's 0.1 / K
-    for the share; logit adjustment of Menon et al. (2021), section 4.
+    errors; a note otherwise. Must stay silent: shares of several classes in each row; imbalanced data whose rare class
+    is found. Source: cleanlab's 0.1 / K for the share; logit adjustment of Menon et al. (2021), section 4.
     """
     labels = classes_seen(seen)
     looks = [p for p in seen.probes if p.y is not None and p.output is not None]
-    if labels is None or seen.loss.name not in CATEGORICAL + BINARY or not looks:
+    if labels is None or seen.loss.name not in CATEGORICAL + BINARY or not looks or _mixed(seen):
         return []
     names, counts = np.unique(labels, return_counts=True)
     if len(names) >= 2 and (found := _weights_reversed(seen, names, counts)):
@@ -251,6 +252,12 @@ def class_imbalance(seen: Observation) -> list[Finding]:
         f"found (of the other classes {np.mean(others):.0%})"
     )
     return [Finding(cause="class_imbalance", confidence=0.6, evidence=text, tag="labels/entropy")]
+
+
+def _mixed(seen: Observation) -> bool:
+    """Whether targets are shares of several classes, none of which has four fifths in the median."""
+    y = targets_of(seen)
+    return y is not None and y.ndim == 2 and form_of(y) == "shares" and bool(np.median(y.max(1)) < 0.8)
 
 
 def _missed(seen: Observation, share: float) -> list[Finding]:

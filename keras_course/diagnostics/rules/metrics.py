@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 from keras_course.diagnostics.causes import CAUSES
-from keras_course.diagnostics.observation import DECIDED, EXACT_ACCURACY, UNDECIDED, Finding, Observation
+from keras_course.diagnostics.observation import DECIDED, EXACT_ACCURACY, IN_ORDER, UNDECIDED, Finding, Observation
 from keras_course.diagnostics.seen import (
     ACCURACY,
     BINARY,
@@ -198,7 +198,7 @@ CUT = "predictions > 0.5 for a sigmoid, or > 0 for logits"
 
 
 def _misread(seen: Observation) -> Finding | None:
-    """A line of the script that mistakes the form of the predictions."""
+    """A line of the script that mistakes the form of the predictions, or names them by another order."""
     if seen.compared:
         line, rows = seen.compared[0]
         text = f"line {line} takes predictions and labels of the forms ({rows}, 1) and ({rows},) together to {rows} × "
@@ -206,6 +206,9 @@ def _misread(seen: Observation) -> Finding | None:
     elif seen.single:
         line, repair = seen.single[0], CUT
         text = f"line {line} takes the place of the largest of a single output, which is 0 whatever was said"
+    elif seen.misnamed:
+        (line, name), repair = seen.misnamed[0], IN_ORDER
+        text = f"line {line} names classes by the sorted {name}, and their numbers are places in {name} as it is"
     else:
         return None
     found = Finding(cause="loss_metric_inconsistent", confidence=0.6, certain=True, evidence=text, repair=repair)
@@ -219,7 +222,7 @@ def loss_metric_inconsistent(seen: Observation) -> list[Finding]:
     that epoch holds the share of a single class. It is the sign that Keras 3 gives of a softmax over one unit. Must
     stay silent: labels of which more than 80 % are of one class, where both can be true. Certain too: a line of the
     script takes n predictions (n, 1) and n labels (n,) together to n × n numbers, or the place of the largest of a
-    single output. Source: row 44 of the taxonomy.
+    single output, or names classes by a sorted list whose own order numbers them. Source: row 44 of the taxonomy.
     """
     if found := _misread(seen):
         return [found]

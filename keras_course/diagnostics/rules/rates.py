@@ -367,7 +367,7 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
 
 def _shrinking(seen: Observation) -> list[Finding]:
     """Steps by hand that are a thousandth of what they were, against their gradients, before three quarters of the
-    training, while the gradients are no smaller."""
+    training, while the gradients are not much smaller; or next to nothing while some gradient is left."""
     steps = seen.steps
     if steps is None or len(steps.index) < 40 or seen.optimizer.rate is not None:
         return []
@@ -379,10 +379,11 @@ def _shrinking(seen: Observation) -> list[Finding]:
     if len(ratio) < 40:
         return []
     first, late = float(np.median(ratio[:10])), index[:-1] >= 0.75 * steps.count
-    if not late.any() or np.median(gradient[:-1][late]) < 0.3 * np.median(gradient[:10]):
+    if not late.any():
         return []
     share = float(np.max(ratio[late])) / first if first > 0 else 1.0  # steps that never were are another cause
-    if share > 1e-3:
+    left = float(np.median(gradient[:-1][late]) / np.median(gradient[:10]))
+    if share > 1e-3 or left < (0.05 if share < 1e-5 else 0.3):
         return []
     text = f"in the last quarter steps are at most {share:.1g} times as long against their gradients as the first ones"
     return [Finding(cause="lr_schedule_wrong", confidence=0.95, tag="update_ratio", evidence=text)]

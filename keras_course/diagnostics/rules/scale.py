@@ -200,18 +200,22 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
 
 
 def _standardised_before(seen: Observation) -> Finding | None:
-    """A layer Normalization that was adapted to a table as it was, and is given its columns with means of 0 and spreads
-    of 1."""
+    """A layer Normalization that was adapted to a table as it was, or told its means, and is given its columns with
+    means of 0 and spreads of 1."""
     values = {v.name: v.final for v in seen.variables if v.final is not None}
     tables = [] if seen.train is None else [x for x in (seen.train.x, *seen.train.further) if _is_table(x)]
     for layer in seen.layers:
-        mean, variance = (values.get(f"{layer.get('name')}/{of}") for of in ("mean", "variance"))
-        if layer["class"] != "Normalization" or mean is None or variance is None:
+        if layer["class"] != "Normalization":
+            continue
+        told = [layer["config"].get(of) for of in ("mean", "variance")]  # by the script, or what was adapted
+        learned = [values.get(f"{layer.get('name')}/{of}") for of in ("mean", "variance")]
+        mean, variance = (b if a is None else np.asarray(a, "float64") for a, b in zip(told, learned, strict=True))
+        if mean is None or variance is None:
             continue
         mean, spread = mean.reshape(-1), np.sqrt(np.maximum(variance.reshape(-1), 1e-12))
         other = (spread > 5) | (spread < 0.2) | (np.abs(mean) > 3 * spread)
         for x in tables:
-            if x.shape[1] != mean.size or np.mean(other) <= 0.5:
+            if x.shape[1] != mean.size or np.mean(other) <= 0.25:
                 continue
             if np.all(np.abs(x.mean(0)) < 0.2) and np.all((x.std(0) > 0.5) & (x.std(0) < 2)):
                 text = f"{layer['name']} takes means up to {np.abs(mean).max():.3g} from columns whose means are 0 and "

@@ -214,14 +214,15 @@ def _cut_off(seen: Observation, without: list[Variable]) -> float:
 
 
 def _left_out(seen: Observation) -> list[Finding]:
-    """Layers of plain variables that the script never trains, before others that it does."""
+    """Layers of plain variables that the script never trains: before others that it does, or the last ones, by which
+    it stays above a constant."""
     linear = [unit for unit in seen.units if unit.kind in ("dense", "conv")]
     fixed = [unit for unit in linear if not unit.variables]
     text = f"no gradient is taken by the variables of {len(fixed)} of {len(linear)} layers"
     vectors = {v.name for v in seen.variables if v.trainable and len(v.shape) < 2}
     if len(linear) > 1 and all(unit.variables and vectors.issuperset(unit.variables) for unit in linear):
         fixed, text = linear, f"of {len(linear)} layers only the biases are trained"  # of one they may be its weights
-    elif len(fixed) < 0.5 * len(linear) or linear[-1:] == fixed[-1:]:
+    elif len(fixed) < 0.5 * len(linear) or (linear[-1:] == fixed[-1:] and not _far_from_a_constant(seen)):
         return []
     if seen.layers or not seen.alone or not fixed:
         return []
@@ -237,6 +238,11 @@ def _left_out(seen: Observation) -> list[Finding]:
             line=first.line,
         )
     ]
+
+
+def _far_from_a_constant(seen: Observation) -> bool:
+    harm = harm_of(seen)
+    return harm.baseline is not None and harm.degree > 1
 
 
 def _stuck(seen: Observation) -> list[Finding]:
