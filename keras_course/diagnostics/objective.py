@@ -149,7 +149,7 @@ def _capped(loss: Any) -> bool:
 
 def _has_a_lower_end(op: Any) -> bool:
     kind = op.type
-    return kind in (*DIFFERENCES, "Softplus") or "CrossEntropyWithLogits" in kind or bool(_of_difference(op))
+    return kind in (*DIFFERENCES, "Softplus", "Log1p") or "CrossEntropyWithLogits" in kind or bool(_of_difference(op))
 
 
 def _terms(loss: Any) -> Iterator[tuple[Any, int]]:

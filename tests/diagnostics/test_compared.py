@@ -1,4 +1,4 @@
-from keras_course.diagnostics.compared import _Reader, compared, largest_of_one
+from keras_course.diagnostics.compared import _Reader, compared, largest_of_one, softmax_of_one
 from keras_course.diagnostics.script import diagnose
 
 import keras
@@ -134,17 +134,46 @@ def test_the_place_of_the_largest_of_one_output(script, found):
     assert lines(script, largest_of_one) == found
 
 
-def test_such_a_line_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("p = tf.nn.softmax(model(x))", [1]),
+        ("def chance(a):\n    return tf.nn.softmax(model(a, training=False))[:, 0]\nchance(x[y > 0])", [2]),
+        ("p = keras.ops.softmax(model.predict(x, verbose=0)).numpy()", [1]),
+        ("p = tf.nn.softmax(several(x))", []),
+        ("p = tf.nn.softmax(model(x), axis=0)", []),  # over the rows
+        ("p = tf.nn.softmax(model(x), 0)", []),
+        ("p = tf.nn.softmax(model(x)[:, 0])", []),
+        ("p = tf.nn.softmax(tf.cast(y[:, None], 'float32'))", []),  # nothing that a model says
+        ("p = tf.nn.sigmoid(model(x))", []),
+    ],
+)
+def test_the_softmax_of_one_output(script, found):
+    assert lines(script, softmax_of_one) == found
+
+
+@pytest.mark.parametrize(
+    ("line", "cause", "words"),
+    [
+        (
+            "print(np.mean(np.argmax(model.predict(x, verbose=0), axis=1) == y))",
+            "loss_metric_inconsistent",
+            "is 0 whatever was said",
+        ),
+        ("print(np.mean(tf.nn.softmax(model(x))))", "softmax_on_single_unit", "is 1 whatever was said"),
+    ],
+)
+def test_such_a_line_is_named(tmp_path, line, cause, words):
     script = tmp_path / "train.py"
     script.write_text(
         START
-        + """
+        + f"""
 model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
 model.fit(x, y, epochs=1, verbose=0)
-print(np.mean(np.argmax(model.predict(x, verbose=0), axis=1) == y))
+{line}
 """
     )
     (report,) = diagnose(script).reports
-    (finding,) = [f for f in report.findings if f.cause == "loss_metric_inconsistent"]
+    (finding,) = [f for f in report.findings if f.cause == cause]
     assert (finding.kind, finding.certain, finding.line) == ("named", True, len(script.read_text().splitlines()))
-    assert "is 0 whatever was said" in finding.evidence
+    assert words in finding.evidence

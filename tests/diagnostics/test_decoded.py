@@ -1,4 +1,4 @@
-from keras_course.diagnostics.decoded import agreement, decoded
+from keras_course.diagnostics.decoded import agreement, decoded, misnamed
 from keras_course.diagnostics.script import diagnose
 
 import keras
@@ -157,3 +157,30 @@ def test_a_script_that_names_its_classes(tmp_path, capsys, names, named, written
     assert [finding.cause for finding in report.named] == named
     compares = next(i for i, line in enumerate(script.splitlines(), 1) if "np.mean" in line)
     assert [finding.line for finding in report.named] == [compares] * len(named)
+
+
+KINDS = ["noise", "tectonic", "blast", "icequake"]
+
+
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ("for k, name in enumerate(KINDS): pass\ncalled = np.unique(KINDS)[guess]", [2]),
+        ("number = KINDS.index('blast')\ncalled = [sorted(KINDS)[k] for k in guess]", [2]),
+        ("first = KINDS[0]\ncalled = np.array(sorted(KINDS))[guess]", []),  # one more step, which may number them
+        ("called = np.unique(KINDS)[guess]", []),  # nothing says that their places are numbers
+        ("for k, name in enumerate(KINDS): pass\nfirst = sorted(KINDS)[0]", []),
+        ("for k, name in enumerate(KINDS): pass\nlast = sorted(KINDS)[-2:]", []),
+        ("names = sorted(KINDS)\nfor k, name in enumerate(KINDS): pass\ncalled = sorted(KINDS)[guess[0]]", []),
+        ("for k, name in enumerate(KINDS): pass\ny = LabelEncoder()\ncalled = sorted(KINDS)[guess[0]]", []),
+        ("for k, name in enumerate(ORDERED): pass\ncalled = np.unique(ORDERED)[guess]", []),
+        ("for k, name in enumerate(NUMBERS): pass\ncalled = np.unique(NUMBERS)[guess]", []),
+    ],
+)
+def test_classes_that_are_named_by_a_sorted_list(script, lines):
+    names = {"KINDS": KINDS, "ORDERED": sorted(KINDS), "NUMBERS": [3, 1, 2], "guess": np.arange(3), "np": np}
+    assert (
+        [line for line, _ in misnamed(script, names)] == lines == [line for line, _ in misnamed(script.encode(), names)]
+    )
+    as_tuple = misnamed(script, names | {"KINDS": tuple(KINDS)})
+    assert as_tuple == [(line, "KINDS") for line in lines]

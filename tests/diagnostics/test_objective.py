@@ -406,3 +406,23 @@ def test_what_counts_cost_by_hand(loss, logarithm, graph):
         assert found.prediction.shape == (10, 1)
         assert found.place(found.targets) is not None
         assert (found.prediction.op.type == "Softplus") != logarithm
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("loss", "capped"),
+    [
+        (lambda z, y: tf.reduce_mean(-0.5 * ((y - z) * tf.exp(-z[:, :1])) ** 2 - z[:, :1]), True),
+        (lambda z, y: -tf.reduce_mean(tf.square(z - y)), True),
+        (lambda z, y: 3.0 - tf.reduce_sum(tf.abs(z - y)) / 2.0, True),
+        (lambda z, y: -tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=z)), True),
+        (lambda z, y: tf.reduce_mean(tf.square(z - y)), False),
+        (lambda z, y: tf.reduce_mean(tf.square(z - y)) - 0.1 * tf.reduce_mean(tf.square(z)), False),  # of both signs
+        (lambda z, y: -tf.reduce_mean(y * tf.square(z)), False),  # by what they are multiplied nobody knows
+        (lambda z, y: -tf.reduce_mean(z), False),  # it has no end
+    ],
+)
+def test_what_has_an_upper_end(loss, capped, graph):
+    found = forward_of([layers.Dense(3, name="a")], loss=lambda m, x, y: loss(m(x), y), y=np.eye(3, dtype="float32")[Y],
+                       graph=graph)  # fmt: skip
+    assert (found.capped, found.climbed) == (capped, False)

@@ -1,3 +1,5 @@
+from keras_course.diagnostics import experiments
+from keras_course.diagnostics.harm import harm_of
 from tests.diagnostics.trained import X, Y, crossentropy, loop, mlp, watched
 
 import keras
@@ -274,3 +276,23 @@ def test_parts_of_a_model_are_no_others():
     fixed = {v.name.rpartition("/")[2]: v for v in seen.variables if not v.trainable}
     assert {"kernel", "bias", "moving_mean", "moving_variance"} <= set(fixed)
     assert sum(v.name.endswith("c/kernel") for v in seen.variables) == 1
+
+
+@pytest.mark.parametrize(("sign", "climbs"), [(1, True), (-1, False)])
+def test_what_climbs_a_likelihood_is_seen_by_its_negative(sign, climbs):
+    """Also by the experiments, which go downhill; not where the steps go down from there."""
+    w = tf.Variable(np.zeros((5, 1), "float32"))
+    y = (X @ np.arange(5.0)[:, None]).astype("float32")
+    likelihood = lambda a, b: -0.5 * tf.reduce_mean((a @ w - b) ** 2)  # noqa: E731 - one expression
+    (training,) = watched(lambda: loop(likelihood, [w], rate=-0.05 * sign, steps=40, y=y))
+    seen = training.close()
+    assert seen.loss.climbed == climbs
+    downhill = np.nanmean(seen.steps.uphill) < 0
+    assert downhill
+    fell = np.mean(seen.steps.all_losses[-5:]) - np.mean(seen.steps.all_losses[:5])
+    assert fell < 0
+    assert (seen.steps.all_losses > 0).all() == climbs
+    replay = experiments.replay_of(training)
+    assert (replay.losses(replay.start, replay.batches[:1])[0] > 0) == climbs
+    replay.close()
+    assert harm_of(seen).sentence.startswith("the negative of what is climbed") == climbs

@@ -254,6 +254,22 @@ def test_what_is_attainable_is_tried_where_nobody_knows_the_loss_of_a_network_al
     assert ("attained_own" in report.observation.experiments) == (alone and not known)
 
 
+@pytest.mark.parametrize(
+    ("degree", "elsewhere", "steps", "tried"), [(0.3, 0.0, 60, True), (0.1, 0.3, 60, False), (0.1, 0.3, 6, True)]
+)
+def test_a_few_steps_are_tried_out_by_what_validation_lacks(degree, elsewhere, steps, tried, monkeypatch):
+    known = Harm(degree=degree, elsewhere=elsewhere, sentence="", baseline=1.0)
+    monkeypatch.setattr(watcher.doctor, "harm_of", lambda seen: known)
+    asked = []
+    monkeypatch.setattr(watcher.experiments, "run", lambda training, seen, harmed: asked.append(harmed) or {})
+    model = mlp()
+    with watcher.watching() as monitor:
+        loop(lambda a, b: crossentropy(model, a, b), [v.value for v in model.trainable_variables], steps=steps)
+    (training,) = monitor.trainings
+    watcher.examined(training, alone=True)
+    assert asked == [True] * tried
+
+
 class Made:
     """A training of which the line and the harm are known."""
 

@@ -291,7 +291,10 @@ def test_many_epochs_behind_which_validation_is_worse_than_nothing():
     assert RULES["overfitting"](seen) == []
 
 
-@pytest.mark.parametrize(("rows", "held", "fires_"), [(12, 0.8, True), (50, 0.8, False), (12, 0.9, False)])
+@pytest.mark.parametrize(
+    ("rows", "held", "fires_"),
+    [(12, 0.8, True), (50, 0.8, False), (12, 0.9, False), (99, 0.7, True), (100, 0.7, False), (99, 0.76, False)],
+)
 def test_a_handful_of_rows_that_are_known_by_heart(rows, held, fires_):
     """Elsewhere the loss is that of a half: only so few rows say that it is learning by heart."""
     known = {"right_train": 1.0, "right_held": held, "rows_train": rows, "held_loss": 0.4}

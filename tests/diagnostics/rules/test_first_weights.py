@@ -160,6 +160,15 @@ def test_a_trial_tells_units_that_start_alike_and_part_where_nobody_knows_the_lo
         assert found("symmetric_or_zero_init", seen) == [], "some start apart"
 
 
+@pytest.mark.parametrize(("times", "end", "fires_"), [(1.0, 0.5, True), (1.0, 0.9, False), (0.0, 0.5, False)])
+def test_the_first_steps_tell_units_that_start_alike_and_part(times, end, fires_):
+    """By what they leave from weights drawn anew, of 1; a branch that starts at 0 is no such layer."""
+    seen = net(1, 1, 1, experiments={"end_fresh": end, "end_same": 1.0}, steps=walked(rows=40, losses=[10.0] * 40))
+    kernel = seen.variables[1]
+    kernel.initial = times * alike(kernel.initial)
+    assert [(f.layer, f.certain) for f in found("symmetric_or_zero_init", seen)] == [("b", False)] * fires_
+
+
 @pytest.mark.parametrize(("shape", "fires_"), [((2, 24), False), ((24, 24), True)])
 def test_weights_that_are_used_again_count_again_only_where_they_can_meet_what_they_gave(shape, fires_):
     """As those of a recurrence by hand: 1.8 times Glorot's spread, in each of eight steps."""

@@ -356,6 +356,17 @@ def test_losses_of_counts_take_none_below_0(below, loss, fires):
     assert [f.certain for f in heads.wrong_loss_for_task(seen)] == [True] * fires
 
 
+@pytest.mark.parametrize(
+    ("values", "loss", "fires"),
+    [([0.0, 1.0], "hinge", False), ([-1.0, 1.0], "squared_hinge", False), ([0.2, 0.7], "hinge", True),
+     ([0.0, 2.0], "squared_hinge", True), ([0.2, 0.7], SQUARED, False)],
+)  # fmt: skip
+def test_a_hinge_takes_two_classes(values, loss, fires):
+    y = np.array(values, "float32")[np.arange(len(PROGRESS)) % 2]
+    seen = training(PATIENTS, y, loss=loss, classes=1, output=one, logits=False)
+    assert [f.certain for f in heads.wrong_loss_for_task(seen)] == [True] * fires
+
+
 def test_a_cross_entropy_over_a_single_output_needs_no_labels_to_be_wrong():
     seen = training(DIGITS, LABELS, loss=CROSS, head="sigmoid", logits=False, classes=1, output=one)
     seen.train, seen.stream = None, []

@@ -62,6 +62,14 @@ def test_constant_labels_are_named_where_fit_trains_a_whole_model_on_them():
     assert causes(seen) == (set(), {"constant_labels"})
 
 
+@pytest.mark.parametrize(("picture", "certain"), [(DIGITS[3], True), (np.zeros(64), False), (DIGITS[3, :4], False)])
+def test_one_and_the_same_picture_for_all_inputs_is_certain(picture, certain):
+    """Though a network learns it at once; not what is 0, which a loss of inputs alone is given, nor a few numbers."""
+    y = np.tile(picture.astype("float32"), (len(DIGITS), 1))
+    seen = training(DIGITS, y, loss=SQUARED, classes=len(picture), output=lambda rows: y[rows])
+    assert [f.certain for f in labels.constant_labels(seen)] == [certain]
+
+
 def test_labels_that_do_not_count_are_none():
     """Padded places of sequences, whose weights were turned round."""
     y = np.stack([LABELS, 0 * LABELS], axis=1)
@@ -464,3 +472,13 @@ def test_labels_that_a_simple_model_tells_are_not_wrong_at_random(monkeypatch, r
     seen.experiments = WRONG
     found = [f for f in labels.label_noise(seen) if "wrong at random" in f.evidence]
     assert [f.certain for f in found] == [True] * fires
+
+
+@pytest.mark.parametrize(("largest", "fires"), [(0.7, False), (0.95, True)])
+def test_shares_of_several_classes_have_no_rare_class(largest, fires):
+    """As votes for parties have them; labels that were smoothed still do."""
+    kinds = np.where(np.arange(600) % 50 == 0, 2, np.arange(600) % 2)
+    y = np.where(np.eye(3)[kinds] == 1, largest, (1 - largest) / 2).astype("float32")
+    blind = lambda rows: np.tile([0.4, 0.5, 0.1], (len(rows), 1)).astype("float32")  # noqa: E731 - one expression
+    seen = training(DIGITS[:600], y, loss=CROSS, head="softmax", logits=False, classes=3, output=blind, looks=60)
+    assert bool(labels.class_imbalance(seen)) == fires

@@ -173,6 +173,8 @@ def test_steps_of_adam_as_long_as_any_weight_are_too_long_whatever_was_tried():
         ("", True),
         ("slower", False),  # a tenth of the first steps at the end
         ("faded", False),  # it is the gradients that are small
+        ("half faded", True),  # some of them is left, and of the steps next to nothing
+        ("half faded, slower", False),
         ("optimizer", False),  # whose rate is known
         ("few", False),
         ("none", False),  # no step at all
@@ -181,8 +183,9 @@ def test_steps_of_adam_as_long_as_any_weight_are_too_long_whatever_was_tried():
 def test_a_rate_by_hand_that_shrinks_within_an_epoch(change, fires_):
     count = 30 if change == "few" else 120
     seen = Observation(name="m", steps=steps(np.linspace(2.3, 2.2, count)), finished=True)
-    size = np.geomspace(1, 0.1 if change == "slower" else 1e-9, count)[:, None]
-    gradient = np.geomspace(1, 1e-3, count)[:, None] if change == "faded" else np.ones((count, 1))
+    size = np.geomspace(1, {"slower": 0.1, "half faded, slower": 1e-4}.get(change, 1e-9), count)[:, None]
+    least = 1e-3 if change == "faded" else 0.1 if change.startswith("half faded") else 1.0
+    gradient = np.geomspace(1, least, count)[:, None]
     seen.steps.gradient, seen.steps.update = gradient, 0.05 * gradient * size
     seen.steps.update = seen.steps.update * (change != "none")
     seen.optimizer = Optimizer(name="SGD", rate=0.05) if change == "optimizer" else Optimizer()

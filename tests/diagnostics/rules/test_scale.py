@@ -302,6 +302,11 @@ def test_a_table_that_is_standardised_before_a_layer_that_was_adapted_to_it_as_i
     seen.variables = [Variable(name=n, shape=(5,), trainable=False, final=v) for n, v in values.items()]
     found = scale.inputs_scaled_twice(seen)
     assert [(f.certain, f.layer) for f in found] == [(True, "norm")] * fires
+    seen.layers[0]["config"] = {"mean": [[mean] * 5], "variance": [[variance] * 5]}  # as the script told it
+    seen.variables = []
+    assert len(scale.inputs_scaled_twice(seen)) == fires
+    seen.layers[0]["config"] = {"mean": [[mean, 0, 0, 0, 0]], "variance": [[variance, 1, 1, 1, 1]]}
+    assert scale.inputs_scaled_twice(seen) == [], "one column of five"
     seen.layers[0]["class"] = "BatchNormalization"
     assert scale.inputs_scaled_twice(seen) == []
 

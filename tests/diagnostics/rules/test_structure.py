@@ -103,6 +103,7 @@ def test_weights_that_the_optimiser_was_not_given():
     [("", True), ("a model", False), ("others are trained", False), ("few", False), ("the last", False)],
 )
 def test_layers_of_plain_variables_that_no_gradient_is_taken_by(change, fires_):
+    """The last ones only with a loss above that of a constant: see below."""
     seen = net(1, 1, 1, 1)
     for unit in seen.units[2:] if change == "the last" else seen.units[:1] if change == "few" else seen.units[:3]:
         unit.variables = ()
@@ -111,6 +112,19 @@ def test_layers_of_plain_variables_that_no_gradient_is_taken_by(change, fires_):
     seen.steps = walked()
     text = [f.evidence for f in found("frozen_or_disconnected", seen) if "no gradient is taken" in f.evidence]
     assert [" 3 of 4 " in t for t in text] == [True] * fires_
+
+
+@pytest.mark.parametrize(("end", "fires_"), [(12.0, True), (9.0, False), (None, False)])
+def test_the_last_layers_without_a_gradient_by_which_the_loss_stays_above_a_constant(end, fires_):
+    """Of 9.5, which is what the mean leaves of the targets; of nothing, where nobody knows them."""
+    seen = net(1, 1, 1, 1)
+    for unit in seen.units[2:]:
+        unit.variables = ()
+    seen.steps = walked(losses=[end or 12.0] * 40, rows=40)
+    if end:
+        seen.loss, seen.train = Loss(name="mean_squared_error"), Data(x=np.zeros((4, 2)), y=np.array([1.0, 2, 4, 9]))
+    text = [f.evidence for f in found("frozen_or_disconnected", seen) if "no gradient is taken" in f.evidence]
+    assert [" 2 of 4 layers, c first" in t for t in text] == [True] * fires_
 
 
 @pytest.mark.parametrize(("layers", "trained", "fires_"), [(3, "b", True), (1, "b", False), (3, "ab", False)])
