@@ -11,6 +11,7 @@ from typing import Any
 from keras_course.diagnostics.graph import LINEAR
 from keras_course.diagnostics.names import is_users
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import op_callbacks  # as TensorFlow's own debugger uses it
 
@@ -69,6 +70,13 @@ def _users_frame() -> _Frame:
     return _Frame(frame.f_code.co_filename, frame.f_lineno)
 
 
+def _holds(op: Operation, variable: tf.Variable) -> bool:
+    """Whether an operation is what was given from outside, and is what a variable is."""
+    value = op.outputs[0].value
+    alike = op.type == "Placeholder" and value.dtype == variable.dtype and value.shape == variable.shape
+    return alike and bool(np.array_equal(value.numpy(), variable.numpy(), equal_nan=True))
+
+
 class Recording:
     """The operations between `start` and `stop`, in order."""
 
@@ -86,6 +94,19 @@ class Recording:
 
     def get_operations(self) -> list[Operation]:
         return self.operations
+
+    def reads(self, variables: Sequence[tf.Variable]) -> None:
+        """Makes reads of variables of what was taken for data: `tf.matmul` reads one that stands first by itself, and
+        tells no callback of it. It has the value of the variable, which nothing else has read."""
+        read = {id(value) for value, _ in self.captures}
+        for variable in (v for v in variables if id(v.handle) not in read and v.shape.rank):
+            for op in [op for op in self.operations if _holds(op, variable)]:
+                source = Operation(self, "Placeholder", [], [variable.handle], ())
+                self.operations.insert(self.operations.index(op), self.operations.pop())
+                self.captures.append((variable.handle, source.outputs[0]))
+                op.type, op.inputs = "ReadVariableOp", [source.outputs[0]]
+                op.attrs = ("dtype", variable.dtype.as_datatype_enum)
+                source.outputs[0].following.append(op)
 
     def of(self, value: Any) -> Tensor | None:
         """The tensor that has this value, an EagerTensor of this recording."""

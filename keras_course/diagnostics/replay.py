@@ -281,9 +281,10 @@ def _rebuilt(forward: Forward) -> tuple[Any, dict[str, Any]]:
     graph, made, captures = tf.Graph(), {}, {}
     inside = {id(tensor): handle for handle, tensor in forward.loss.graph.captures}
     operations = {op.name: op for t in (forward.loss, forward.prediction) if t is not None for op in ancestors(t)}
+    order = {op.name: place for place, op in enumerate(forward.loss.graph.get_operations())}
     boundary = {t.name for t in forward.boundary}
     with graph.as_default():
-        for op in sorted(operations.values(), key=lambda op: int(op.name[2:])):
+        for op in sorted(operations.values(), key=lambda op: order[op.name]):
             if op.type in ("Placeholder", "Const") and not op.inputs:
                 given = op.outputs[0]
                 if id(given) in inside:

@@ -134,6 +134,8 @@ class Training:
         self._note_models(context.models)
         noted = context.noted
         if tf.executing_eagerly():
+            if context.recording:
+                context.recording.reads(self.variables)
             of = context.recording.of if context.recording else lambda _: None
             loss, noted = (
                 of(loss),
