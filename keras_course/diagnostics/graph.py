@@ -120,6 +120,8 @@ def constant(tensor: Any) -> float | None:
     value = getattr(tensor, "value", None)  # of an operation that was run
     if value is None:
         value = tf.get_static_value(tensor)
+    elif np.ndim(value) or any(op.type == "Placeholder" or "Random" in op.type for op in ancestors(tensor)):
+        return None  # a number that hangs on data, on weights or on a draw
     return float(value) if value is not None and np.ndim(value) == 0 else None
 
 

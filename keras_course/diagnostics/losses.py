@@ -198,7 +198,7 @@ def penalty_shares(seen: Observation) -> list[float]:
     scale, losses = scale_of(seen), np.array(own_and_minimised(seen)).reshape(-1, 2)
     if class_weights(seen) or (seen.head == "softmax" and seen.classes == 1):  # whose loss is of the logits
         return []
-    if len(seen.losses) > 1:
+    if len(seen.losses) > 1 or seen.loss.several:
         return []  # what is left is the loss of the other outputs
     if not seen.loss.regularised and len(losses) >= 8:
         own, rest = np.diff(losses[len(losses) // 2 :] @ [[1, -scale], [0, 1]], axis=0).T

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from keras_course.diagnostics.graph import ADDS, DATA, FORMS, MIXED, RESHAPING, constant, frame_of, head_of
+from keras_course.diagnostics.graph import ADDS, DATA, FORMS, MIXED, RESHAPING, ancestors, constant, frame_of, head_of
 
 import keras
 import numpy as np
@@ -44,6 +44,7 @@ class Objective:
     inner: str = ""  # the activation of what a cross-entropy on logits is really given
     broadcast: bool = False  # targets and predictions differ in rank and were broadcast against each other
     rescued: bool = False  # the loss is computed from the logits behind the prediction
+    several: bool = False  # it is a sum of two numbers or more that each hang on the targets, as of two losses
     capped: bool = False  # it has an upper end, as a logarithm of a likelihood
     climbed: bool = False  # and the steps went up there
     turned: bool = False  # logarithms of a softmax are minimised, whose negatives are what has a lower end
@@ -78,6 +79,7 @@ def fill(
         _overlap(operations, result, kinds, last)
     if result.prediction is not None:
         result.head = head_of(result.prediction)
+    result.several = result.targets is not None and _several(result.loss, result.targets)
     result.turned, result.capped = _turned(result.loss), _capped(result.loss)
 
 
@@ -150,6 +152,25 @@ def _capped(loss: Any) -> bool:
 def _has_a_lower_end(op: Any) -> bool:
     kind = op.type
     return kind in (*DIFFERENCES, "Softplus", "Log1p") or "CrossEntropyWithLogits" in kind or bool(_of_difference(op))
+
+
+def _several(loss: Any, targets: Any) -> bool:
+    """Whether two of the numbers that are added up to a loss hang on what its targets are."""
+    sources, known = [targets], set()
+    while sources:
+        tensor = sources.pop()
+        known.add(tensor.name)
+        sources += tensor.op.inputs if tensor.op.type in FORMS else []
+    parts, hang = [loss], 0
+    while parts:
+        tensor = parts.pop()
+        moving = [t for t in tensor.op.inputs if constant(t) is None]
+        scaled = tensor.op.type in ("Mul", "RealDiv") and len(moving) == 1
+        if tensor.shape.rank == 0 and moving and (scaled or tensor.op.type in (*ADDS, "Sub", "Neg", "Identity")):
+            parts += moving
+        else:
+            hang += any(t.name in known for op in ancestors(tensor) for t in op.inputs)
+    return hang > 1
 
 
 def _terms(loss: Any) -> Iterator[tuple[Any, int]]:

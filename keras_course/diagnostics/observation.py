@@ -60,6 +60,7 @@ class Loss:
     name: str = ""  # "sparse_categorical_crossentropy", "mean_squared_error", ..., "overlap" as Dice's; "" of another
     from_logits: bool | None = None
     delta: float = 1.0  # of Huber's: the difference from which on it is no square
+    several: bool = False  # two numbers or more are added up that hang on the targets
     climbed: bool = False  # it is the negative of what the script computes and climbs, as a likelihood
     regularised: bool = False
 

@@ -64,6 +64,7 @@ def observe(training: "Training") -> Observation:
             name=(forward.name if forward else "") or facts.get("loss", ""),
             from_logits=forward.from_logits if forward else None,
             delta=forward.delta if forward else 1.0,
+            several=bool(forward and forward.several),
             climbed=bool(forward and forward.climbed),
             regularised=bool(training.model is not None and training.model.losses),
         ),

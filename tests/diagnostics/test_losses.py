@@ -87,6 +87,8 @@ def test_the_share_of_a_penalty_is_what_the_data_do_not_explain(loss, logits, y,
     seen.loss.from_logits = logits
     seen.probes = [Probe(step=0, y=y, output=output)]
     assert penalty_shares(seen) == pytest.approx([0.5])
+    seen.loss.several = True
+    assert penalty_shares(seen) == [], "it may be that of another loss of the same targets"
 
 
 @pytest.mark.parametrize(

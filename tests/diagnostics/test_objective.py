@@ -426,3 +426,26 @@ def test_what_has_an_upper_end(loss, capped, graph):
     found = forward_of([layers.Dense(3, name="a")], loss=lambda m, x, y: loss(m(x), y), y=np.eye(3, dtype="float32")[Y],
                        graph=graph)  # fmt: skip
     assert (found.capped, found.climbed) == (capped, False)
+
+
+def squares(z, y):
+    return tf.reduce_mean(tf.square(z - y))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("loss", "several"),
+    [
+        (lambda z, y: squares(z, y) + 0.5 * (1 - tf.reduce_sum(z * y) / (tf.reduce_sum(z) + tf.reduce_sum(y))), True),
+        (lambda z, y: 0.3 * squares(z, y) - tf.reduce_mean(tf.abs(tf.cast(y, "float32") - z)) / 2.0, True),
+        (lambda z, y: squares(z, y) + 0.1 * tf.reduce_mean(tf.square(z)), False),  # a penalty of what is said
+        (lambda z, y: squares(z, y) + 3.0, False),
+        (lambda z, y: tf.reduce_mean(tf.square(z - y) + tf.abs(z - y)), False),  # for each place one number
+        (lambda z, y: squares(z, y) / tf.reduce_mean(tf.square(y)), False),
+    ],
+)
+def test_a_sum_of_two_losses(loss, several, graph):
+    y = np.eye(3, dtype="float32")[Y]
+    assert (
+        forward_of([layers.Dense(3, name="a")], loss=lambda m, x, b: loss(m(x), b), y=y, graph=graph).several == several
+    )
