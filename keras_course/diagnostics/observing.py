@@ -163,6 +163,7 @@ def _structure(training: "Training") -> dict[str, float]:
             "sampled": float(forward.sampled),
             "moving": float(forward.moving),
             "turned": float(forward.turned),
+            "capped": float(forward.capped),
             "rescued": float(forward.rescued and forward.inner not in ("softmax", "sigmoid")),
             "evaluating": float(training.evaluating),
         }

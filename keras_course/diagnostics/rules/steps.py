@@ -44,12 +44,13 @@ def sign_flipped(seen: Observation) -> list[Finding]:
 
     Threshold: change and gradient point the same way, by a cosine above 0.5 in all of two steps or more; or in at least
     9 of 10 of the first 50 kept steps, at least 8 of them (binomial p < .02 for each variable, and all together must
-    agree); momentum and Adam lag, hence the first steps, of which the first two count by
-    themselves, and the sum over variables. Steps count until their numbers
-    end. Certain: a loss that cannot be below 0 is; logarithms of a softmax are minimised, by sums and positive factors
-    alone; a score, by its name, equals the loss after every epoch and falls with it; a loss of the script's own falls
-    by half while its predictions, from 0 to 1, come to be the larger the smaller their labels of 0 and 1 are. Must not
-    trigger: a momentum that overshoots now and then. Source: taxonomy row 28.
+    agree); momentum and Adam lag, hence the first steps, of which the first two count by themselves, and the sum over
+    variables. Steps count until their numbers end. Certain: a loss that cannot be below 0 is; logarithms of a softmax
+    are minimised, by sums and positive factors alone; squares and the like that all enter with a minus go down without
+    end, to ten times what they were; a score, by its name, equals the loss after every epoch and falls with it; a loss
+    of the script's own falls by half while its predictions, from 0 to 1, come to be the larger the smaller their labels
+    of 0 and 1 are. Must not trigger: a momentum that overshoots now and then; what climbs a likelihood on purpose.
+    Source: taxonomy row 28.
     """
     steps = seen.steps
     if steps is None:
@@ -63,6 +64,13 @@ def sign_flipped(seen: Observation) -> list[Finding]:
     if seen.experiments.get("turned") and least < 0:
         text = f"the logarithms of a softmax are minimised, down to {least:.3g}, and not "
         text += "their negatives: the right answers become the least likely ones"
+        return [
+            Finding(cause="gradient_sign_flipped", confidence=0.97, certain=True, step=0, tag="loss", evidence=text)
+        ]
+    first = float(steps.all_losses[0]) if len(steps.all_losses) else 0.0
+    if seen.experiments.get("capped") and not seen.loss.climbed and least < -10 * max(abs(first), 1.0):
+        text = f"what has an upper end, as a logarithm of a likelihood, is minimised: it goes from {first:.3g} down to "
+        text += f"{least:.3g}"
         return [
             Finding(cause="gradient_sign_flipped", confidence=0.97, certain=True, step=0, tag="loss", evidence=text)
         ]

@@ -31,6 +31,23 @@ def test_a_rate_of_0_is_the_rates_fault():
     assert fires("optimiser_not_applied", seen) == {"learning_rate_too_low"}
 
 
+@pytest.mark.parametrize(
+    ("capped", "climbed", "losses", "fires_"),
+    [
+        (1.0, False, [-0.5, -4.0, -11.0], True),
+        (1.0, False, [-0.5, -4.0, -9.0], False),  # it may have an end below
+        (1.0, False, [-20.0, -4.0, -199.0], False),
+        (1.0, True, [-0.5, -4.0, -11.0], False),
+        (0.0, False, [-0.5, -4.0, -11.0], False),
+        (1.0, False, [-0.5, -11.0, np.nan], True),
+    ],
+)
+def test_a_likelihood_that_is_minimised(capped, climbed, losses, fires_):
+    seen = net(1, 1, steps=walked(rows=3, losses=losses), experiments={"capped": capped})
+    seen.loss.climbed = climbed
+    assert [f.certain for f in found("gradient_sign_flipped", seen)] == [True] * fires_
+
+
 @pytest.mark.parametrize(("turned", "losses", "fires_"), [(1.0, [0.5, -3.0], True), (0.0, [0.5, -3.0], False),
                                                          (1.0, [5.0, 3.0], False)])  # fmt: skip
 def test_logarithms_that_are_minimised(turned, losses, fires_):
