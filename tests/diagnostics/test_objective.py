@@ -442,6 +442,7 @@ def squares(z, y):
         (lambda z, y: squares(z, y) + 3.0, False),
         (lambda z, y: tf.reduce_mean(tf.square(z - y) + tf.abs(z - y)), False),  # for each place one number
         (lambda z, y: squares(z, y) / tf.reduce_mean(tf.square(y)), False),
+        (lambda z, y: tf.square(z - y) + tf.abs(z - y), False),  # a tape adds up what is left
     ],
 )
 def test_a_sum_of_two_losses(loss, several, graph):

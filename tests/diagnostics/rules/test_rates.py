@@ -183,7 +183,7 @@ def test_steps_of_adam_as_long_as_any_weight_are_too_long_whatever_was_tried():
 def test_a_rate_by_hand_that_shrinks_within_an_epoch(change, fires_):
     count = 30 if change == "few" else 120
     seen = Observation(name="m", steps=steps(np.linspace(2.3, 2.2, count)), finished=True)
-    size = np.geomspace(1, {"slower": 0.1, "half faded, slower": 1e-4}.get(change, 1e-9), count)[:, None]
+    size = np.geomspace(1, {"slower": 0.1, "half faded, slower": 1e-5}.get(change, 1e-9), count)[:, None]
     least = 1e-3 if change == "faded" else 0.1 if change.startswith("half faded") else 1.0
     gradient = np.geomspace(1, least, count)[:, None]
     seen.steps.gradient, seen.steps.update = gradient, 0.05 * gradient * size
