@@ -116,7 +116,7 @@ def test_layers_of_plain_variables_that_no_gradient_is_taken_by(change, fires_):
 
 @pytest.mark.parametrize(("end", "fires_"), [(12.0, True), (9.0, False), (None, False), (np.nan, False)])
 def test_the_last_layers_without_a_gradient_by_which_the_loss_stays_above_a_constant(end, fires_):
-    """Of 9.5, which is what the mean leaves of the targets; of nothing, where nobody knows them, or the loss is none."""
+    """Of 9.5, which is what the mean leaves of the targets; of nothing, where nobody knows them or the loss is none."""
     seen = net(1, 1, 1, 1)
     for unit in seen.units[2:]:
         unit.variables = ()
