@@ -1,4 +1,5 @@
-"""Classes that a script names by another order than the one they were numbered by, where it compares them.
+"""Classes that a script names by another order than the one they were numbered by, where it compares them, or by a
+sorted list where the list itself numbers them.
 
 `names[said] == true` with a list in another order is right about as often as by chance, whatever the network has
 learned. The script's lines are read once more, with what its names stand for at its end; nothing of it is run again but
@@ -28,6 +29,9 @@ FUNCTIONS = {"array", "asarray", "argmax", "argmin", "ravel", "squeeze", "reshap
              "constant", "convert_to_tensor"}  # fmt: skip
 FORMS = {"list": list, "sorted": sorted}
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+NUMBERED = re.compile(  # by something that sorts names by itself
+    r"LabelEncoder|OrdinalEncoder|StringLookup|return_inverse|factorize|\bCategorical\(|.category.\)|searchsorted"
+)
 ORDERS = {ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le}
 SIGNS: dict[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.Invert: operator.invert}
 
@@ -64,9 +68,6 @@ def decoded(
             if permuted > max(0.8, agree + 0.4):
                 found.append(Mixed(pair.line, agree, permuted))
     return sorted(set(found))
-
-
-NUMBERED = re.compile(r"LabelEncoder|OrdinalEncoder|StringLookup|return_inverse|factorize|Categorical|searchsorted")
 
 
 def misnamed(source: str | bytes, names: Mapping[str, Any]) -> list[tuple[int, str]]:

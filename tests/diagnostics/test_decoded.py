@@ -173,6 +173,8 @@ KINDS = ["noise", "tectonic", "blast", "icequake"]
         ("for k, name in enumerate(KINDS): pass\nlast = sorted(KINDS)[-2:]", []),
         ("names = sorted(KINDS)\nfor k, name in enumerate(KINDS): pass\ncalled = sorted(KINDS)[guess[0]]", []),
         ("for k, name in enumerate(KINDS): pass\ny = LabelEncoder()\ncalled = sorted(KINDS)[guess[0]]", []),
+        ("kinds = pd.Categorical(y)\nfirst = KINDS[0]\ncalled = sorted(KINDS)[guess[0]]", []),
+        ("first = KINDS[0]\nloss = SparseCategoricalCrossentropy()\ncalled = sorted(KINDS)[guess[0]]", [3]),
         ("for k, name in enumerate(ORDERED): pass\ncalled = np.unique(ORDERED)[guess]", []),
         ("for k, name in enumerate(NUMBERS): pass\ncalled = np.unique(NUMBERS)[guess]", []),
     ],

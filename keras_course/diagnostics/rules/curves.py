@@ -32,7 +32,8 @@ def overfitting(seen: Observation) -> list[Finding]:
     often, with a loss above half of that of a constant, which knows nothing; or by 0.15, of fewer than 50 rows, or by
     0.25, of fewer than 100.
     Or, certain: see `_worse_than_nothing`; and, where nothing else is named, validation lacks seven tenths of what
-    there is to gain and the training a fifth at most; of three to seven epochs these alone.
+    there is to gain and the training a fifth at most, unless a penalty is in both and the answers are known; of three
+    to seven epochs these alone.
     Must not trigger: a validation loss that wiggles about its floor; a callback that keeps the weights of the best
     epoch. Source: taxonomy row 40; Prechelt (1998).
     """
