@@ -198,8 +198,10 @@ class _Reader:
             if first.shape and along and first.shape[-1] == 1 and first.said:
                 self.single.append(node.lineno)
             return Known(first.shape[:-1] if first.shape and along else None, said)
-        if name == "softmax" and not any(word.arg == "axis" for word in node.keywords) and len(node.args) == 1:
-            if first.shape and len(first.shape) > 1 and first.shape[-1] == 1 and first.said:
+        if name == "softmax":
+            last = len(node.args) == 1 and all(word.arg != "axis" for word in node.keywords)
+            last = last or _along(node, len(first.shape) if first.shape else 0)
+            if first.shape and len(first.shape) > 1 and last and first.shape[-1] == 1 and first.said:
                 self.ones.append(node.lineno)
             return first
         if name in PAIRED and isinstance(value, ModuleType) and len(given) >= 2:
@@ -253,7 +255,7 @@ def _whole(part: ast.expr) -> bool:
 
 
 def _along(call: ast.Call, rank: int) -> bool:
-    """Whether an argmax goes along the last of at least two axes."""
+    """Whether an argmax or softmax is told to go along the last of at least two axes."""
     axis = next((word.value for word in call.keywords if word.arg == "axis"), call.args[-1] if call.args else None)
     try:
         return rank > 1 and axis is not None and ast.literal_eval(axis) in (rank - 1, -1)

@@ -102,7 +102,7 @@ class Recording:
         for variable in (v for v in variables if id(v.handle) not in read and v.shape.rank):
             for op in [op for op in self.operations if _holds(op, variable)]:
                 source = Operation(self, "Placeholder", [], [variable.handle], ())
-                self.operations.insert(self.operations.index(op), self.operations.pop())
+                self.operations.insert(self.operations.index(op), self.operations.pop())  # before what reads it
                 self.captures.append((variable.handle, source.outputs[0]))
                 op.type, op.inputs = "ReadVariableOp", [source.outputs[0]]
                 op.attrs = ("dtype", variable.dtype.as_datatype_enum)

@@ -39,11 +39,12 @@ def groups(seen: Observation) -> dict[str, list[int]]:
 
 
 def losses(seen: Observation, start: int = 0) -> Iterator[Point]:
-    """`loss` of every step from `start` on."""
+    """`loss` of every step from `start` on, as the script computes it."""
+    sign = -1.0 if seen.loss.climbed else 1.0
     if seen.steps is not None:
         first = seen.steps.count - len(seen.steps.all_losses)
         for step in range(max(first, start), seen.steps.count):
-            yield "loss", step, float(seen.steps.all_losses[step - first])
+            yield "loss", step, sign * float(seen.steps.all_losses[step - first])
 
 
 def learning_rates(seen: Observation, start: int = 0) -> Iterator[Point]:

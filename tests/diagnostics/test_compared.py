@@ -141,6 +141,8 @@ def test_the_place_of_the_largest_of_one_output(script, found):
         ("def chance(a):\n    return tf.nn.softmax(model(a, training=False))[:, 0]\nchance(x[y > 0])", [2]),
         ("p = keras.ops.softmax(model.predict(x, verbose=0)).numpy()", [1]),
         ("p = tf.nn.softmax(several(x))", []),
+        ("p = tf.nn.softmax(model(x), axis=-1)", [1]),
+        ("p = tf.nn.softmax(model(x), 1)", [1]),
         ("p = tf.nn.softmax(model(x), axis=0)", []),  # over the rows
         ("p = tf.nn.softmax(model(x), 0)", []),
         ("p = tf.nn.softmax(model(x)[:, 0])", []),

@@ -4,17 +4,17 @@ import functools
 import operator
 
 from keras_course.diagnostics.observation import Data, Plan, Stage
-from keras_course.diagnostics.rules import copies, data, heads, labels, pairs, scale, splits, stream
+from keras_course.diagnostics.rules import copies, data, heads, labels, noise, pairs, scale, splits, stream
+from tests.diagnostics.tables import DIGITS, IMAGES, LABELS
 from tests.diagnostics.typed import BINARY, CROSS, RNG, SQUARED, softmax, training
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
-RULES = functools.reduce(operator.or_, (m.RULES for m in (copies, data, heads, labels, pairs, scale, splits, stream)))
-DIGITS, LABELS = load_digits(return_X_y=True)
-DIGITS = (DIGITS / 16).astype("float32")
-IMAGES = DIGITS.reshape(-1, 8, 8, 1)
+RULES = functools.reduce(
+    operator.or_, (m.RULES for m in (copies, data, heads, labels, noise, pairs, scale, splits, stream))
+)
 HOT = np.eye(10, dtype="float32")[LABELS]
 
 

@@ -63,6 +63,8 @@ def test_the_loss_of_every_step_is_kept_under_its_own_number():
     seen.steps.all_losses = seen.steps.all_losses[-3:]  # only the last three are kept
     assert list(points.losses(seen)) == [("loss", s, 2 / (1 + s)) for s in (2, 3, 4)]
     assert list(points.losses(seen, start=4)) == [("loss", 4, 0.4)]
+    seen.loss.climbed = True
+    assert list(points.losses(seen, start=4)) == [("loss", 4, -0.4)], "as the script computes what it climbs"
 
 
 def test_probes_are_per_unit_in_order():

@@ -2,7 +2,7 @@ import random
 
 from keras_course.diagnostics import twins
 from keras_course.diagnostics.observation import Observation
-from keras_course.diagnostics.rules.labels import label_noise
+from keras_course.diagnostics.rules.noise import label_noise
 from keras_course.diagnostics.rules.pairs import labels_shuffled_apart
 from keras_course.diagnostics.rules.structure import missing_nonlinearity
 from keras_course.diagnostics.seen import partly_right

@@ -20,7 +20,7 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     two rows of training each, and none of another class: they were made between neighbours before the split. Or all
     rows of what is held out by its name stand in training, and nothing else is held out. What the script asks about
     under a name like x_test is validation too; against the steps of a loop, of which repeats cannot be counted, only
-    where rows are measurements. So are rows as the source of a pipeline holds them, where its maps draw, and targets of
+    where rows are measurements. So are rows as the source of a pipeline holds them, before its maps, and targets of
     eight numbers and more, as the pictures that others are made of, unless these repeat inside of the training.
     Source: deepchecks' duplicates of train and test, with a bound.
     """
@@ -31,7 +31,7 @@ def leakage_duplicates(seen: Observation) -> list[Finding]:
     words = bool(seen.units) and seen.units[0].kind == "embedding"  # unless numbers stand beside them
     judged = ((_copied_texts if words and pair[0].dtype.kind != "f" else repeats)(*pair) for pair in pairs)
     found = next((found for found in judged if found), [])
-    found = found or next((hidden for both in parts(seen) if (hidden := _behind(*both))), [])
+    found = found or next((hidden for both in parts(seen) if (hidden := _behind(seen, *both))), [])
     found = found or next((between for both in parts(seen) if (between := _between(*both))), [])
     return found or next((same for held in copied(seen) if (same := _the_same(held))), [])
 
@@ -49,13 +49,16 @@ def _the_same(held: HeldOut) -> list[Finding]:
 WIDE = 8  # numbers of a target, from which on equal ones are no chance
 
 
-def _behind(train: Data, other: Data, name: str) -> list[Finding]:
-    """Measurements that both parts hold where their inputs do not show it, since these are drawn anew each time."""
+def _behind(seen: Observation, train: Data, other: Data, name: str) -> list[Finding]:
+    """What both parts hold where their inputs do not show it, as where these are drawn anew each time."""
     before, held = train.stored, other.x if other.stored is None else other.stored
-    if before is not None and before.ndim > 1 and before.dtype.kind == "f" and (found := repeats(before, held, name)):
+    mapped = before is not None and before is not train.x and before.ndim > 1 and before.dtype.kind == "f"
+    if before is not None and mapped and (found := repeats(before, held, name)):
         return found
     y, true = train.y, other.y
     if y is None or true is None or y[:1].size < WIDE or y.shape[1:] != true.shape[1:]:
+        return []
+    if seen.interface == "loop" and not _measured(y):  # of which repeats cannot be counted
         return []
     shared = shared_rows(y, true)
     if shared.kinds < FEW or shared.low <= max(0.05, 2 * shared.expected):

@@ -106,8 +106,10 @@ def frozen(seen: Observation) -> list[Finding]:
     Threshold: a weight that was made trainable behind `compile`, which takes no notice (certain); no gradient at all
     for any weight (certain) or for one in every kept step (certain where an accuracy stays at that of chance, or where
     a fifth of all weights feed the loss, are those of a fresh start and were to be trained), or the head (certain where
-    the script trains nothing else), or 99 % of all weights, not trainable, or a
-    table of at least 64 numbers that are those that Keras draws; surer where the other fixed weights are so too.
+    the script trains nothing else), or 99 % of all weights, not trainable, or a table of at least 64 numbers that are
+    those that Keras draws; surer where the other fixed weights are so too. Those of a model beside the one that a loop
+    trains count as its own, if nothing changes them. Or half of the layers of plain variables, or all but their biases,
+    are given to no gradient.
     Must not trigger: a frozen trunk under a trained head, which is transfer learning (a note): its weights are far from
     fresh ones, or an earlier training of the script changed them.
     Source: taxonomy row 26.
@@ -222,7 +224,7 @@ def _left_out(seen: Observation) -> list[Finding]:
     vectors = {v.name for v in seen.variables if v.trainable and len(v.shape) < 2}
     if len(linear) > 1 and all(unit.variables and vectors.issuperset(unit.variables) for unit in linear):
         fixed, text = linear, f"of {len(linear)} layers only the biases are trained"  # of one they may be its weights
-    elif len(fixed) < 0.5 * len(linear) or (linear[-1:] == fixed[-1:] and not _far_from_a_constant(seen)):
+    elif len(fixed) < 0.5 * len(linear) or (linear[-1:] == fixed[-1:] and not _above_a_constant(seen)):
         return []
     if seen.layers or not seen.alone or not fixed:
         return []
@@ -240,7 +242,8 @@ def _left_out(seen: Observation) -> list[Finding]:
     ]
 
 
-def _far_from_a_constant(seen: Observation) -> bool:
+def _above_a_constant(seen: Observation) -> bool:
+    """Whether the loss ends above that of the best constant."""
     harm = harm_of(seen)
     return harm.baseline is not None and harm.degree > 1
 

@@ -3,18 +3,14 @@ import functools
 from keras_course.diagnostics.observation import Data, Feed
 from keras_course.diagnostics.rules import copies
 from tests.diagnostics import typed
+from tests.diagnostics.tables import BENIGN, DIGITS, LABELS, MEASURED
 from tests.diagnostics.typed import RNG, asked, divided, halves, named, training
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_digits
 
 only = functools.partial(typed.only, copies.RULES)
 
-DIGITS, LABELS = load_digits(return_X_y=True)
-DIGITS = (DIGITS / 16).astype("float32")
-CELLS, BENIGN = load_breast_cancer(return_X_y=True)
-CELLS = ((CELLS - CELLS.mean(0)) / CELLS.std(0)).astype("float32")
 TRAIN, _ = halves()
 
 
@@ -40,7 +36,7 @@ def test_discrete_rows_repeat_by_chance():
 
 def test_rows_copied_before_the_split():
     order = RNG.permutation(np.r_[np.arange(569), np.arange(569)])
-    seen = divided(CELLS, BENIGN, order[:700], order[700:])
+    seen = divided(MEASURED, BENIGN, order[:700], order[700:])
     assert only(seen, "leakage_duplicates").certain
     seen.train.x, seen.validation.x = seen.train.x[..., None], seen.validation.x[..., None]
     assert only(seen, "leakage_duplicates").certain, "sequences of 30 numbers of their own"
@@ -56,7 +52,7 @@ def test_rows_copied_before_the_split():
     assert only(divided(few, BENIGN, order[:700], order[700:]), "leakage_duplicates").certain
     two = np.repeat([np.zeros(30), np.ones(30)], [300, 269], axis=0)  # there is nothing else that could be asked
     assert copies.leakage_duplicates(divided(two, BENIGN, order[:700], order[700:])) == []
-    coarse = np.round(CELLS[:, :2])  # which are equal by chance
+    coarse = np.round(MEASURED[:, :2])  # which are equal by chance
     assert copies.leakage_duplicates(divided(coarse, BENIGN, order[:700], order[700:])) == []
 
 
@@ -85,7 +81,7 @@ def test_rows_that_were_made_between_those_of_training(made, of, classes, said):
     """A third of the way to the nearest other one, before the split."""
     train, validation = halves(569)
     validation = validation[:of]
-    x, y = CELLS.copy(), BENIGN.copy()
+    x, y = MEASURED.copy(), BENIGN.copy()
     apart = np.linalg.norm(x[train[:9], None] - x[train], axis=-1)
     near = x[train[np.argsort(apart, axis=1)[:, 1]]]
     x[validation[:made]] = (2 * x[train[:9]] + near)[:made] / 3
@@ -122,13 +118,13 @@ def test_a_test_set_that_is_the_training():
 @pytest.mark.parametrize(("name", "fires"), [("x_test", True), ("x", False)])
 def test_copied_rows_in_what_is_held_out_by_name(name, fires):
     """What is called `x` may be all of the data."""
-    copied = asked(CELLS, BENIGN, np.arange(400), (CELLS[330:], name, BENIGN[330:]), classes=2)
+    copied = asked(MEASURED, BENIGN, np.arange(400), (MEASURED[330:], name, BENIGN[330:]), classes=2)
     assert named(copies.RULES, copied)[0] == ({"leakage_duplicates"} if fires else set())
     if fires:
         assert "70 of 239 rows of x_test" in only(copied, "leakage_duplicates").evidence
 
 
-@pytest.mark.parametrize(("x", "fires"), [(CELLS, True), (np.round(np.clip(CELLS[:, :5], -1, 1)), False)])
+@pytest.mark.parametrize(("x", "fires"), [(MEASURED, True), (np.round(np.clip(MEASURED[:, :5], -1, 1)), False)])
 def test_copied_rows_in_what_a_loop_evaluates_on(x, fires):
     """Few values repeat by chance, and how often cannot be seen of rows that come again with each epoch."""
     seen = asked(x, BENIGN, np.arange(400), (x[330:], "x_test", BENIGN[330:]), classes=2, interface="loop")
@@ -159,7 +155,7 @@ def test_copied_sequences_in_what_a_loop_evaluates_on():
 @pytest.mark.parametrize(("shared", "fires"), [(0, False), (40, True)])
 def test_rows_that_a_pipeline_draws_anew_are_told_by_what_its_source_holds(shared, fires):
     train, validation = halves(569)
-    seen = divided(CELLS, BENIGN, train, np.concatenate([validation, train[:shared]]))
+    seen = divided(MEASURED, BENIGN, train, np.concatenate([validation, train[:shared]]))
     seen.train.stored = seen.train.x
     assert bool(copies.leakage_duplicates(seen)) == fires, "the same without noise"
     seen.train.x = seen.train.x + RNG.normal(size=seen.train.x.shape).astype("float32")
@@ -179,17 +175,21 @@ def test_rows_that_a_pipeline_draws_anew_are_told_by_what_its_source_holds(share
 def test_pictures_that_noisy_ones_are_made_of_are_in_both_parts():
     train, validation = halves(569)
     both = np.concatenate([validation, train[:60]])
-    seen = divided(CELLS + RNG.normal(size=CELLS.shape), CELLS, train, both)
+    seen = divided(MEASURED + RNG.normal(size=MEASURED.shape), MEASURED, train, both)
     seen.validation.x = seen.validation.x + 1
     assert "targets of 60 of" in only(seen, "leakage_duplicates").evidence
-    seen.validation.y = CELLS[validation]
+    seen.validation.y = MEASURED[validation]
     assert copies.leakage_duplicates(seen) == []
     prototypes = RNG.normal(size=(40, 30))[np.arange(569) % 40]  # of classes, each of which comes again
     seen.train.y, seen.validation.y = prototypes[train], prototypes[both]
     assert copies.leakage_duplicates(seen) == []
-    empty = np.where(np.arange(569)[:, None] % 50 > 0, CELLS, 0.0)  # masks of nothing, of which validation has more
-    seen.train.y, seen.validation.y = empty[train], np.concatenate([np.zeros((60, 30)), CELLS[validation]])
+    empty = np.where(np.arange(569)[:, None] % 50 > 0, MEASURED, 0.0)  # masks of nothing, of which validation has more
+    seen.train.y, seen.validation.y = empty[train], np.concatenate([np.zeros((60, 30)), MEASURED[validation]])
     assert copies.leakage_duplicates(seen) == []
-    few = CELLS[:, :3]  # numbers that somebody measured
+    rounded = np.round(MEASURED)  # pictures of few levels, of which a loop is known once each
+    for interface, pictures, fires in (("loop", rounded, False), ("loop", MEASURED, True), ("fit", rounded, True)):
+        seen.interface, seen.train.y, seen.validation.y = interface, pictures[train], pictures[both]
+        assert bool(copies.leakage_duplicates(seen)) == fires
+    few = MEASURED[:, :3]  # numbers that somebody measured
     seen.train.y, seen.validation.y = few[train], few[both]
     assert copies.leakage_duplicates(seen) == []

@@ -3,22 +3,14 @@ import functools
 from keras_course.diagnostics.observation import Data, Feed
 from keras_course.diagnostics.rules import data, labels, scale
 from tests.diagnostics import typed
+from tests.diagnostics.tables import BENIGN, DIGITS, IMAGES, LABELS, MEASURED, PATIENTS, PROGRESS
 from tests.diagnostics.typed import BINARY, RNG, SQUARED, one, steps, training
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 
 RULES = labels.RULES | data.RULES | scale.RULES
 only, causes = functools.partial(typed.only, RULES), functools.partial(typed.named, RULES)
-DIGITS, LABELS = load_digits(return_X_y=True)
-DIGITS = (DIGITS / 16).astype("float32")
-IMAGES = DIGITS.reshape(-1, 8, 8, 1)
-WINE, CULTIVAR = load_wine(return_X_y=True)
-CELLS, BENIGN = load_breast_cancer(return_X_y=True)
-MEASURED = ((CELLS - CELLS.mean(0)) / CELLS.std(0)).astype("float32")
-PATIENTS, PROGRESS = load_diabetes(return_X_y=True)
-STUCK = (2.3, 2.31, 2.3)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -3,19 +3,15 @@ import functools
 from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan
 from keras_course.diagnostics.rules import metrics
 from tests.diagnostics import typed
+from tests.diagnostics.tables import BENIGN, CELLS, DIGITS, LABELS, PATIENTS, PROGRESS
 from tests.diagnostics.typed import BINARY, CROSS, RNG, SPARSE, SQUARED, one, softmax, training
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 
 only = functools.partial(typed.only, metrics.RULES)
 causes = functools.partial(typed.named, metrics.RULES)
 
-DIGITS, LABELS = load_digits(return_X_y=True)
-DIGITS = (DIGITS / 16).astype("float32")
-CELLS, BENIGN = load_breast_cancer(return_X_y=True)
-PATIENTS, PROGRESS = load_diabetes(return_X_y=True)
 PROGRESS = PROGRESS + 0.25  # measurements, which need not be whole
 
 

@@ -2,21 +2,18 @@ import functools
 
 from keras_course.diagnostics.observation import Feed, Unit
 from keras_course.diagnostics.rules import pairs
-from keras_course.diagnostics.rules.labels import label_noise
+from keras_course.diagnostics.rules.noise import label_noise
 from keras_course.diagnostics.telling import Pairing
 from tests.diagnostics import typed
+from tests.diagnostics.tables import DIGITS, LABELS, PATIENTS, PROGRESS
 from tests.diagnostics.typed import BINARY, RNG, SQUARED, one, training
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes, load_digits
 
 only = functools.partial(typed.only, pairs.RULES)
 causes = functools.partial(typed.named, pairs.RULES)
 
-DIGITS, LABELS = load_digits(return_X_y=True)
-DIGITS = (DIGITS / 16).astype("float32")
-PATIENTS, PROGRESS = load_diabetes(return_X_y=True)
 STUCK = (2.3, 2.31, 2.3)
 
 

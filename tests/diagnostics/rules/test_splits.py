@@ -5,24 +5,19 @@ from keras_course.diagnostics.harm import Harm
 from keras_course.diagnostics.observation import Data, Feed, Plan, Unit
 from keras_course.diagnostics.rules import splits
 from tests.diagnostics import typed
+from tests.diagnostics.tables import BENIGN, DIGITS, LABELS, MEASURED
 from tests.diagnostics.typed import BINARY, RNG, SQUARED, asked, divided, halves, named, training
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_digits
 
 only = functools.partial(typed.only, splits.RULES)
-
-DIGITS, LABELS = load_digits(return_X_y=True)
-DIGITS = (DIGITS / 16).astype("float32")
-CELLS, BENIGN = load_breast_cancer(return_X_y=True)
-CELLS = ((CELLS - CELLS.mean(0)) / CELLS.std(0)).astype("float32")
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_random_split_is_not_named(seed):
     assert named(splits.RULES, divided(DIGITS, LABELS, *halves(seed=seed))) == (set(), set())
-    assert named(splits.RULES, divided(CELLS, BENIGN, *halves(569, seed))) == (set(), set())
+    assert named(splits.RULES, divided(MEASURED, BENIGN, *halves(569, seed))) == (set(), set())
 
 
 def test_the_last_rows_of_sorted_data_are_other_classes():
@@ -106,12 +101,12 @@ def test_further_inputs_are_prepared_alike_or_not():
     train, validation = halves(569)
     seen = divided(DIGITS[:569], BENIGN, train, validation)
     for factor, found in ((1.0, 0), (50.0, 1)):
-        seen.train.further, seen.validation.further = (CELLS[train],), (factor * CELLS[validation],)
+        seen.train.further, seen.validation.further = (MEASURED[train],), (factor * MEASURED[validation],)
         assert ["of input 2" in f.evidence for f in splits.train_val_preprocessing_mismatch(seen)] == [True] * found
 
     seen.validation.further = ()
-    seen.train.further = (CELLS[train],)
-    seen.asked = [Feed(x=DIGITS[:569][validation], further=(50 * CELLS[validation],), name="x_test")]
+    seen.train.further = (MEASURED[train],)
+    seen.asked = [Feed(x=DIGITS[:569][validation], further=(50 * MEASURED[validation],), name="x_test")]
     (finding,) = splits.train_val_preprocessing_mismatch(seen)
     assert "of input 2 differ between training and x_test" in finding.evidence
 
@@ -125,13 +120,13 @@ def test_a_single_column_that_costs_validation_half(elsewhere, degree, further, 
     harm = Harm(degree=degree, elsewhere=elsewhere, sentence="", baseline=1.0)
     monkeypatch.setattr(splits, "harm_of", lambda seen: harm)
     train, validation = halves(569)
-    seen = divided(CELLS, BENIGN, train, validation)
+    seen = divided(MEASURED, BENIGN, train, validation)
     other = seen.validation.x.copy()
     if moved is not None:
         other[:, moved] = 1.8 * other[:, moved] + 12
     seen.validation.x = other
     if further:
-        shops = RNG.integers(0, 9, len(CELLS))
+        shops = RNG.integers(0, 9, len(MEASURED))
         seen.train.further, seen.validation.further = (seen.train.x,), (other,)
         seen.train.x, seen.validation.x = shops[train], shops[validation]
     found = splits.train_val_preprocessing_mismatch(seen)
@@ -252,14 +247,14 @@ def test_other_classes_in_what_is_held_out_by_name(name, said):
 
 @pytest.mark.parametrize("where", ["asked", "validation"])
 def test_noise_on_the_rows_of_training_is_no_other_scale(where):
-    noisy = CELLS[:400] + 5 * RNG.normal(size=(400, 30)).astype("float32")
-    scaled = 5 * CELLS[:400]
+    noisy = MEASURED[:400] + 5 * RNG.normal(size=(400, 30)).astype("float32")
+    scaled = 5 * MEASURED[:400]
     for x, cause in ((noisy, set()), (scaled, {"train_val_preprocessing_mismatch"})):
         seen = asked(x, BENIGN[:400], np.arange(400), classes=2)
         if where == "asked":
-            seen.asked = [Feed(x=CELLS[400:], name="x_test")]
+            seen.asked = [Feed(x=MEASURED[400:], name="x_test")]
         else:
-            seen.validation = Data(x=CELLS[400:], y=BENIGN[400:])
+            seen.validation = Data(x=MEASURED[400:], y=BENIGN[400:])
         assert named(splits.RULES, seen)[0] == cause
 
 
@@ -274,13 +269,13 @@ def test_noise_on_the_rows_of_training_is_no_other_scale(where):
     ],
 )
 def test_a_validation_loss_that_no_learning_by_heart_gives(loss, val_loss, layer, fires):
-    y = CELLS[:, 0] / CELLS[:, 0].std()  # of which the best constant costs 1
-    seen = training(CELLS[:, 1:, None], y, loss=SQUARED, classes=1)
+    y = MEASURED[:, 0] / MEASURED[:, 0].std()  # of which the best constant costs 1
+    seen = training(MEASURED[:, 1:, None], y, loss=SQUARED, classes=1)
     seen.epochs = [{"loss": loss, "val_loss": value} for value in val_loss]
     seen.layers = [{"class": layer, "name": "a", "config": {}}]
     found = splits.train_val_preprocessing_mismatch(seen)
     assert [f.certain for f in found] == [True] * fires
-    classes = training(CELLS[:, 1:, None], BENIGN, loss=BINARY, classes=1, epochs=seen.epochs, layers=seen.layers)
+    classes = training(MEASURED[:, 1:, None], BENIGN, loss=BINARY, classes=1, epochs=seen.epochs, layers=seen.layers)
     assert bool(splits.train_val_preprocessing_mismatch(classes)) is (fires or min(val_loss) == 30), "of classes"
     classes.plan = Plan(class_weight={0: 30.0, 1: 30.0})  # which count in training alone
     assert bool(splits.train_val_preprocessing_mismatch(classes)) is (fires or loss == 9.0 or min(val_loss) == 30)
@@ -302,7 +297,7 @@ def test_a_validation_loss_that_no_learning_by_heart_gives(loss, val_loss, layer
 def test_validation_that_is_never_better_than_a_constant_where_rows_tell_each_other(change, fires):
     """As of folders whose classes are numbered in another order; constant: 0.66."""
     change = {"y": BENIGN, "loss": 0.1, "val": [0.7, 1.0, 1.4]} | change
-    seen = training((CELLS - CELLS.mean(0)) / CELLS.std(0), change["y"], loss=BINARY, classes=1)
+    seen = training((MEASURED - MEASURED.mean(0)) / MEASURED.std(0), change["y"], loss=BINARY, classes=1)
     seen.epochs = [{"loss": change["loss"], "val_loss": value} for value in change["val"]]
     assert bool(splits.train_val_preprocessing_mismatch(seen)) == fires
 
