@@ -12,6 +12,8 @@ from keras_course.diagnostics.held_out import NOTHING, is_held_out
 
 import numpy as np
 
+COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+
 
 def name_of(x: Any, frames: Sequence[Any]) -> tuple[str, dict[str, Any], np.ndarray | None]:
     """What the script calls `x`, or the array that it is a part of; the scope that has the name; and which rows of an
@@ -19,10 +21,10 @@ def name_of(x: Any, frames: Sequence[Any]) -> tuple[str, dict[str, Any], np.ndar
 
     Of several names the first that says something: `x_test` for what a function calls `x`. What has none that says it
     is held out goes by what a loop takes it from, as in `for images, labels in test_set`; what has none at all by the
-    expression that the call is given: `rows[test]`, or `scaler.transform(x_test)`.
+    expression that the call is given: `rows[test]`, or `scaler.transform(x_test)`, which are called "test" and
+    "x_test", and rows that are taken by their numbers under a name that does not say it "x[chosen]".
     """
-    scopes = [(frame.f_locals, place) for place, frame in enumerate(frames)]
-    scopes += [(frames[0].f_globals, len(frames))] if frames else []
+    scopes = list(_scopes(frames))
     found = [
         (name, scope, place)
         for wanted in (x, x.base if isinstance(x, np.ndarray) else None)
@@ -36,20 +38,43 @@ def name_of(x: Any, frames: Sequence[Any]) -> tuple[str, dict[str, Any], np.ndar
             if place < len(frames) and (taken := next(filter(is_held_out, _taken_from(frames, place, name)), "")):
                 return taken, scope, None
     if telling is None and (said := _given_in(frames)) is not None:
-        names, frame = said
-        held = next(filter(is_held_out, names), "")
-        if held:
-            scope = frame.f_globals | frame.f_locals
-            rows = scope.get(held)
-            numbers = isinstance(rows, np.ndarray) and rows.dtype.kind in "iub" and rows.ndim == 1
-            return held, scope, rows if numbers else None
+        names, place = said
+        scope = frames[place].f_globals | scopes[place][0]
+        numbers = {name: value for name in names if _are_numbers(value := scope.get(name))}
+        if held := next(filter(is_held_out, names), ""):
+            return held, scope, numbers.get(held)
+        chosen = next((name for name, rows in numbers.items() if _many(rows) == len(x)), "")
+        table = next((name for name in names if name not in numbers and getattr(scope.get(name), "shape", ())), "")
+        if chosen and table:
+            passed = _passed(frames, place, chosen) or ()
+            return f"{table}[{passed[0] if len(passed) == 1 else chosen}]", scope, numbers[chosen]
     name, scope, _ = telling or (found[0] if found else ("", scopes[0][0] if scopes else {}, 0))
     return name, scope, None
 
 
-def _given_in(frames: Sequence[Any]) -> tuple[Sequence[str], Any] | None:
-    """The names in the expression that a model is called with, from the frame that makes it; what a function passes on
-    is what it was given itself."""
+def _scopes(frames: Sequence[Any]) -> Iterator[tuple[dict[str, Any], int]]:
+    """What the names of each frame stand for, with its place, and those of the file behind the last. A comprehension
+    has its own frame, and all names of the function around it."""
+    for place, frame in enumerate(frames):
+        around = next((f for f in frames[place:] if f.f_code.co_name not in COMPREHENSIONS), frame)
+        yield (frame.f_locals if around is frame else around.f_locals | frame.f_locals), place
+    if frames:
+        yield frames[0].f_globals, len(frames)
+
+
+def _are_numbers(value: Any) -> bool:
+    """Whether a value may be the numbers of rows, or a yes or no for each."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "iub" and value.ndim == 1
+
+
+def _many(rows: np.ndarray) -> int:
+    """How many rows are taken by their numbers, or by yes and no."""
+    return int(rows.sum()) if rows.dtype.kind == "b" else len(rows)
+
+
+def _given_in(frames: Sequence[Any]) -> tuple[Sequence[str], int] | None:
+    """The names in the expression that a model is called with, and the place of the frame that makes it; what a
+    function passes on is what it was given itself."""
     given, _ = _arguments(frames[0].f_code, frames[0].f_lasti) if frames else ((), {})
     if not given:
         return None
@@ -57,7 +82,7 @@ def _given_in(frames: Sequence[Any]) -> tuple[Sequence[str], Any] | None:
     place = 0
     while len(names) == 1 and (passed := _passed(frames, place, names[0])) is not None:
         names, place = passed, place + 1
-    return names, frames[place]
+    return names, place
 
 
 def _passed(frames: Sequence[Any], place: int, name: str) -> Sequence[str] | None:

@@ -81,11 +81,11 @@ class _Kept:
 
 @dataclasses.dataclass
 class _Mark:
-    """A function that calls a model. place: of the rows among its arguments that are tensors."""
+    """A function that calls a model. row: the form of one. place: of the rows among its arguments that are tensors."""
 
     function: Any
     model: keras.Model
-    shape: tf.TensorShape
+    row: tf.TensorShape
     place: int
     inside: bool
     training: bool | None
@@ -135,7 +135,8 @@ class Feeds:
         elif functions and tf.is_tensor(given) and id(functions[-1]) not in self.marks:
             place = next((i for i, t in enumerate(given.graph.inputs) if t is given), None)
             if place is not None:  # else the rows are computed inside
-                self.marks[id(functions[-1])] = _Mark(functions[-1], model, given.shape, place, inside, training)
+                row = given.shape[1:]  # as many of them as there are: arrays of another length are traced anew
+                self.marks[id(functions[-1])] = _Mark(functions[-1], model, row, place, inside, training)
 
     def function(self, function: Any, args: Any, kwargs: Any) -> None:
         """A function has been called of which there is a mark."""
@@ -145,7 +146,7 @@ class Feeds:
         tensors = [a for a in tf.nest.flatten((args, kwargs)) if isinstance(a, np.ndarray) or tf.is_tensor(a)]
         if not all(isinstance(a, np.ndarray) or hasattr(a, "numpy") for a in tensors):
             return  # by another function, while that one is traced
-        if mark.place < len(tensors) and mark.shape.is_compatible_with(tensors[mark.place].shape):
+        if mark.place < len(tensors) and mark.row.is_compatible_with(tensors[mark.place].shape[1:]):
             rest = {f"argument {i}": a for i, a in enumerate(tensors) if i != mark.place}
             self.ticks -= not mark.inside  # its own call is none between
             self._record(mark.model, tensors[mark.place], mark.training, inside=mark.inside, beside=rest)
@@ -197,7 +198,8 @@ class Feeds:
         kept.again += same and before == self.ticks
         if kept.rows < Data.ROWS and not same:
             x = np.asarray(given)
-            found = dict(_labels_beside(given, scope, rows)) if beside is None else beside
+            found = {} if inside and beside is not None else dict(_labels_beside(given, scope, rows))
+            found |= beside or {}
             few = {n: np.asarray(v) for n, v in found.items() if getattr(v, "shape", ()) and len(v) == len(x)}
             others = [np.asarray(other) for other in further]
             complete = all(other.ndim and len(other) == len(x) for other in others)

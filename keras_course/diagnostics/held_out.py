@@ -18,7 +18,7 @@ NAMES = re.compile(
     re.IGNORECASE,
 )
 NOTHING = re.compile(  # of what names say, as those of a batch
-    r"^([xb]*|x?s|(x_?)?batch(_?x)?|(batch_?)?(inputs?|images?|imgs?|features?|data|samples?|rows?|texts?))$",
+    r"^([xb]*|x?s|(x_?)?batch(_?x)?|(batch_?)?(inputs?|images?|imgs?|features?|data|samples?|rows?|texts?))$|\]$",
     re.IGNORECASE,
 )
 EITHER = re.compile(r"^x_?t$|^t_?x$", re.IGNORECASE)  # of a test, or of a training

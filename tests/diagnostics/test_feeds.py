@@ -58,8 +58,31 @@ def call_in_a_function(model):
         ask(ANSWERS[i : i + 10], tf.constant(LATER[i : i + 10]))
 
 
+def call_in_a_function_on_slices(model):
+    """The last of them is shorter, so that the function is traced anew."""
+
+    @tf.function
+    def ask(rows):
+        return model(rows, training=False)
+
+    def recall(rows, truth):
+        said = [ask(rows[i : i + 7]) for i in range(0, len(rows), 7)]
+        assert len(np.concatenate(said)) == len(truth)
+
+    recall(LATER.copy(), ANSWERS)
+
+
 @pytest.mark.parametrize(
-    "script", [evaluate, evaluate_a_pipeline, predict, call_on_tensors, call_on_slices, call_in_a_function]
+    "script",
+    [
+        evaluate,
+        evaluate_a_pipeline,
+        predict,
+        call_on_tensors,
+        call_on_slices,
+        call_in_a_function,
+        call_in_a_function_on_slices,
+    ],
 )
 def test_whatever_way_a_model_is_asked_its_rows_are_seen_with_what_stands_beside_them(script):
     inside, (asked,) = given(script)
@@ -406,6 +429,24 @@ def rows_of_a_function(model, table, answers, held):
     model(feed(held))
 
 
+def rows_under_another_name(model, table, answers, held):
+    rest = held.copy()
+    model(table[rest], training=False)
+
+
+def rows_that_a_function_takes(model, table, answers, held):
+    @tf.function
+    def ask(rows):
+        return model(rows, training=False)
+
+    def grade(rows):
+        return np.mean(np.argmax(ask(table[rows]), axis=1) == answers[rows])
+
+    ask(tf.zeros((3, 5)))
+    rest = held.copy()
+    grade(rest)
+
+
 @pytest.mark.parametrize(
     ("script", "name", "labelled"),
     [
@@ -414,13 +455,15 @@ def rows_of_a_function(model, table, answers, held):
         (rows_that_a_function_passes_on, "held", True),
         (rows_that_are_prepared, "x_test", False),
         (rows_of_a_function, "held", True),
+        (rows_under_another_name, "table[rest]", True),
+        (rows_that_a_function_takes, "table[rest]", True),
     ],
 )
 def test_rows_without_a_name_go_by_the_expression(script, name, labelled):
     table, answers = np.concatenate([X[50:], LATER]), np.concatenate([Y[50:], ANSWERS])
     assert np.any(answers[:40] != ANSWERS)
     held = np.arange(len(table) - 40, len(table))
-    _, (asked,) = given(lambda model: script(model, table, answers, held))
+    asked = given(lambda model: script(model, table, answers, held))[1][-1]
     assert asked.name == name
     np.testing.assert_array_equal(asked.x, LATER)
     if labelled:
@@ -439,13 +482,27 @@ def test_a_script_that_is_written_anew_has_other_lines(tmp_path):
         assert asked.name == name
 
 
-def test_rows_by_a_name_that_says_nothing_have_none():
-    def script(model):
-        order = np.arange(30)
-        model.predict(X[order], verbose=0)
-
-    _, (asked,) = given(script)
-    assert (asked.name, set(asked.labels)) == ("", {"order"})
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [
+        ("order", "X[order]"),
+        ("yes", "X[yes]"),
+        ("order.reshape(-1)", "X[order]"),
+        ("order[:20]", ""),  # nobody knows which of them
+        ("square.ravel()", ""),
+        ("[3, 1, 4]", ""),
+    ],
+)
+def test_rows_by_their_numbers_go_by_both_names(rows, name, tmp_path):
+    path, order = tmp_path / "train.py", np.arange(30)[::-1]
+    path.write_text(f"model.predict(X[{rows}], verbose=0)\n")
+    scope = {"X": X, "Y": Y, "order": order, "yes": np.arange(60) % 2 == 0, "square": np.arange(4).reshape(2, 2)}
+    _, (asked,) = given(lambda model: exec(compile(path.read_text(), str(path), "exec"), scope | {"model": model}))
+    assert asked.name == name
+    if name:
+        np.testing.assert_array_equal(asked.labels["Y"], Y[scope[name[2:-1]]])
+    else:
+        assert "Y" not in asked.labels
 
 
 def test_what_a_script_holds_out_by_its_names():
