@@ -44,7 +44,7 @@ def name_of(x: Any, frames: Sequence[Any]) -> tuple[str, dict[str, Any], np.ndar
         if held := next(filter(is_held_out, names), ""):
             return held, scope, numbers.get(held)
         chosen = next((name for name, rows in numbers.items() if _many(rows) == len(x)), "")
-        table = next((name for name in names if name not in numbers and getattr(scope.get(name), "shape", ())), "")
+        table = next((name for name in names if name not in numbers and getattr(scope.get(name), "shape", None)), "")
         if chosen and table:
             passed = _passed(frames, place, chosen) or ()
             return f"{table}[{passed[0] if len(passed) == 1 else chosen}]", scope, numbers[chosen]
