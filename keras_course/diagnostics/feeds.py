@@ -27,7 +27,7 @@ import tensorflow as tf
 ENOUGH, MANY = 64, 4096  # calls of a model that are looked at, in steps and outside of them
 ROOM = 256_000_000  # bytes of rows that are kept
 # Names of what a network says, not of labels; an outcome is a label.
-SPOKEN = re.compile(r"pred|prob|logit|guess|score|(^|_|y)hat(_|$)|(^|_)out(put)?s?(_|$)", re.IGNORECASE)
+SPOKEN = re.compile(r"pred|prob|logit|guess|score|submission|(^|_|y)hat(_|$)|(^|_)out(put)?s?(_|$)", re.IGNORECASE)
 
 
 class _Kept:

@@ -196,6 +196,7 @@ class Observation:
     kept: lines of the script that give a dropout the share to keep, and not the one to drop.
     left_on: lines outside of its tapes that call a function of the script with its dropout on.
     by_class: the name by which the script measures each class by itself; "" without.
+    scores: how well the network does by the script's own numbers: name -> share from 0 to 1.
     untaken: weights that were made trainable behind `compile`, of which the steps take no notice.
     refused: what a loss did not take, so that the script has failed: "shape" or "value" -> the same in words.
     """
@@ -238,6 +239,7 @@ class Observation:
     kept: Sequence[int] = dataclasses.field(default_factory=list)
     left_on: Sequence[int] = dataclasses.field(default_factory=list)
     by_class: str = ""
+    scores: dict[str, float] = dataclasses.field(default_factory=dict)
     untaken: Sequence[str] = dataclasses.field(default_factory=list)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why

@@ -196,6 +196,7 @@ def _note_lines(file: Path, session: Session) -> None:
     from keras_course.diagnostics.decoded import decoded, misnamed
     from keras_course.diagnostics.kept import kept
     from keras_course.diagnostics.left_on import left_on
+    from keras_course.diagnostics.scores import scores
 
     trainings = [training for training in session.seen.trainings if training.count]
     if not trainings or not file.is_file():  # a script may have removed itself
@@ -218,6 +219,7 @@ def _note_lines(file: Path, session: Session) -> None:
         "misnamed": lambda: misnamed(source, names),
         "decoded": lambda: decoded(source, names, functions),
         "cuts": own_cuts,
+        "scores": lambda: scores(session.names) | {k: v for own in functions.values() for k, v in scores(own).items()},
     }.items():
         with suppress(Exception):  # what cannot be read is no mistake of the script's, nor does it hide the rest
             setattr(seen, field, read())

@@ -70,7 +70,8 @@ def overfitting(seen: Observation) -> list[Finding]:
     useless = seen.loss.name in DIFFERENCES and constant is not None and end > constant > 1.25 * val[best]
     if seen.plan.keeps_best or n < 20 or (n < 100 and not useless):
         return []
-    if climbed < 3 * robust or climbed < 0.25 * val[best] or len(val) - best < 4 or train[-1] > 0.5 * end:
+    blown = constant is not None and train[-1] > constant  # nothing is known by heart at such a loss
+    if climbed < 3 * robust or climbed < 0.25 * val[best] or len(val) - best < 4 or train[-1] > 0.5 * end or blown:
         return _holds_nowhere_else(seen)
     blind = seen.plan.monitored and not any(name.startswith("val_") for name in seen.plan.monitored)
     text = f"the validation loss is lowest in epoch {best + 1} with {val[best]:.3g} and ends at {end:.3g}, while the "

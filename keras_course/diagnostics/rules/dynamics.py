@@ -207,7 +207,8 @@ def oscillation(seen: Observation) -> list[Finding]:
 
     Threshold: in the last half, ten-step means swing by more than 30 % of the whole decrease, and a tenth of the rate
     is at least 10 % better from the start. Or the loss had lost a quarter of its first value, and the last twentieth of
-    the steps is back by more than half of that, in batches that are well mixed. Source: taxonomy row 43.
+    the steps is back by more than half of that, in batches that are well mixed. Or a momentum adds steps up to a rate
+    that nothing bears: see `_adds_up`. Source: taxonomy row 43; Goh (2017) on why momentum works.
     """
     steps, e = seen.steps, seen.experiments
     if steps is None or len(steps.all_losses) < 100 or not np.all(np.isfinite(steps.all_losses)):
@@ -218,10 +219,29 @@ def oscillation(seen: Observation) -> list[Finding]:
     gained = losses[0] - losses.min()
     if (text := _lost_again(steps.all_losses)) and not badly_mixed(seen):
         return [Finding(cause="oscillation", confidence=0.5, tag="loss", evidence=text)]
+    if text := _adds_up(seen):
+        return [Finding(cause="oscillation", confidence=0.5, tag="loss", evidence=text, repair=LESS_MOMENTUM)]
     if gained <= 0 or np.std(detrended) < 0.3 * gained or not e.get("end_tenth", np.inf) < 0.9 * e.get("end_same", 0):
         return []
     text = f"the loss swings by ±{np.std(detrended):.2g} (ten-step means) with {gained:.2g} gained in all (above 30 %)"
     return [Finding(cause="oscillation", confidence=0.4, tag="loss", evidence=text)]
+
+
+LESS_MOMENTUM = "a momentum of 0.9, or a rate as many times smaller as it adds steps up"
+GATHERS = 40  # steps that a momentum adds up, from 0.975 on; that of 0.9 ten
+
+
+def _adds_up(seen: Observation) -> str:
+    """In words, a momentum of SGD that adds more than 40 steps up to a rate of at least one half, three times over
+    within the training; "" without."""
+    rate, momentum = seen.optimizer.rate or 0.0, seen.optimizer.momentum
+    many, count = 1 / max(1 - momentum, 1e-9), len(seen.steps.all_losses) if seen.steps is not None else 0
+    if not (GATHERS <= many <= count / 3 and rate * many >= 0.5):
+        return ""
+    text = (
+        f"a momentum of {momentum:g} adds {many:.0f} steps up (at 0.9 it is ten), so that the rate of {rate:.3g} works "
+    )
+    return text + f"as one of {rate * many:.3g}"
 
 
 def _lost_again(losses: np.ndarray) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from keras_course.diagnostics.causes import CAUSES
 from keras_course.diagnostics.observation import DECIDED, EXACT_ACCURACY, IN_ORDER, UNDECIDED, Finding, Observation
+from keras_course.diagnostics.scores import RIGHT
 from keras_course.diagnostics.seen import (
     ACCURACY,
     BINARY,
@@ -13,6 +14,7 @@ from keras_course.diagnostics.seen import (
     DIFFERENCES,
     SPARSE,
     classes_seen,
+    last_outputs,
     targets_of,
 )
 from keras_course.diagnostics.statistics import MANY, entropy, form_of, share_interval
@@ -222,9 +224,11 @@ def loss_metric_inconsistent(seen: Observation) -> list[Finding]:
     that epoch holds the share of a single class. It is the sign that Keras 3 gives of a softmax over one unit. Must
     stay silent: labels of which more than 80 % are of one class, where both can be true. Certain too: a line of the
     script takes n predictions (n, 1) and n labels (n,) together to n × n numbers, or the place of the largest of a
-    single output, or names classes by a sorted list whose own order numbers them. Source: row 44 of the taxonomy.
+    single output, or names classes by a sorted list whose own order numbers them; or all that the script measures
+    itself is that of naming one class, while the last weights find three quarters of what is held out. Source: row 44
+    of the taxonomy.
     """
-    if found := _misread(seen):
+    if found := _misread(seen) or _contradicted(seen):
         return [found]
     labels = classes_seen(seen)
     if labels is None or not seen.epochs or seen.loss.name not in CATEGORICAL + BINARY:
@@ -250,6 +254,30 @@ def loss_metric_inconsistent(seen: Observation) -> list[Finding]:
             tag="epoch/accuracy",
         )
     ]
+
+
+KNOWN, APART = 0.75, 0.35  # of held-out rows, that the weights are right on; and the script's own number below that
+
+
+def _contradicted(seen: Observation) -> Finding | None:
+    """Scores of the script's own, none of which is better than naming one class, of weights that are right on most of
+    what is held out. Of one label for each row: a sequence may be right in nine of ten places and hardly ever whole."""
+    said = {name: value for name, value in seen.scores.items() if RIGHT.search(name)}
+    labels, output, e = classes_seen(seen), last_outputs(seen), seen.experiments
+    own = min(e.get("right_held", 0.0), e.get("sure_recall", 0.0))
+    if not said or labels is None or output is None or output.ndim != 2 or own < KNOWN:
+        return None
+    counts = np.unique(labels, return_counts=True)[1]
+    one, best = counts.max() / counts.sum(), max(seen.scores.values())
+    if best > min(one + 0.05, own - APART):
+        return None
+    name, value = max(said.items(), key=lambda item: item[1])
+    text = f"the script's own {name} is {value:.2f}, as of naming one class, and the last weights are right on "
+    text += f"{e['right_held']:.0%} of what is held out (of each class on {e['sure_recall']:.0%})"
+    return Finding(cause="loss_metric_inconsistent", confidence=0.6, certain=True, evidence=text, repair=SAME_ROWS)
+
+
+SAME_ROWS = "compare predictions with labels of the same rows, in one order, of one form and numbered alike"
 
 
 RULES = {"wrong_metric": wrong_metric, "loss_metric_inconsistent": loss_metric_inconsistent}

@@ -30,7 +30,8 @@ def rate_too_high(seen: Observation) -> list[Finding]:
     if _flat_at_first(seen):
         return []  # steps through what is flat say nothing of the rate
     if not (worst > start + 0.3 * abs(start) and better):
-        return _beyond_reason(seen) or _thrown_away(seen) or _killed(seen) or _driven_apart(seen) or _by_force(seen)
+        beyond = _beyond_reason(seen) or _thrown_away(seen) or _killed(seen) or _driven_apart(seen)
+        return beyond or _by_force(seen) or _carried_uphill(seen)
     return [
         Finding(
             cause="learning_rate_too_high",
@@ -160,6 +161,37 @@ def _by_force(seen: Observation) -> list[Finding]:
     how = f" and a momentum of {seen.optimizer.momentum:g}" if seen.optimizer.momentum else ""
     text = f"at a rate of {seen.experiments['rate']:.3g}{how} the {found[1]}"
     return [Finding(cause="learning_rate_too_high", confidence=0.91, step=0, tag="loss", evidence=text)]
+
+
+UPHILL, STEADY = 0.25, 0.4  # of the late steps, and the cosine of step and gradient in the median of their sizes
+
+
+def _carried_uphill(seen: Observation) -> list[Finding]:
+    """In the last half a quarter of the steps go up their own gradients, and these are no noise: the velocity that a
+    momentum has gathered carries the weights to and fro. Where gradients are noise, steps and gradients have little to
+    do with each other: their cosine is near 0."""
+    steps = seen.steps
+    if steps is None or len(steps.index) < 20:
+        return []
+    half = slice(len(steps.index) // 2, None)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        sizes = [
+            np.sqrt(np.nansum(np.square(part[half].astype("float64")), axis=1))
+            for part in (steps.update, steps.gradient)
+        ]
+        cosine = steps.uphill[half] / (sizes[0] * sizes[1])
+    cosine = cosine[np.isfinite(cosine)]
+    if len(cosine) < 10 or np.median(np.abs(cosine)) < STEADY or np.mean(cosine > 0) < UPHILL:
+        return []
+    text = (
+        f"in the last half {np.mean(cosine > 0):.0%} of the steps go up their own gradient (above {UPHILL:.0%}), with "
+    )
+    text += (
+        f"a cosine of {np.median(np.abs(cosine)):.2f} between the two in the median (above {STEADY}): what a momentum "
+    )
+    text += "has gathered carries the weights to and fro"
+    repair = "a momentum of 0.9, or a tenth of the rate"
+    return [Finding(cause="learning_rate_too_high", confidence=0.82, tag="update_ratio", evidence=text, repair=repair)]
 
 
 def _largest_change(seen: Observation) -> float:

@@ -54,6 +54,14 @@ def test_what_is_no_overfitting():
     assert RULES["overfitting"](curves(0.8**E, late)) == [], "two epochs after the best are too few"
 
 
+@pytest.mark.parametrize(("factor", "fires"), [(1.0, True), (400.0, False)])
+def test_what_has_blown_up_is_not_known_by_heart(factor, fires):
+    """The loss of the training stays below half of that of validation, and far above that of a constant."""
+    seen = curves(factor * 0.8**E, 10 * factor * TURNS)
+    seen.train, seen.loss = Data(x=np.zeros((100, 2)), y=np.arange(100) % 2, n=100), Loss(name=BINARY)
+    assert bool(RULES["overfitting"](seen)) is fires
+
+
 @pytest.mark.parametrize(
     ("monitored", "certain"),
     [(("loss",), True), ((), False), (("val_loss",), False), (("loss", "val_accuracy"), False)],

@@ -1,4 +1,4 @@
-from keras_course.diagnostics.observation import Data, Loss, Observation, Probe, Unit, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Optimizer, Probe, Unit, Variable
 from keras_course.diagnostics.rules.dynamics import RULES
 from tests.diagnostics.typed import SPARSE, SQUARED, steps, with_targets
 
@@ -179,6 +179,26 @@ def test_losses_that_swing_by_more_than_they_gain():
     assert fires("oscillation", swinging(1.0))
     assert fires("oscillation", swinging(0.02)) == []
     assert fires("oscillation", swinging(1.0, end_tenth=0.95)) == [], "a smaller rate swings too"
+
+
+@pytest.mark.parametrize(
+    ("rate", "momentum", "count", "fires_"),
+    [
+        (0.03, 0.99, 400, True),
+        (0.03, 0.9, 400, False),
+        (0.03, 0.97, 400, False),  # adds 33 steps up
+        (0.003, 0.99, 400, False),  # works as 0.3
+        (0.03, 0.99, 200, False),  # it has hardly begun
+        (None, 0.99, 400, False),
+        (0.03, 1.0, 400, False),  # which never forgets: no number of steps is enough to tell
+    ],
+)
+def test_a_momentum_that_adds_steps_up(rate, momentum, count, fires_):
+    seen = Observation(name="m", steps=steps(np.ones(count)))
+    seen.optimizer = Optimizer(name="SGD", rate=rate, momentum=momentum)
+    found = RULES["oscillation"](seen)
+    assert [f.cause for f in found] == ["oscillation"] * fires_
+    assert not fires_ or ("100 steps" in found[0].evidence and "momentum of 0.9" in found[0].repair)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan
@@ -255,3 +256,26 @@ def test_two_outputs_between_the_cuts_are_chance():
     seen = training(CELLS[:40], y, loss=BINARY, head="linear", classes=1, output=lambda rows: logits[rows], batch=40)
     seen.plan = Plan(metrics=("accuracy",))
     assert [f.kind for f in metrics.wrong_metric(seen)] == ["note"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "held", "recall", "fires"),
+    [
+        ({"accuracy": 0.12}, 0.9, 0.9, True),
+        ({"mean_recall": 0.0, "share": 0.1}, 0.9, 0.9, True),
+        ({"share": 0.1}, 0.9, 0.9, False),  # nobody knows of what
+        ({"accuracy": 0.12, "score": 0.9}, 0.9, 0.9, False),
+        ({"accuracy": 0.3}, 0.9, 0.9, False),  # better than naming one class
+        ({"accuracy": 0.12}, 0.5, 0.9, False),
+        ({"accuracy": 0.12}, 0.9, 0.5, False),
+        ({}, 0.9, 0.9, False),
+    ],
+)
+def test_scores_of_the_script_that_the_last_weights_contradict(scores, held, recall, fires):
+    seen = training(DIGITS, LABELS, output=numbers)
+    seen.scores, seen.experiments = scores, {"right_held": held, "sure_recall": recall}
+    found = metrics.loss_metric_inconsistent(seen)
+    assert [f.certain for f in found] == [True] * fires
+    assert not fires or next(iter(scores)) in found[0].evidence
+    seen.probes = [dataclasses.replace(p, output=p.output[:, None]) for p in seen.probes]
+    assert metrics.loss_metric_inconsistent(seen) == [], "of sequences a score may be of whole ones"

@@ -157,6 +157,27 @@ def test_units_that_long_steps_kill_whatever_shorter_ones_do(quantity, name, rat
     assert fires(HIGH, seen) == [], "what the output says is no sign of steps"
 
 
+@pytest.mark.parametrize(
+    ("uphill", "cosine", "count", "fires_"),
+    [
+        (0.3, 0.9, 80, True),
+        (0.2, 0.9, 80, False),
+        (0.5, 0.2, 80, False),  # noise
+        (0.3, 0.9, 15, False),
+        (0.0, 1.0, 80, False),  # gradient descent
+    ],
+)
+def test_steps_that_a_momentum_carries_uphill(uphill, cosine, count, fires_):
+    seen = tried()
+    seen.steps = steps(np.ones(count))
+    seen.steps.aligned = np.full((count, 1), -cosine, "float32")
+    late = np.arange(count // 2, count)
+    seen.steps.aligned[late[: round(uphill * len(late))]] = cosine
+    found = RULES[HIGH](seen)
+    assert [f.cause for f in found] == [HIGH] * fires_
+    assert not fires_ or "30%" in found[0].evidence
+
+
 def test_steps_of_adam_as_long_as_any_weight_are_too_long_whatever_was_tried():
     seen = tried(rate=2.0)
     seen.optimizer = Optimizer(name="Adam", rate=2.0)
