@@ -147,8 +147,9 @@ def _of_classes(training: Training, seen: Observation) -> Answer | None:
 def surest(training: Training, seen: Observation) -> dict[str, float]:
     """How often the last weights are wrong about classes: the third of the rows of which they are surest, and all.
 
-    By rows held out, else by those of the training. `sure_recall`: the mean share of each class that is found. Nothing
-    of fewer than 100 rows, of inputs that were not all seen, or when the weights have been trained on since.
+    By rows held out, else by those of the training. `sure_recall`: the mean share of each class that is found, of
+    `sure_classes`. Nothing of fewer than 100 rows, of inputs that were not all seen, or when the weights have been
+    trained on since.
     """
     answer = _of_classes(training, seen)
     if answer is None:
@@ -163,6 +164,7 @@ def surest(training: Training, seen: Observation) -> dict[str, float]:
     first = np.argsort(-sure, kind="stable")[: len(sure) // 3]
     recall = np.mean([np.mean(said[true == name] == name) for name in np.unique(true)])
     found = {"sure_rows": len(first), "sure_wrong": np.mean(wrong[first]), "sure_all": np.mean(wrong)}
+    found["sure_classes"] = len(np.unique(true))
     return {name: float(value) for name, value in (found | {"sure_recall": recall}).items()}
 
 

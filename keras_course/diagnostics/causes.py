@@ -26,7 +26,14 @@ CAUSES: dict[str, Cause] = {
         1,
         "softmax over one unit is 1 whatever the input",
         "Dense(1, activation='sigmoid'), or Dense(1) with BinaryCrossentropy(from_logits=True)",
-        (*CONSTANT, *RATE, "wrong_head_for_labels", "output_range_cannot_reach_targets", "loss_metric_inconsistent"),
+        (
+            *CONSTANT,
+            *RATE,
+            "wrong_head_for_labels",
+            "output_range_cannot_reach_targets",
+            "loss_metric_inconsistent",
+            "regularisation_overwhelms",  # nothing else moves the weights
+        ),
     ),
     "logits_to_probability_loss": Cause(
         2,
@@ -68,7 +75,16 @@ CAUSES: dict[str, Cause] = {
         8,
         "labels are not what the loss takes for labels",
         "integers 0 to classes-1, each class from 0 on",
-        (*DYNAMICS, *CONSTANT, *RATE, "nan_or_inf_in_data", "gradient_sign_flipped", "validation_split_sorted"),
+        (
+            *DYNAMICS,
+            *CONSTANT,
+            *RATE,
+            "nan_or_inf_in_data",
+            "gradient_sign_flipped",
+            "validation_split_sorted",
+            "wrong_loss_for_task",
+            "logits_to_probability_loss",
+        ),
     ),
     "constant_labels": Cause(
         9,
@@ -89,7 +105,7 @@ CAUSES: dict[str, Cause] = {
         11,
         "the inputs are far from a scale of 1",
         "keras.layers.Rescaling or Normalization in front, or (x - mean) / std of the training split",
-        (*DYNAMICS, *CURVES, *RATE, "init_scale", "input_ignored"),
+        (*DYNAMICS, *CURVES, *RATE, "init_scale", "input_ignored", "regularisation_overwhelms"),
     ),
     "inputs_scaled_twice": Cause(
         12,
@@ -135,19 +151,19 @@ CAUSES: dict[str, Cause] = {
         16,
         "examples come sorted by label",
         "shuffle the whole set before batching",
-        (*CURVES, *BY_ORDER, *RATE, "input_ignored", "shuffle_buffer_too_small", "pipeline_order"),
+        (*CURVES, *BY_ORDER, *RATE, "input_ignored", "shuffle_buffer_too_small", "pipeline_order", "batchnorm_mode"),
     ),
     "shuffle_buffer_too_small": Cause(
         17,
         "the shuffle buffer is small against a sorted source",
         "shuffle(buffer_size=number of examples)",
-        (*CURVES, *BY_ORDER, "data_sorted", *RATE, "input_ignored"),
+        (*CURVES, *BY_ORDER, "data_sorted", *RATE, "input_ignored", "batchnorm_mode"),
     ),
     "pipeline_order": Cause(
         18,
         "the stages of the input pipeline stand in an order that spoils the shuffle",
         "cache, shuffle, augment, batch, prefetch",
-        (*CURVES, *BY_ORDER, "data_sorted", *RATE),
+        (*CURVES, *BY_ORDER, "data_sorted", *RATE, "batchnorm_mode"),
     ),
     "validation_split_sorted": Cause(
         19,
@@ -161,13 +177,19 @@ CAUSES: dict[str, Cause] = {
             "batchnorm_mode",
             "constant_labels",
             "missing_class",
+            "loss_metric_inconsistent",  # of a class that is not there nothing is found
         ),
     ),
     "train_val_preprocessing_mismatch": Cause(
         20,
         "validation inputs are prepared otherwise than training inputs",
         "one preparation for all splits, fitted on the training split",
-        ("overfitting", "batchnorm_mode", "lr_schedule_wrong"),  # a schedule that goes by validation is misled
+        (
+            "overfitting",
+            "batchnorm_mode",
+            "lr_schedule_wrong",  # which goes by validation, and is misled
+            "loss_metric_inconsistent",
+        ),
     ),
     "leakage_duplicates": Cause(
         21,
@@ -252,7 +274,10 @@ CAUSES: dict[str, Cause] = {
         ("too_few_steps", "underfitting_capacity", "learning_rate_too_low", "class_imbalance"),
     ),
     "exploding_gradient": Cause(
-        34, "gradients grow without bound", "clipnorm=1.0 in the optimizer, a smaller rate, normalisation", CURVES
+        34,
+        "gradients grow without bound",
+        "clipnorm=1.0 in the optimizer, a smaller rate, normalisation",
+        (*CURVES, "learning_rate_too_low"),  # such a loss is lower wherever the steps go
     ),
     "vanishing_gradient": Cause(
         35,
@@ -308,7 +333,12 @@ CAUSES: dict[str, Cause] = {
         ("dead_units", "input_ignored", "learning_rate_too_low", "too_few_steps", "vanishing_gradient"),
     ),
     "too_few_steps": Cause(42, "training stopped while the loss was still falling", "more epochs"),
-    "oscillation": Cause(43, "the loss swings about a value", "a smaller rate, or a schedule that lowers it", CURVES),
+    "oscillation": Cause(
+        43,
+        "the loss swings about a value",
+        "a smaller rate, or a schedule that lowers it",
+        (*CURVES, "dead_units", "saturated_units"),  # where the swings leave them
+    ),
     "loss_metric_inconsistent": Cause(
         44, "the loss falls and the accuracy stays at chance", "compare head, loss and metric"
     ),

@@ -71,7 +71,7 @@ def softmax_of_one(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
 def _read(source: str | bytes, names: Mapping[str, Any]) -> "_Reader":
     tree = ast.parse(source)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    reader = _Reader(names, _networks(functions, names), _stored_again(tree.body))
+    reader = _Reader(names, functions, _networks(functions, names), _stored_again(tree.body))
     reader.body(tree.body, reader.outer)
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in functions:
@@ -116,8 +116,14 @@ def _flat(value: Any) -> list[Any]:
 class _Reader:
     """Follows shapes through assignments, from the first statement on. A size of -1 is not known."""
 
-    def __init__(self, names: Mapping[str, Any], networks: set[str], again: Mapping[str, float]) -> None:
-        self.names, self.networks = names, networks
+    def __init__(
+        self,
+        names: Mapping[str, Any],
+        functions: Mapping[str, ast.FunctionDef],
+        networks: set[str],
+        again: Mapping[str, float],
+    ) -> None:
+        self.names, self.functions, self.networks = names, functions, networks
         self.outer = _Scope({}, again)
         self.called = 0  # in which line, of the function that is followed
         self.found: list[Line] = []
@@ -191,7 +197,9 @@ class _Reader:
             flat = width[1:] if isinstance(width, tuple) and len(width) == 2 else None
             return Known((*(rows or (-1,)), *flat) if flat else None, True)
         if not method:
-            return Known((*rows, -1) if rows else None, True) if name in self.networks else Known(None, said)
+            if name in self.networks:
+                return Known((*rows, -1) if rows else None, True)
+            return Known(self._returned(name, given), said)
         first = owner if not isinstance(value, ModuleType) else given[0] if given else NOTHING
         if name == "argmax":
             along = _along(node, len(first.shape) if first.shape else 0)
@@ -207,6 +215,18 @@ class _Reader:
         if name in PAIRED and isinstance(value, ModuleType) and len(given) >= 2:
             return self._together(node, *given[:2])
         return first if name in ALIKE else Known(None, said)
+
+    def _returned(self, name: str, given: Sequence[Known]) -> tuple[int, ...] | None:
+        """The shape of what a function of the script gives that is one expression of its arguments, as a sigmoid."""
+        function = self.functions.get(name)
+        said = function.body[-1] if function is not None else None
+        documented = function is not None and all(isinstance(each, ast.Expr) for each in function.body[:-1])
+        if function is None or not isinstance(said, ast.Return) or said.value is None or not documented:
+            return None
+        arguments = dict(zip((argument.arg for argument in function.args.args), given, strict=False))
+        others = {n: f for n, f in self.functions.items() if n != name}  # one that calls itself says nothing
+        inner = _Reader(self.names, others, self.networks, {})
+        return inner.of(said.value, _Scope(arguments, dict.fromkeys(arguments, math.inf))).shape
 
     def _value(self, node: ast.expr) -> Any:
         """What a name stands for, and of a chain of modules, as `tf.math`, the last one; None of anything else."""

@@ -155,9 +155,18 @@ def _loops(code: CodeType) -> Sequence[_Loop]:
     loops: list[tuple[Any, Any]] = [(node, node) for node in nodes if isinstance(node, ast.For)]
     loops += [(node, one) for node in nodes if isinstance(node, made) for one in node.generators]
     return [
-        _Loop(node.lineno, node.end_lineno, _names(one.target), tuple(filter(None, map(_word, ast.walk(one.iter)))))
+        _Loop(node.lineno, node.end_lineno, _bound(node, one), tuple(filter(None, map(_word, ast.walk(one.iter)))))
         for node, one in loops
     ]
+
+
+def _bound(loop: Any, taken: Any) -> Sequence[str]:
+    """The names that a loop binds, and those that its own lines make of them, as `x = prepare(row)`."""
+    found = list(_names(taken.target))
+    for line in loop.body if isinstance(loop, ast.For) else ():
+        if isinstance(line, ast.Assign) and set(_names(line.value)) & set(found):
+            found += [name for target in line.targets for name in _names(target)]
+    return found
 
 
 def _source(code: CodeType) -> Sequence[str]:

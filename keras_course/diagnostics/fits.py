@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from keras_course.base import summary_of
-from keras_course.diagnostics.graph import head_of
-from keras_course.diagnostics.observation import EXACT_ACCURACY, Data, Plan, Steps
+from keras_course.diagnostics.graph import ancestors, head_of
+from keras_course.diagnostics.observation import EXACT_ACCURACY, OF_THE_BEST, Data, Plan, Steps
 from keras_course.diagnostics.seen import ACCURACY
 
 import keras
@@ -138,13 +138,15 @@ def _metric_name(metric: Any) -> str:
 
 class Measured(NamedTuple):
     """A metric that was updated, and how wide the predictions were. decided: they were class numbers. undecided: they
-    were none, where the metric takes these. model: the one whose `fit` updated it, None for the script itself."""
+    were none, where the metric takes these. model: the one whose `fit` updated it, None for the script itself. swapped:
+    it was given outputs in the place of labels, and labels in that of outputs."""
 
     metric: keras.metrics.Metric
     width: int | None
     decided: bool
     undecided: bool = False
     model: keras.Model | None = None
+    swapped: bool = False
 
     @classmethod
     def of(cls, metric: keras.metrics.Metric, y_true: Any, y_pred: Any, model: keras.Model | None = None) -> "Measured":
@@ -160,7 +162,21 @@ class Measured(NamedTuple):
             alike or (numbers and "int" in keras.backend.standardize_dtype(y_pred.dtype)),
             counts and _between_classes(y_pred),
             model,
+            not isinstance(metric, EITHER_WAY) and _says(y_true) and not _says(y_pred),
         )
+
+
+# Metrics that are the same when outputs and targets change places.
+EITHER_WAY = (keras.metrics.MeanAbsoluteError, keras.metrics.MeanSquaredError, keras.metrics.LogCoshError,
+              keras.metrics.CosineSimilarity)  # fmt: skip
+
+
+def _says(values: Any) -> bool:
+    """Whether these are outputs of a network and no labels: in a graph what hangs on weights, else what lies between
+    whole numbers."""
+    if hasattr(values, "op") and not hasattr(values, "numpy"):
+        return any(op.type == "ReadVariableOp" for op in ancestors(values))
+    return _between_classes(values)
 
 
 def _between_classes(y_pred: Any) -> bool:
@@ -172,7 +188,8 @@ def _between_classes(y_pred: Any) -> bool:
 
 
 def measure_of(metric: keras.metrics.Metric) -> str:
-    """What a metric measures, whatever the script calls it: "categorical_accuracy", "binary_accuracy at 0.0"."""
+    """What a metric measures, whatever the script calls it: "categorical_accuracy", "binary_accuracy at 0.0", "topk of
+    the best 5"."""
     return _kind_of(metric) + _cut(metric)
 
 
@@ -183,8 +200,10 @@ def _kind_of(metric: keras.metrics.Metric) -> str:
 
 
 def _cut(metric: Any) -> str:
-    cut = (getattr(metric, "_fn_kwargs", None) or {}).get("threshold", 0.5)
-    return "" if cut == 0.5 else f" at {cut}"
+    told = getattr(metric, "_fn_kwargs", None) or {}
+    if "k" in told:
+        return f"{OF_THE_BEST}{told['k']}"
+    return "" if told.get("threshold", 0.5) == 0.5 else f" at {told['threshold']}"
 
 
 def _flat(nested: Any) -> list[Any]:

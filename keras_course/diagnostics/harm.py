@@ -46,11 +46,13 @@ class Harm:
 
 
 def harm_of(seen: Observation) -> Harm:
-    """The harm of one training, by its loss, or by the negative of what it climbs."""
+    """The harm of one training, by its loss without a number that is always added, or by the negative of what it
+    climbs."""
     harm = _harm(seen)
-    if not seen.loss.climbed:
+    if not seen.loss.climbed and not seen.loss.offset:
         return harm
-    return dataclasses.replace(harm, sentence=harm.sentence.replace("the loss", "the negative of what is climbed", 1))
+    name = "the negative of what is climbed" if seen.loss.climbed else f"the loss less {seen.loss.offset:.3g}"
+    return dataclasses.replace(harm, sentence=harm.sentence.replace("the loss", name, 1))
 
 
 def _harm(seen: Observation) -> Harm:

@@ -208,6 +208,8 @@ def labels_of(feed: Feed, like: np.ndarray | None) -> np.ndarray | None:
     if like is None:
         return None
     written = {name: _written_as(y, like) for name, y in feed.labels.items() if len(y) == len(feed.x)}
+    same = {name: y.reshape(len(y), *like.shape[1:]) for name, y in written.items() if _width(y) == _width(like) == ()}
+    written |= same
     alike = {name: y for name, y in written.items() if _alike(y, like)}
     if len(alike) > 1 and (wanted := _words(feed.name)):
         alike = {name: y for name, y in alike.items() if _words(name) == wanted} or alike

@@ -43,10 +43,12 @@ class Objective:
     head: str = ""  # the activation that made the prediction
     inner: str = ""  # the activation of what a cross-entropy on logits is really given
     broadcast: bool = False  # targets and predictions differ in rank and were broadcast against each other
+    swapped: bool = False  # a loss of classes is given outputs in the place of labels, and labels in that of outputs
     rescued: bool = False  # the loss is computed from the logits behind the prediction
     several: bool = False  # it is a sum of two numbers or more that each hang on the targets, as of two losses
     capped: bool = False  # it has an upper end, as a logarithm of a likelihood
     climbed: bool = False  # and the steps went up there
+    offset: float = 0.0  # a number in the program that is added to what has a lower end of 0, as of a likelihood
     turned: bool = False  # logarithms of a softmax are minimised, whose negatives are what has a lower end
 
 
@@ -73,6 +75,7 @@ def fill(
         result.rescued = each.prediction.name not in mine
         result.name, result.from_logits, result.delta = each.name, each.from_logits, each.delta
         result.targets, result.prediction = each.targets if hasattr(each.targets, "op") else None, each.prediction
+    result.swapped = any(_swapped(each, kinds) for each in noted)
     for op in operations:
         _by_operation(op, result, kinds)
     if result.prediction is None:
@@ -81,6 +84,15 @@ def fill(
         result.head = head_of(result.prediction)
     result.several = result.targets is not None and _several(result.loss, result.targets)
     result.turned, result.capped = _turned(result.loss), _capped(result.loss)
+    result.offset = _offset(result.loss)
+
+
+def _swapped(each: Noted, kinds: dict[str, int]) -> bool:
+    """Whether a cross-entropy of this graph takes what hangs on weights for labels, and data, or an array, for what is
+    predicted."""
+    labels, said = (kinds.get(t.name) if hasattr(t, "op") else None for t in (each.targets, each.prediction))
+    arrays = not hasattr(each.prediction, "op") and not isinstance(each.prediction, keras.KerasTensor)
+    return "crossentropy" in each.name and labels == MIXED and (said == DATA or arrays)
 
 
 def cuts_of(prediction: Any) -> list[tuple[float, int]]:
@@ -147,6 +159,37 @@ def _capped(loss: Any) -> bool:
     """Whether what has a lower end by itself, as squares and cross-entropies, enters with a minus alone: what is left
     has an upper end, as a logarithm of a likelihood, and is climbed."""
     return {sign for tensor, sign in _terms(loss) if _has_a_lower_end(tensor.op)} == {-1}
+
+
+MOST = 100  # parts of a loss that are looked at
+
+
+def _offset(loss: Any) -> float:
+    """The sum of the numbers that are added to a loss of which all else are squares, sizes and cross-entropies; 0 where
+    something else enters, as in 1 less an overlap."""
+    waiting, found, others = [(loss, 1.0)], 0.0, 0
+    for _ in range(MOST):
+        if not waiting:
+            return found if others else 0.0
+        tensor, factor = waiting.pop()
+        kind, inputs = tensor.op.type, list(tensor.op.inputs)
+        number = next((c for t in inputs if (c := constant(t)) is not None), None)
+        if (value := constant(tensor)) is not None:
+            found += factor * value
+        elif factor > 0 and (_has_a_lower_end(tensor.op) or kind == "L2Loss"):
+            others += 1
+        elif kind in (*ADDS, "AddN"):
+            waiting += [(t, factor) for t in inputs]
+        elif kind in ("Mean", "Identity"):
+            waiting.append((inputs[0], factor))
+        elif kind == "Sub":
+            waiting += [(inputs[0], factor), (inputs[1], -factor)]
+        elif kind in ("Mul", "RealDiv") and number and (kind == "Mul" or constant(inputs[1]) is not None):
+            rest = next(t for t in inputs if constant(t) is None)
+            waiting.append((rest, factor * number if kind == "Mul" else factor / number))
+        else:
+            return 0.0
+    return 0.0
 
 
 def _has_a_lower_end(op: Any) -> bool:

@@ -62,6 +62,7 @@ class Loss:
     delta: float = 1.0  # of Huber's: the difference from which on it is no square
     several: bool = False  # two numbers or more are added up that hang on the targets
     climbed: bool = False  # it is the negative of what the script computes and climbs, as a likelihood
+    offset: float = 0.0  # a number that the script adds to it, and that is not in what is observed
     regularised: bool = False
 
 
@@ -156,6 +157,10 @@ class Steps:
         """The same steps by the negative of the loss: what went uphill goes downhill."""
         return dataclasses.replace(self, all_losses=-self.all_losses, loss=-self.loss, aligned=-self.aligned)
 
+    def lowered(self, offset: float) -> "Steps":
+        """The same steps by the loss less a number that is always added to it."""
+        return dataclasses.replace(self, all_losses=self.all_losses - offset, loss=self.loss - offset)
+
 
 @dataclasses.dataclass(kw_only=True)
 class Plan:
@@ -198,6 +203,7 @@ class Observation:
     by_class: the name by which the script measures each class by itself; "" without.
     scores: how well the network does by the script's own numbers: name -> share from 0 to 1.
     untaken: weights that were made trainable behind `compile`, of which the steps take no notice.
+    untracked: the forms of kernels that a `fit` computes with and that are no weights of its model.
     refused: what a loss did not take, so that the script has failed: "shape" or "value" -> the same in words.
     """
 
@@ -241,6 +247,7 @@ class Observation:
     by_class: str = ""
     scores: dict[str, float] = dataclasses.field(default_factory=dict)
     untaken: Sequence[str] = dataclasses.field(default_factory=list)
+    untracked: Sequence[tuple[int, ...]] = dataclasses.field(default_factory=list)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     unseen: list[str] = dataclasses.field(default_factory=list)  # sentences: what was not watched, and why
 
@@ -248,6 +255,8 @@ class Observation:
 EXACT_ACCURACY = "exact_accuracy"  # `keras.metrics.Accuracy`: of outputs that equal the target
 IN_ORDER = "name predictions by the list, in its order, that labels were numbered by"
 DECIDED = " of decisions"  # behind the name of an accuracy that takes the largest output, and is given one number a row
+OF_THE_BEST = " of the best "  # before a number, in the name of an accuracy that takes so many outputs for right
+SWAPPED = " the wrong way round"  # behind the name of a metric that takes labels for outputs, and outputs for labels
 UNDECIDED = " of no class numbers"  # behind the name of a metric that takes these, and is given what lies between them
 LEFT_OVER = 0.3  # confidence of what is named only where nothing else is
 

@@ -12,6 +12,7 @@ from keras_course.diagnostics.layers import as_in_evaluation, layers_of
 from keras_course.diagnostics.objective import cuts_of
 from keras_course.diagnostics.observation import (
     DECIDED,
+    SWAPPED,
     UNDECIDED,
     Data,
     Loss,
@@ -42,6 +43,8 @@ def observe(training: "Training") -> Observation:
     if forward and forward.capped and steps is not None and np.median(steps.uphill) > 0:
         forward.climbed = True  # on purpose: the negative is what is minimised
         steps = steps.of_the_negative
+    if forward and forward.offset and steps is not None:
+        steps = steps.lowered(forward.offset)
     plan = dataclasses.replace(plan, metrics=(*plan.metrics, *measures))
     looked = joined([p.y for p in looks])
     train = facts.get("train") if facts else rows_of_loop(training.dataset, looked)
@@ -66,6 +69,7 @@ def observe(training: "Training") -> Observation:
             delta=forward.delta if forward else 1.0,
             several=bool(forward and forward.several),
             climbed=bool(forward and forward.climbed),
+            offset=forward.offset if forward else 0.0,
             regularised=bool(training.model is not None and training.model.losses),
         ),
         losses=facts.get("losses", {}),
@@ -85,6 +89,7 @@ def observe(training: "Training") -> Observation:
         experiments=_structure(training),
         cuts=cuts_of(forward.prediction) if forward and forward.prediction is not None else [],
         untaken=facts.get("untaken", []),
+        untracked=[tuple(v.shape) for v in training.untracked],
         refused=training.refused,
         unseen=[*facts.get("unseen", []), *training.unseen],
     )
@@ -95,7 +100,8 @@ def _measures(training: "Training") -> list[str]:
     width = _width(training.forward)
     known = [(measure_of(m.metric), m) for m in training.measured.values()]
     wide = [name for name, m in known if width is not None and m.width == width and not m.decided]
-    return wide + [name + DECIDED for name, m in known if m.decided and name.endswith("categorical_accuracy")]
+    wide += [name + DECIDED for name, m in known if m.decided and name.endswith("categorical_accuracy")]
+    return wide + [name + SWAPPED for name, m in known if m.swapped]
 
 
 def _undecided(training: "Training") -> list[str]:
@@ -164,6 +170,7 @@ def _structure(training: "Training") -> dict[str, float]:
             "moving": float(forward.moving),
             "turned": float(forward.turned),
             "capped": float(forward.capped),
+            "swapped": float(forward.swapped),
             "rescued": float(forward.rescued and forward.inner not in ("softmax", "sigmoid")),
             "evaluating": float(training.evaluating),
         }

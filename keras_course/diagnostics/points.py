@@ -44,7 +44,7 @@ def losses(seen: Observation, start: int = 0) -> Iterator[Point]:
     if seen.steps is not None:
         first = seen.steps.count - len(seen.steps.all_losses)
         for step in range(max(first, start), seen.steps.count):
-            yield "loss", step, sign * float(seen.steps.all_losses[step - first])
+            yield "loss", step, sign * float(seen.steps.all_losses[step - first]) + seen.loss.offset
 
 
 def learning_rates(seen: Observation, start: int = 0) -> Iterator[Point]:

@@ -81,7 +81,7 @@ class Replay:
             v1.import_graph_def(definition, input_map=handles | cut, name="")
             self.output = self._tensor(forward.prediction)
             sign = -1.0 if forward.climbed else 1.0
-            self.loss = loss(self) if loss else sign * v1.reduce_mean(self._tensor(forward.loss))
+            self.loss = loss(self) if loss else sign * v1.reduce_mean(self._tensor(forward.loss)) - forward.offset
             more = [also(self)] if also else []
             found = tf.gradients(self.loss, [*self.variables.values(), *more])  # a loop bears this only once
             self.also = found.pop() if more else None

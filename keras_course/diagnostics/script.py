@@ -219,7 +219,9 @@ def _note_lines(file: Path, session: Session) -> None:
         "misnamed": lambda: misnamed(source, names),
         "decoded": lambda: decoded(source, names, functions),
         "cuts": own_cuts,
-        "scores": lambda: scores(session.names) | {k: v for own in functions.values() for k, v in scores(own).items()},
+        "scores": lambda: {
+            k: v for own in (session.names, *functions.values()) for k, v in scores(source, own).items()
+        },
     }.items():
         with suppress(Exception):  # what cannot be read is no mistake of the script's, nor does it hide the rest
             setattr(seen, field, read())

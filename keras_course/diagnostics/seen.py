@@ -312,7 +312,7 @@ def takes_turns(batches: Sequence[np.ndarray]) -> bool:
     return len(pure) > 0.8 * len(batches) and changes > 0.5 and len(set(pure)) <= 3
 
 
-PATTERNS = 20  # of several labels for an example: each is as good as a class
+PATTERNS = 64  # of several labels for an example, each of which comes ten times: they are as good as classes
 RATIO, Z = 0.8, -5.0  # of the entropy within a batch: the effect that harms, and the chance that is left
 
 
@@ -329,8 +329,9 @@ def _streamed(seen: Observation) -> tuple[list[np.ndarray], np.ndarray, bool] | 
     if together is None or whole is None or len(together) != len(whole) + sum(map(len, batches)):
         return None
     numbers, classes = classes_of(together), True
-    if numbers is None and together.ndim == 2 and len(patterns := np.unique(together, axis=0)) <= PATTERNS:
-        numbers = np.argmax(np.all(together[:, None] == patterns, axis=2), axis=1)  # as of ranks that are written 1100
+    if numbers is None and together.ndim == 2:
+        patterns, places = np.unique(together, axis=0, return_inverse=True)  # as of ranks that are written 1100
+        numbers = places.reshape(-1) if len(patterns) <= min(PATTERNS, len(together) / 10) else None
     if numbers is None and form_of(together) in ("real", "ids") and together[0].size == 1:
         numbers, classes = binned(together.reshape(-1).astype("float64")), False
     if numbers is None or len(np.unique(numbers)) < 2:

@@ -57,6 +57,7 @@ class Training:
         self.evaluating = False  # the model was called with training=False, or not told
         self.unseen: list[str] = []
         self.closed: Observation | None = None
+        self.untracked: list[tf.Variable] = []  # kernels of a `fit` that its model does not know
         self.keep_alive: list[Any] = []
         self.change: Change | None = None  # what its step makes of the targets of its data, once that is known
         self.names = names_of(self.variables, self.model)
@@ -118,9 +119,19 @@ class Training:
         else:
             gradients, slopes = original(tape, target, [sources, leaving], *args, **kwargs)
         flat = dict(zip(map(_key, tf.nest.flatten(sources)), _flat(gradients, sources), strict=True))
+        self.untracked = self._guarded(self._unknown, tape) or []
         self.disconnected = all(gradient is None for gradient in flat.values())
         self._guarded(self._measure, loss, forward, [flat.get(id(v)) for v in self.variables], slopes, jitted)
         return gradients
+
+    def _unknown(self, tape: Any) -> list[tf.Variable]:
+        """The kernels that a `fit` computes with and no model of the script knows, as Keras 3 does not know a
+        `tf.Variable` of a layer."""
+        if not self.facts:
+            return []
+        models = [each for each in self.scope.names().values() if isinstance(each, keras.Model)]
+        known = {id(v.value) for model in (self.facts["model"], *models) for v in model.variables}
+        return [v for v in tape.watched_variables() if id(v) not in known and len(v.shape) >= 2]
 
     def _guarded(self, function: Any, *arguments: Any) -> Any:
         """A mistake of ours must not be one of the script's."""

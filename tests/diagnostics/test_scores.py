@@ -39,4 +39,19 @@ import tensorflow as tf
     ],
 )
 def test_a_number_is_a_score_by_its_name(name, value, found):
-    assert scores({name: value}) == found
+    assert scores("", {name: value}) == found
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("final = balanced_accuracy(truth, said)", {"balanced_accuracy": 0.25}),
+        ("final = float(metrics.f1_score(truth, said))", {"f1_score": 0.25}),
+        ("final = np.mean(truth == said)", {}),
+        ("final = base_accuracy(truth)", {}),
+        ("final, other = accuracy(truth, said), 1", {}),
+        ("other = accuracy(truth, said)", {}),
+    ],
+)
+def test_a_number_goes_by_the_function_that_gives_it(line, found):
+    assert scores(line, {"final": 0.25}) == found

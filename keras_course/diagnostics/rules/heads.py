@@ -287,9 +287,10 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
     Threshold: at least 3 different targets outside, and a floor of the loss, E[(y - clip(y))²], of more than 5 % of the
     variance of the targets; below it a note. Certain from half of the variance on, or when a tenth of the targets lies
     outside: no training repairs it; also where a loss of the script's own falls below 0, as a cross-entropy in it does
-    then; or a softmax before shares, as of pixels, of which half of the rows add up to 0.5 or more besides 1. A ReLU
-    before a binary cross-entropy on logits says p >= 1/2 always. Must stay silent: targets on the boundary; a few
-    outliers. Source: TheDeepChecker's t7, made quantitative.
+    then; or an output that is cut off at a number of its own (see `_at_its_end`); or a softmax before shares, as of
+    pixels, of which half of the rows add up to 0.5 or more besides 1. A ReLU before a binary cross-entropy on logits
+    says p >= 1/2 always. Must stay silent: targets on the boundary; a few outliers. Source: TheDeepChecker's t7, made
+    quantitative.
     """
     if seen.head in ("relu", "relu6", "softplus") and seen.loss.name in BINARY and seen.loss.from_logits:
         low = _finding_range(seen, "logits that cannot be negative give no probability below one half", 0.9, True)
@@ -306,7 +307,7 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
             f"targets from {y.min():.3g} to {y.max():.3g} are no probabilities, which a binary cross-entropy compares"
         )
         return [_finding_range(seen, text, 0.95, True)]
-    if found := _below_zero(seen, y) or _shared_among_all(seen, y):
+    if found := _below_zero(seen, y) or _shared_among_all(seen, y) or _at_its_end(seen, y):
         return [_finding_range(seen, found, 0.95, True)]
     if (
         seen.head not in RANGES
@@ -333,6 +334,35 @@ def output_range_cannot_reach_targets(seen: Observation) -> list[Finding]:
     if share <= 0 or floor < 0.05 * variance:
         return [_finding_range(seen, text, 0.3, False, kind="note")] if share > 0 else []
     return [_finding_range(seen, text, 0.95 if floor > 0.5 * variance else 0.85, floor > 0.5 * variance or share > 0.1)]
+
+
+STUCK = 0.2  # of the outputs that are exactly the largest, or the least, and of the targets beyond it
+
+
+def _at_its_end(seen: Observation, y: np.ndarray | None) -> str:
+    """In words, an output of real targets that says one and the same largest (or least) number in each of the last
+    looks, and not 0, for a fifth of the rows and more, while a fifth of the targets lie beyond: an activation that is
+    cut off there, as a hard sigmoid; "" without."""
+    looks = [np.ravel(output).astype("float64") for _, output in outputs_of(seen)[-3:]]
+    known = seen.loss.name in DIFFERENCES and seen.classes == 1 and seen.head not in RANGES
+    if (
+        not known
+        or y is None
+        or len({len(look) for look in looks}) != 1
+        or len(looks) < 3
+        or y.dtype.kind not in "iuf"
+        or not np.isfinite(y).all()
+    ):
+        return ""
+    for end, beyond, word in ((max, np.greater, "above"), (min, np.less, "below")):
+        ends = {float(end(look)) for look in looks}
+        bound = ends.pop()
+        at = float(np.mean([np.mean(look == bound) for look in looks]))
+        left = float(np.mean(beyond(y, bound + (0.05 if word == "above" else -0.05) * np.std(y))))
+        needed = STUCK if np.ptp(looks) > 0 else 1 - STUCK / 2  # a bias alone comes to lie between the targets
+        if not ends and bound != 0 and at > STUCK and left > needed:
+            return f"{at:.0%} of the outputs are exactly {bound:.4g}, and {left:.0%} of the targets lie {word} it"
+    return ""
 
 
 def _below_zero(seen: Observation, y: np.ndarray | None) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 
 STATISTICS = ("mean", "variance", "count", "moving_mean", "moving_variance")  # of normalisation: nobody trains them
 EVENED = 0.08  # of mean recall, that the shares of the classes cost; of 22 healthy programs none loses more than .042
+RARE = 0.6  # of 1 / K, the share below which a class is rare where the script measures each by itself
 SURELY_EVENED = 0.12  # whatever the script measures
 IGNORED = (-1, -100, 255)  # class numbers that by custom mark places without a label
 
@@ -30,16 +31,21 @@ IGNORED = (-1, -100, 255)  # class numbers that by custom mark places without a 
 def label_encoding(seen: Observation) -> list[Finding]:
     """Row 8: labels are not what the loss takes for labels.
 
-    Certain: class numbers outside 0 to K - 1 for K outputs, or broken ones, with a sparse loss, or one that it did not
-    take, so that the script has failed; two classes that are not called 0 and 1 with a binary cross-entropy; a line of
-    the script that compares classes of which more than four fifths agree when their names stand in another order, and
-    two fifths fewer as they are: what is predicted is named by another list than labels were numbered by. Named when
-    there is harm: more than 1 % of the rows of one-hot labels without a 1. Must stay silent: hinge losses, whose labels
-    are -1 and 1; -1, -100 or 255 on places of a sequence or an image, which mark what has no label. Source: row 8 of
-    the taxonomy.
+    Certain: labels and outputs that have changed places in a cross-entropy; class numbers outside 0 to K - 1 for K
+    outputs, or broken ones, with a sparse loss, or one that it did not take, so that the script has failed; two classes
+    that are not called 0 and 1 with a binary cross-entropy; a line of the script that compares classes of which more
+    than four fifths agree when their names stand in another order, and two fifths fewer as they are: what is predicted
+    is named by another list than labels were numbered by. Named when there is harm: more than 1 % of the rows of
+    one-hot labels without a 1. Must stay silent: hinge losses, whose labels are -1 and 1; -1, -100 or 255 on places of
+    a sequence or an image, which mark what has no label. Source: row 8 of the taxonomy.
     """
     if refused := seen.refused.get("value"):
         return [Finding(cause="label_encoding", confidence=0.97, certain=True, evidence=refused)]
+    if seen.experiments.get("swapped"):
+        name = seen.loss.name or "the cross-entropy"
+        text = f"{name} is given outputs in the place of labels, and labels in that of outputs"
+        cause, repair = "label_encoding", "loss(labels, outputs), or both by their names: labels=..., logits=..."
+        return [Finding(cause=cause, confidence=0.99, certain=True, evidence=text, repair=repair)]
     if seen.decoded:
         return [_named_otherwise(seen)]
     y, width, name = targets_of(seen), seen.classes, seen.loss.name
@@ -203,10 +209,11 @@ def class_imbalance(seen: Observation) -> list[Finding]:
     of it of the last that have 8, an upper exact 95 % bound of its recall below half of the mean recall of the others,
     while the most frequent class is named more often than it occurs. A share below 0.3 / K counts where that bound is
     below a tenth. Certain where that bound of the recall of at least 8 rows held out is below half of that of the other
-    classes. Or weights of classes by which the rarest one, below a fifth of the rows, counts less than a third of
-    the most frequent one. Certain too: of a class below 0.6 / K, the mean recall of the classes gains .12 where their
-    shares are taken out of the outputs, or .08 where the script measures each class by itself, and three standard
-    errors; a note otherwise. Must stay silent: shares of several classes in each row; imbalanced data whose rare class
+    classes, also of a share below 0.6 / K where the script measures each class by itself. Or weights of classes by
+    which the rarest one, below a fifth of the rows, counts less than a third of the most frequent one. Certain too: of
+    a class below 0.6 / K, the mean recall of the classes gains .12 where their shares are taken out of the outputs, or
+    .08 where the script measures each class by itself, and three standard errors; a note otherwise. Must stay silent:
+    shares of several classes in each row; imbalanced data whose rare class
     is found. Source: cleanlab's 0.1 / K for the share; logit adjustment of Menon et al. (2021), section 4.
     """
     labels = classes_seen(seen)
@@ -219,10 +226,12 @@ def class_imbalance(seen: Observation) -> list[Finding]:
     share = counts.min() / counts.sum()
     if found := _at_its_share(seen, int(names[counts.argmin()]), share):
         return found
-    if len(names) < 2 or share >= 0.3 / len(names):
+    if len(names) < 2 or share >= (RARE if seen.by_class else 0.3) / len(names):
         return []
     if found := _missed(seen, share):
         return found
+    if share >= 0.3 / len(names):
+        return []
     rare, common = names[counts.argmin()], names[counts.argmax()]
     true, said = _last_decisions(looks, seen, rare)
     n = int(np.sum(true == rare))

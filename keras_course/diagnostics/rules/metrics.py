@@ -5,7 +5,16 @@ import math
 from collections.abc import Sequence
 
 from keras_course.diagnostics.causes import CAUSES
-from keras_course.diagnostics.observation import DECIDED, EXACT_ACCURACY, IN_ORDER, UNDECIDED, Finding, Observation
+from keras_course.diagnostics.observation import (
+    DECIDED,
+    EXACT_ACCURACY,
+    IN_ORDER,
+    OF_THE_BEST,
+    SWAPPED,
+    UNDECIDED,
+    Finding,
+    Observation,
+)
 from keras_course.diagnostics.scores import RIGHT
 from keras_course.diagnostics.seen import (
     ACCURACY,
@@ -25,7 +34,8 @@ import numpy as np
 def wrong_metric(seen: Observation) -> list[Finding]:
     """Row 7: accuracy of measurements, or accuracy that cuts logits at one half.
 
-    Of measurements, of numbers of classes where one-hot labels are expected, of one unit where the largest of several
+    Of outputs and labels that have changed places, of as many of the best outputs as there are, of measurements, of
+    numbers of classes where one-hot labels are expected, of one unit where the largest of several
     is asked for, of what argmax has said already or labels in the place of outputs, and of one-hot labels place by
     place, it is certain to say nothing of the classes; so it is of another output whose loss takes labels of another
     form, where it ends below half of what naming the rarer of two classes gives, while the loss has halved, or where
@@ -45,6 +55,20 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     if decided := [name for name in seen.plan.metrics if name.endswith(DECIDED)]:
         text = f"{decided[0].removesuffix(DECIDED)} takes the largest of several outputs, and is given one number a row"
         repair = "update_state(labels, outputs), in this order and without argmax"
+        return [Finding(cause="wrong_metric", confidence=0.7, certain=True, evidence=text, repair=repair)]
+    if swapped := [name for name in seen.plan.metrics if name.endswith(SWAPPED)]:
+        text = (
+            f"{swapped[0].removesuffix(SWAPPED)} is given outputs in the place of labels, and labels in that of outputs"
+        )
+        repair = "update_state(labels, outputs), in this order"
+        return [Finding(cause="wrong_metric", confidence=0.7, certain=True, evidence=text, repair=repair)]
+    best = [(name, int(name.rpartition(OF_THE_BEST)[2])) for name in seen.plan.metrics if OF_THE_BEST in name]
+    if all_right := [(name, k) for name, k in best if k >= (seen.classes or math.inf)]:
+        name, k = all_right[0]
+        text = (
+            f"{name.partition(OF_THE_BEST)[0]} takes the best {k} of {seen.classes} outputs for right: it is 1 always"
+        )
+        repair = "an accuracy of the largest output, or a smaller k"
         return [Finding(cause="wrong_metric", confidence=0.7, certain=True, evidence=text, repair=repair)]
     if undecided := [name for name in seen.plan.metrics if name.endswith(UNDECIDED)]:
         text = (
@@ -269,7 +293,7 @@ def _contradicted(seen: Observation) -> Finding | None:
         return None
     counts = np.unique(labels, return_counts=True)[1]
     one, best = counts.max() / counts.sum(), max(seen.scores.values())
-    if best > min(one + 0.05, own - APART):
+    if e["sure_classes"] < len(counts) or best > min(one + 0.05, own - APART):
         return None
     name, value = max(said.items(), key=lambda item: item[1])
     text = f"the script's own {name} is {value:.2f}, as of naming one class, and the last weights are right on "

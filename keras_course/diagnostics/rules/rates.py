@@ -1,8 +1,8 @@
 """Rules on the learning rate and its schedule: rows 31 to 33 of the taxonomy."""
 
-from keras_course.diagnostics.harm import blind_at_the_end, harm_of
+from keras_course.diagnostics.harm import blind_at_the_end, harm_of, spread_over_inputs
 from keras_course.diagnostics.observation import Finding, Observation
-from keras_course.diagnostics.seen import few_examples, worst_unit
+from keras_course.diagnostics.seen import few_examples, outputs_of, worst_unit
 
 import numpy as np
 
@@ -181,7 +181,9 @@ def _carried_uphill(seen: Observation) -> list[Finding]:
         ]
         cosine = steps.uphill[half] / (sizes[0] * sizes[1])
     cosine = cosine[np.isfinite(cosine)]
-    if len(cosine) < 10 or np.median(np.abs(cosine)) < STEADY or np.mean(cosine > 0) < UPHILL:
+    steady = len(cosine) >= 10 and np.median(np.abs(cosine)) >= STEADY and np.mean(cosine > 0) >= UPHILL
+    said = [spread_over_inputs(output) for _, output in outputs_of(seen)[-3:]]
+    if not steady or (said and max(said) < 1e-3):  # what hangs on no input leaves gradients of next to nothing
         return []
     text = (
         f"in the last half {np.mean(cosine > 0):.0%} of the steps go up their own gradient (above {UPHILL:.0%}), with "

@@ -176,7 +176,8 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     too: a layer Normalization whose means or spreads are not those of the columns that it is given, which have means of
     0 and spreads of 1. With harm: a table all of whose columns lie below 0, a fifth of them by ten spreads. Certain
     too: a layer Rescaling by a twentieth or less of examples, of training or else of validation, that reach no further
-    than 5, whose spread is that of what enters the first weights. Must stay silent: blank images.
+    than 5, whose spread is that of what enters the first weights; with harm by more, where that is below 0.05. Must
+    stay silent: blank images.
     Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
     """
     x = first_inputs(seen)
@@ -246,6 +247,9 @@ def _is_table(x: np.ndarray) -> bool:
     return x.ndim == 2 and x.dtype.kind == "f" and bool(np.isfinite(x).all())
 
 
+NEXT_TO_NOTHING = 0.05  # of a spread, in front of the first weights
+
+
 def _rescaled_again(seen: Observation, entering: np.ndarray) -> Finding | None:
     """A layer that divides pixels, in front of what holds pixels no more. entering: what reaches the first weights."""
     known = next((data for data in (seen.train, seen.validation) if data is not None), None)
@@ -256,12 +260,15 @@ def _rescaled_again(seen: Observation, entering: np.ndarray) -> Finding | None:
     brought = any(layer["class"] == "Normalization" for layer in seen.layers)  # to a spread of 1, if pixels went in
     for layer in seen.layers:
         scale = layer["config"].get("scale") if layer["class"] == "Rescaling" else None
-        if isinstance(scale, float | int) and 0 < scale <= 0.05 and 0.5 < ratio / scale < (10 if brought else 2):
+        much = isinstance(scale, float | int) and (
+            0 < scale <= 0.05 or (scale < 1 and np.std(entering) < NEXT_TO_NOTHING)
+        )
+        if isinstance(scale, float | int) and much and 0.5 < ratio / scale < (10 if brought else 2):
             text = f"{layer['name']} multiplies by {scale:.3g} what reaches no further than {np.abs(x).max():.3g}"
             return Finding(
                 cause="inputs_scaled_twice",
                 confidence=0.95,
-                certain=True,
+                certain=scale <= 0.05,
                 evidence=text,
                 layer=layer["name"],
                 tag="inputs/max",

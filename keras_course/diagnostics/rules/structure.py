@@ -103,7 +103,8 @@ def _bent_by_nothing_but_normalisation(seen: Observation) -> Finding | None:
 def frozen(seen: Observation) -> list[Finding]:
     """Weights without a gradient, or not trainable where they have to be.
 
-    Threshold: a weight that was made trainable behind `compile`, which takes no notice (certain); no gradient at all
+    Threshold: a weight that was made trainable behind `compile`, which takes no notice (certain), or a kernel that a
+    `fit` computes with and its model does not know (certain); no gradient at all
     for any weight (certain) or for one in every kept step (certain where an accuracy stays at that of chance, or where
     a fifth of all weights feed the loss, are those of a fresh start and were to be trained), or the head (certain where
     the script trains nothing else), or 99 % of all weights, not trainable, or a table of at least 64 numbers that are
@@ -128,6 +129,14 @@ def frozen(seen: Observation) -> list[Finding]:
         cause, file, line = "frozen_or_disconnected", seen.file, seen.line
         repair = "compile the model again behind each change of `trainable`"
         return [Finding(cause=cause, confidence=0.97, certain=True, evidence=text, repair=repair, file=file, line=line)]
+    if seen.untracked:
+        forms = ", ".join(map(str, seen.untracked[:3]))
+        text = (
+            f"the network computes with {len(seen.untracked)} kernels that are no weights of its model, of the forms "
+        )
+        cause, repair = "frozen_or_disconnected", "self.add_weight(...) in the layer, or a keras.Variable"
+        text += f"{forms}: no step changes them, as Keras 3 does not know a tf.Variable of a layer"
+        return [Finding(cause=cause, confidence=0.97, certain=True, evidence=text, repair=repair)]
     finite = np.isfinite(seen.steps.loss) if seen.steps is not None else np.zeros(0, bool)
     if seen.steps is not None and finite.any():  # of a loss that is no number no gradient is one
         missing = np.all(np.isnan(seen.steps.gradient[finite]), axis=0)
@@ -332,7 +341,7 @@ def input_ignored(seen: Observation) -> list[Finding]:
         for p in seen.probes[-3:]
         if p.output is not None and p.output.ndim and len(p.output) > 1
     ]
-    if len(spreads) < 3 or not (np.median(spreads) <= 1e-6 and max(spreads) <= 1e-5):
+    if len(spreads) < 3 or not (np.median(spreads) <= 1e-6 and max(spreads) <= 1e-5) or _was_lost_early(seen):
         return []
     text = f"the prediction varies by {max(spreads):.1g} of its size over a batch (constant below 1e-6)"
     lost = _lost_from_the_start(seen)
@@ -346,6 +355,12 @@ def input_ignored(seen: Observation) -> list[Finding]:
             evidence=f"{text}, from the first step on" if lost else text,
         )
     ]
+
+
+def _was_lost_early(seen: Observation) -> bool:
+    """Whether the loss is no number from one of the first steps on: what is said behind it says nothing of inputs."""
+    losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
+    return len(losses) > 5 and not np.isfinite(losses[5:]).any()
 
 
 def _one_row(x: np.ndarray) -> bool:

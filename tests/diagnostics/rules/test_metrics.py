@@ -273,9 +273,13 @@ def test_two_outputs_between_the_cuts_are_chance():
 )
 def test_scores_of_the_script_that_the_last_weights_contradict(scores, held, recall, fires):
     seen = training(DIGITS, LABELS, output=numbers)
-    seen.scores, seen.experiments = scores, {"right_held": held, "sure_recall": recall}
+    seen.scores = scores
+    seen.experiments = {"right_held": held, "sure_recall": recall, "sure_classes": len(np.unique(LABELS))}
     found = metrics.loss_metric_inconsistent(seen)
     assert [f.certain for f in found] == [True] * fires
     assert not fires or next(iter(scores)) in found[0].evidence
+    seen.experiments["sure_classes"] -= 1  # of one that is not held out nothing can be found
+    assert metrics.loss_metric_inconsistent(seen) == []
+    seen.experiments["sure_classes"] += 1
     seen.probes = [dataclasses.replace(p, output=p.output[:, None]) for p in seen.probes]
     assert metrics.loss_metric_inconsistent(seen) == [], "of sequences a score may be of whole ones"
