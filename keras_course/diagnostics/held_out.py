@@ -208,8 +208,6 @@ def labels_of(feed: Feed, like: np.ndarray | None) -> np.ndarray | None:
     if like is None:
         return None
     written = {name: _written_as(y, like) for name, y in feed.labels.items() if len(y) == len(feed.x)}
-    same = {name: y.reshape(len(y), *like.shape[1:]) for name, y in written.items() if _width(y) == _width(like) == ()}
-    written |= same
     alike = {name: y for name, y in written.items() if _alike(y, like)}
     if len(alike) > 1 and (wanted := _words(feed.name)):
         alike = {name: y for name, y in alike.items() if _words(name) == wanted} or alike
@@ -227,7 +225,8 @@ def _written_as(y: np.ndarray, like: np.ndarray) -> np.ndarray:
         return np.eye(like.shape[1])[numbers] if numbers.min() >= 0 and numbers.max() < like.shape[1] else y
     if wanted == "ids" and _width(like) == () and form == "one_hot" and y.ndim == 2:
         return y.argmax(-1).reshape(-1, *like.shape[1:])
-    return y
+    apart = _width(y) == _width(like) == () and y.ndim != like.ndim  # (n,) and (n, 1)
+    return y.reshape(len(y), *like.shape[1:]) if apart else y
 
 
 def _alike(y: np.ndarray, like: np.ndarray) -> bool:

@@ -128,6 +128,13 @@ def test_each_part_of_a_line_is_read_once(monkeypatch):
         ("best = np.argmax(model.predict(x, verbose=0), axis=0)", []),
         ("first = np.argmax(y[:, None], axis=1)", []),  # nothing that a model says
         ("def kinds(a):\n    return np.argmax(model(a), axis=1)\nkinds(x)", [2]),
+        ("def p(z):\n    'A chance.'\n    return tf.sigmoid(z)\nkind = p(model(x)).numpy().argmax(axis=1)", [4]),
+        ("def p(z):\n    return tf.concat([z, -z], 1)\nkind = p(model(x)).numpy().argmax(axis=1)", []),
+        (
+            "def p(z):\n    z = tf.concat([z, -z], 1)\n    return tf.sigmoid(z)\nkind = np.argmax(p(model(x)), axis=1)",
+            [],
+        ),
+        ("def p(z):\n    return z if len(z) else p(z)\nkind = np.argmax(p(model(x)), axis=1)", []),
     ],
 )
 def test_the_place_of_the_largest_of_one_output(script, found):

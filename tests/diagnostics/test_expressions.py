@@ -48,6 +48,9 @@ def batches(x):
         ("def check(step, ds):\n    for x, _ in ds:\n        step(x)\ncheck(say, train_ds)", "x"),
         ("for x_test, _ in train_ds:\n    say(x_test)", "x_test"),
         ("for x_test, _ in valid_ds:\n    say(x_test)", "x_test"),
+        ("for rows, _ in valid_ds:\n    wafers = 2 * rows\n    say(wafers)", "valid_ds"),
+        ("for rows, _ in valid_ds:\n    twice = 2 * rows\n    wafers = twice + 1\n    say(wafers)", "valid_ds"),
+        ("for rows, _ in valid_ds:\n    wafers = table.copy()\n    say(wafers)", "wafers"),
     ],
 )
 def test_what_a_loop_takes_goes_by_what_it_is_taken_from(script, name, tmp_path):

@@ -206,7 +206,7 @@ ONE_HOT = np.eye(3)[Y]
         ("x_val", {"y_val": Y, "groups": Y + 1}, "y_val"),
         ("val_images", {"val_labels": Y, "test_labels": Y + 1}, "val_labels"),
         ("xv", {"yv": Y, "yt": Y + 1}, "yv"),
-        ("Xte", {"yte": Y[:, None], "ytr": Y + 1}, "yte"),
+        ("Xte", {"yte": Y, "ytr": Y + 1}, "yte"),
         ("rows", {"kind": Y, "number": np.arange(300)}, "kind"),  # no name says it, and most numbers are no classes
         ("x_val", {"a": Y, "b": Y + 1}, None),
         ("", {"a": Y, "b": Y + 1}, None),
@@ -229,6 +229,8 @@ def test_numbers_of_classes_and_rows_with_a_one_are_the_same_labels():
         (numbers[:, None], ONE_HOT[:50], ONE_HOT),
         (ONE_HOT, numbers[:50], numbers),
         (ONE_HOT, numbers[:50, None], numbers[:, None]),
+        (numbers, numbers[:50, None], numbers[:, None]),
+        (numbers[:, None], numbers[:50], numbers),
     ):
         np.testing.assert_array_equal(labels_of(Feed(x=X, name="x_test", labels={"y_test": given}), like), expected)
     both = {"y_test": numbers, "one_hot_test": ONE_HOT}

@@ -434,6 +434,54 @@ def squares(z, y):
 
 @BOTH
 @pytest.mark.parametrize(
+    ("loss", "offset"),
+    [
+        (lambda z, y: 0.5 * squares(z, y) + 0.75, 0.75),
+        (lambda z, y: tf.reduce_mean(0.5 * tf.square(z - y) + 0.75), 0.75),
+        (lambda z, y: (squares(z, y) + 3.0) / 2.0 - 0.5, 1.0),
+        (lambda z, y: 2.0 * (0.25 + tf.reduce_mean(tf.abs(z - y))) + tf.add_n([0.1 * tf.nn.l2_loss(z), 0.5]), 1.0),
+        (lambda z, y: squares(z, y), 0.0),
+        (lambda z, y: tf.reduce_sum(tf.square(z - y) + 1.0), 0.0),  # as many times as there are numbers
+        (lambda z, y: 1.0 - tf.reduce_sum(z * y) / tf.reduce_sum(z + y), 0.0),  # which ends at 0
+        (lambda z, y: 0.5 * tf.reduce_mean(tf.exp(z) + tf.square(z) - 1.0 - z) + squares(z, y), 0.0),  # of a divergence
+        (lambda z, y: 3.0 - squares(z, y), 0.0),  # which is climbed
+    ],
+)
+def test_a_number_that_is_added_to_a_loss(loss, offset, graph):
+    found = forward_of([layers.Dense(3, name="a")], loss=lambda m, x, y: loss(m(x), y), y=np.eye(3, dtype="float32")[Y],
+                       graph=graph)  # fmt: skip
+    assert found.offset == pytest.approx(offset)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("loss", "swapped"),
+    [
+        (lambda m, x, y: keras.losses.BinaryCrossentropy()(m(x), y), True),
+        (lambda m, x, y: keras.losses.BinaryCrossentropy()(y, m(x)), False),
+        (lambda m, x, y: tf.nn.softmax_cross_entropy_with_logits(m(x), tf.concat([y, 1 - y, y], 1)), True),
+        (lambda m, x, y: tf.nn.softmax_cross_entropy_with_logits(tf.concat([y, 1 - y, y], 1), m(x)), False),
+        (lambda m, x, y: keras.losses.MeanSquaredError()(m(x), y), False),  # the same either way
+        (lambda m, x, y: keras.losses.BinaryCrossentropy()(tf.stop_gradient(m(x)), m(x)), False),  # of two networks
+    ],
+)
+def test_outputs_in_the_place_of_labels(loss, swapped, graph):
+    y = (X[:, :1] > 0).astype("float32")
+    several = "softmax_cross_entropy_with_logits" in loss.__code__.co_names
+    layer = layers.Dense(3, name="a") if several else layers.Dense(1, "sigmoid", name="a")
+    given = lambda m, x, y: tf.reduce_mean(loss(m, x, y))  # noqa: E731 - one expression
+    assert forward_of([layer], loss=given, y=y, graph=graph).swapped is swapped
+
+
+def test_an_array_in_the_place_of_outputs():
+    def given(model, x, y):
+        return keras.losses.BinaryCrossentropy()(model(x), np.ones((10, 1), "float32"))
+
+    assert forward_of([layers.Dense(1, "sigmoid")], loss=given, graph=False).swapped
+
+
+@BOTH
+@pytest.mark.parametrize(
     ("loss", "several"),
     [
         (lambda z, y: squares(z, y) + 0.5 * (1 - tf.reduce_sum(z * y) / (tf.reduce_sum(z) + tf.reduce_sum(y))), True),

@@ -296,3 +296,67 @@ def test_what_climbs_a_likelihood_is_seen_by_its_negative(sign, climbs):
     assert (replay.losses(replay.start, replay.batches[:1])[0] > 0) == climbs
     replay.close()
     assert harm_of(seen).sentence.startswith("the negative of what is climbed") == climbs
+
+
+def test_a_number_that_is_added_to_a_loss_is_not_in_what_is_observed():
+    """Nor in the loss of the experiments: there a share of it means something."""
+    w = tf.Variable(np.zeros((5, 1), "float32"))
+    y = (X @ np.arange(5.0)[:, None]).astype("float32")
+    loss = lambda a, b: 0.5 * tf.reduce_mean((a @ w - b) ** 2) + 0.75  # noqa: E731 - one expression
+    seen, replays = [], []
+    for offset in (0.75, 0.0):
+        w.assign(tf.zeros_like(w))
+        given = loss if offset else lambda a, b: loss(a, b) - 0.75
+        (training,) = watched(lambda given=given: loop(given, [w], rate=0.05, steps=40, y=y))
+        seen.append(training.close())
+        replay = experiments.replay_of(training)
+        replays.append(replay.losses(replay.start, replay.batches[:2]))
+        replay.close()
+    assert [s.loss.offset for s in seen] == pytest.approx([0.75, 0.0])
+    np.testing.assert_allclose(seen[0].steps.all_losses, seen[1].steps.all_losses, atol=1e-5)
+    np.testing.assert_allclose(replays[0], replays[1], rtol=1e-5)
+    assert harm_of(seen[0]).sentence.startswith("the loss less 0.75 ")
+    assert harm_of(seen[1]).sentence.startswith("the loss ")
+    assert harm_of(seen[0]).degree == pytest.approx(harm_of(seen[1]).degree, abs=1e-3)
+
+
+class OfVariables(keras.layers.Layer):
+    """Keras 3 does not know the `tf.Variable` of a layer."""
+
+    def build(self, shape):
+        self.kernel = tf.Variable(tf.random.normal((shape[-1], 4)))
+        self.known = self.add_weight(shape=(4, 3))
+
+    def call(self, x):
+        return x @ self.kernel @ tf.convert_to_tensor(self.known)
+
+
+def test_kernels_that_a_model_does_not_know():
+    other = keras.Sequential([keras.Input((5,)), layers.Dense(2)])  # one of the script's own is another matter
+    both = layers.Lambda(lambda x: tf.concat([x, other(x)], 1))
+    for made, forms in (([OfVariables()], [(5, 4)]), ([layers.Dense(4), layers.Dense(3)], []), ([both], [])):
+        model = keras.Sequential([keras.Input((5,)), *made, layers.Dense(3)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        (training,) = watched(lambda model=model: model.fit(X, Y, epochs=1, verbose=0))
+        assert list(training.close().untracked) == forms
+
+
+@pytest.mark.parametrize(
+    ("metric", "given", "said"),
+    [
+        (keras.metrics.BinaryAccuracy(), "swapped", "binary_accuracy the wrong way round"),
+        (keras.metrics.BinaryAccuracy(), "right", "binary_accuracy"),
+        (keras.metrics.MeanAbsoluteError(), "swapped", "mean_absolute_error"),  # the same either way
+    ],
+)
+@pytest.mark.parametrize("graph", [True, False])
+def test_metrics_that_take_labels_for_outputs(metric, given, said, graph):
+    model, y = keras.Sequential([keras.Input((5,)), layers.Dense(1, "sigmoid")]), (Y[:, None] > 0).astype("float32")
+
+    def loss(a, b):
+        out = model(a, training=True)
+        metric.update_state(*((out, b) if given == "swapped" else (b, out)))
+        return tf.reduce_mean(keras.losses.binary_crossentropy(b, out))
+
+    (training,) = watched(lambda: loop(loss, [v.value for v in model.trainable_variables], y=y, graph=graph))
+    assert training.close().plan.metrics[-1] == said

@@ -65,6 +65,8 @@ def test_the_loss_of_every_step_is_kept_under_its_own_number():
     assert list(points.losses(seen, start=4)) == [("loss", 4, 0.4)]
     seen.loss.climbed = True
     assert list(points.losses(seen, start=4)) == [("loss", 4, -0.4)], "as the script computes what it climbs"
+    seen.loss.climbed, seen.loss.offset = False, 0.75
+    assert list(points.losses(seen, start=4)) == [("loss", 4, pytest.approx(1.15))], "with what it adds to it"
 
 
 def test_probes_are_per_unit_in_order():

@@ -35,16 +35,16 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     """Row 7: accuracy of measurements, or accuracy that cuts logits at one half.
 
     Of outputs and labels that have changed places, of as many of the best outputs as there are, of measurements, of
-    numbers of classes where one-hot labels are expected, of one unit where the largest of several
-    is asked for, of what argmax has said already or labels in the place of outputs, and of one-hot labels place by
-    place, it is certain to say nothing of the classes; so it is of another output whose loss takes labels of another
-    form, where it ends below half of what naming the rarer of two classes gives, while the loss has halved, or where
-    outputs that are no whole numbers are compared with targets that are. Of logits a note, since the weights do not
-    depend on it; named when a callback stops or saves by it, or when it misses 3 in a hundred of what is right in the
-    last quarter of the looks; so where the script cuts them itself. Certain too: MeanIoU of outputs between the numbers
-    of classes, and categorical_accuracy of labels with several ones; with harm an accuracy of each of several sigmoids
-    where one of the classes is true. Must stay silent: accuracy of classes, of masks, of whole numbers. Source:
-    taxonomy of faults, Humbatova et al. (2020).
+    numbers of classes where one-hot labels are expected, of one unit where the largest of several is asked for, of what
+    argmax has said already or labels in the place of outputs, and of one-hot labels place by place, it is certain to
+    say nothing of the classes; so it is of another output whose loss takes labels of another form, where it ends below
+    half of what naming the rarer of two classes gives, while the loss has halved, or where outputs that are no whole
+    numbers are compared with targets that are. Of logits a note, since the weights do not depend on it; named when a
+    callback stops or saves by it, or when it misses 3 in a hundred of what is right in the last quarter of the looks;
+    so where the script cuts them itself. Certain too: MeanIoU of outputs between the numbers of classes, and
+    categorical_accuracy of labels with several ones, which Keras takes for their "accuracy" in `fit`; with harm an
+    accuracy of each of several sigmoids where one of the classes is true. Must stay silent: accuracy of classes, of
+    masks, of whole numbers. Source: taxonomy of faults, Humbatova et al. (2020).
     """
     y, asked = targets_of(seen), [m for m in seen.plan.metrics if m in ACCURACY]
     if seen.losses:  # of several outputs the targets of the first are known, and its metrics by what is logged
@@ -83,7 +83,7 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         return [Finding(cause="wrong_metric", confidence=0.6, certain=True, evidence=text)]
     if y is None or not asked:
         return []
-    text, sure = "", False
+    text, sure, repair = "", False, ""
     if _measures(seen, y) and len(np.unique(y[:20000])) > MANY:
         sure, text = True, f"{asked[0]} counts exact hits, and the targets are measurements"
     elif seen.classes == 1 and seen.loss.name in (*DIFFERENCES, "poisson") and form_of(y) == "ids" and y.max() > 1:
@@ -96,8 +96,9 @@ def wrong_metric(seen: Observation) -> list[Finding]:
         sure, text = True, f"binary_accuracy counts the {seen.classes} outputs one by one, of which all but one are 0"
     elif one_by_one := _one_of_sigmoids(seen, asked, y):
         return [one_by_one]
-    elif "categorical_accuracy" in asked and seen.loss.name in BINARY and form_of(y) == "multi_hot":
-        sure, text = True, "categorical_accuracy takes the largest output alone, and labels may have several ones"
+    elif largest := _of_several_ones(seen, asked, y):
+        sure, text = True, f"{largest} takes the largest output alone, and labels may have several ones"
+        repair = "binary_accuracy, which counts each output by itself"
     elif _of_logits(seen) and _of_each(seen, asked):
         text, lost = f"{asked[0]} cuts at 0.5, and the outputs are logits, whose middle is 0", _lost_at_a_half(seen)
         sure, text = lost > 0, f"{text}: {lost:.1%} of what is right does not count" if lost > 0 else text
@@ -109,7 +110,8 @@ def wrong_metric(seen: Observation) -> list[Finding]:
     sure = sure or bool(monitored)
     text += f"; a callback goes by {monitored[0]}" if monitored else ""
     kind, confidence = ("named", 0.9 if monitored else 0.6) if sure else ("note", 0.9)
-    return [Finding(cause="wrong_metric", kind=kind, confidence=confidence, certain=sure, evidence=text)]
+    cause = "wrong_metric"
+    return [Finding(cause=cause, kind=kind, confidence=confidence, certain=sure, evidence=text, repair=repair)]
 
 
 def _of_logits(seen: Observation) -> bool:
@@ -168,6 +170,14 @@ def _one_of_many(seen: Observation, y: np.ndarray) -> bool:
     """Whether each label is one of several classes, by a loss over classes, or by a softmax over one-hot labels."""
     crossed = seen.loss.name in BINARY and seen.head == "softmax" and form_of(y) == "one_hot"
     return crossed or (seen.loss.name == "categorical_crossentropy" and form_of(y) != "multi_hot")
+
+
+def _of_several_ones(seen: Observation, asked: Sequence[str], y: np.ndarray) -> str:
+    """A metric of several sigmoids that looks at the largest alone, as Keras 3 takes the word "accuracy" too."""
+    if seen.loss.name not in BINARY or form_of(y) != "multi_hot" or y.ndim != 2 or (seen.classes or 1) < 2:
+        return ""
+    words = ("categorical_accuracy", "accuracy", "acc") if seen.interface != "loop" else ("categorical_accuracy",)
+    return next((name for name in asked if name in words), "")
 
 
 def _one_of_sigmoids(seen: Observation, asked: Sequence[str], y: np.ndarray) -> Finding | None:

@@ -412,3 +412,23 @@ def test_a_softmax_over_the_pixels_of_a_picture(head, loss, scale, fires):
     seen = training(DIGITS, pixels, loss=loss, head=head, logits=False, classes=64, output=lambda r: softmax(DIGITS[r]))
     found = [f for f in heads.output_range_cannot_reach_targets(seen) if "add up to" in f.evidence]
     assert [f.certain for f in found] == [True] * fires
+
+
+@pytest.mark.parametrize(
+    ("said", "reach", "fires"),
+    [
+        (lambda z: np.clip(z, -9, 1), 4, True),  # a third of the targets lie above 1, in their units
+        (lambda z: np.clip(z, -1, 9), 4, True),
+        (lambda z: np.clip(z, -9, 1), 0.2, False),  # all targets are within
+        (lambda z: z, 4, False),
+        (lambda z: np.clip(z, 0, 9), 4, False),  # what a ReLU leaves is another cause
+        (lambda z: np.full_like(z, 1), 4, False),  # a bias, with targets on both sides
+        (lambda z: np.full_like(z, -9), 4, True),  # which all of them lie above
+    ],
+)
+def test_an_output_that_is_cut_off_at_a_number_of_its_own(said, reach, fires):
+    y = (reach * (PROGRESS - PROGRESS.mean()) / PROGRESS.std()).astype("float32")
+    output = lambda rows: said(y[rows] + RNG.normal(size=len(rows)))[:, None].astype("float32")  # noqa: E731
+    seen = training(PATIENTS, y, loss=SQUARED, head="", classes=1, output=output)
+    found = [f for f in heads.output_range_cannot_reach_targets(seen) if "of the outputs are exactly" in f.evidence]
+    assert [f.certain for f in found] == [True] * fires

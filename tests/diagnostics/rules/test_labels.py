@@ -304,6 +304,28 @@ def test_a_rare_class_that_is_not_found_among_the_rows_held_out(hits, rows, shar
         assert "2 of 20 rows of it that are held out" in found[0].evidence
 
 
+@pytest.mark.parametrize(
+    ("share", "by_class", "hits", "fires"),
+    [(0.2, "balanced_accuracy", 10, True), (0.2, "", 10, False), (0.4, "balanced_accuracy", 10, False),
+     (0.2, "balanced_accuracy", 40, False)],
+)  # fmt: skip
+def test_a_class_of_a_fifth_counts_where_each_class_is_measured(share, by_class, hits, fires):
+    y = (np.arange(500) < 500 * share).astype("int64")
+    right = lambda rows: (0.9 * y[rows] + 0.05)[:, None]  # noqa: E731 - learned by heart
+    seen = training(RNG.normal(size=(500, 3)), y, loss=BINARY, head="sigmoid", logits=False, classes=1, output=right)
+    seen.by_class = by_class
+    seen.experiments = {"rare_class": 1.0, "rare_found": hits, "rare_rows": 50, "others_found": 0.9}
+    assert [f.certain for f in labels.class_imbalance(seen)] == [True] * fires
+
+
+def test_outputs_in_the_place_of_labels():
+    seen = training(DIGITS, LABELS)
+    seen.experiments["swapped"] = 1.0
+    (finding,) = labels.label_encoding(seen)
+    assert finding.certain
+    assert "outputs in the place of labels" in finding.evidence
+
+
 @pytest.mark.parametrize(("largest", "fires"), [(0.7, False), (0.95, True)])
 def test_shares_of_several_classes_have_no_rare_class(largest, fires):
     """As votes for parties have them; labels that were smoothed still do."""

@@ -96,8 +96,9 @@ def test_numbers_of_classes_that_are_cut_off_behind_the_point():
 
 @pytest.mark.parametrize(
     ("metric", "several", "fires"),
-    [("categorical_accuracy", True, True), ("categorical_accuracy", False, False), ("accuracy", True, False)],
-)
+    [("categorical_accuracy", True, True), ("categorical_accuracy", False, False), ("accuracy", True, True),
+     ("accuracy", False, False), ("binary_accuracy", True, False)],
+)  # fmt: skip
 def test_the_largest_of_outputs_of_which_several_are_right(metric, several, fires):
     y = np.eye(10)[LABELS]
     if several:
@@ -259,6 +260,18 @@ def test_two_outputs_between_the_cuts_are_chance():
 
 
 @pytest.mark.parametrize(
+    ("metric", "fires"),
+    [("top_k of the best 10", True), ("top_k of the best 12", True), ("top_k of the best 5", False),
+     ("binary_accuracy the wrong way round", True)],
+)  # fmt: skip
+def test_metrics_that_are_given_or_take_the_wrong_things(metric, fires):
+    seen = training(DIGITS, LABELS, output=numbers, plan=Plan(metrics=("accuracy", metric)))
+    assert [f.certain for f in metrics.wrong_metric(seen)] == [True] * fires
+    seen.classes = None
+    assert bool(metrics.wrong_metric(seen)) is ("wrong way" in metric)
+
+
+@pytest.mark.parametrize(
     ("scores", "held", "recall", "fires"),
     [
         ({"accuracy": 0.12}, 0.9, 0.9, True),
@@ -283,3 +296,12 @@ def test_scores_of_the_script_that_the_last_weights_contradict(scores, held, rec
     seen.experiments["sure_classes"] += 1
     seen.probes = [dataclasses.replace(p, output=p.output[:, None]) for p in seen.probes]
     assert metrics.loss_metric_inconsistent(seen) == [], "of sequences a score may be of whole ones"
+
+
+def test_the_accuracy_of_a_loop_is_what_the_script_makes_of_it():
+    """In `fit` the word is one that Keras takes for CategoricalAccuracy."""
+    y = np.stack([LABELS % 2, LABELS % 3 == 0, LABELS > 4], axis=1).astype("float32")
+    for interface, fires in (("fit", True), ("loop", False)):
+        seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=3, interface=interface,
+                        output=lambda rows: y[rows] * 0.8 + 0.1, plan=Plan(metrics=("accuracy",)))  # fmt: skip
+        assert ["binary_accuracy" in f.repair for f in metrics.wrong_metric(seen)] == [True] * fires

@@ -235,6 +235,15 @@ def test_a_layer_that_divides_pixels_again(factor, times, share, fires):
         assert [(f.certain, f.layer) for f in found] == ([(True, "r")] if fires else [])
 
 
+@pytest.mark.parametrize(("reach", "factor", "fires"), [(0.06, 1 / 6, True), (1.0, 1 / 6, False), (0.06, 2.0, False)])
+def test_a_layer_that_leaves_next_to_nothing_of_what_was_scaled(reach, factor, fires):
+    x = reach * DIGITS / DIGITS.max()
+    seen = training(x, LABELS, entering=factor * x)
+    seen.layers = [{"class": "Rescaling", "name": "r", "config": {"scale": factor}}]
+    found = [f for f in scale.inputs_scaled_twice(seen) if "multiplies by" in f.evidence]
+    assert [(f.certain, f.layer) for f in found] == ([(False, "r")] if fires else [])
+
+
 @pytest.mark.parametrize(("kind", "times", "fires"), [("Normalization", 5, True), ("Normalization", 12, False),
                                                       ("Lambda", 5, False)])  # fmt: skip
 def test_a_layer_that_divides_pixels_again_before_one_that_brings_them_to_a_spread_of_1(kind, times, fires):

@@ -50,6 +50,22 @@ def test_weights_that_were_made_trainable_behind_compile():
     assert finding.repair.startswith("compile the model again")
 
 
+def test_kernels_that_are_no_weights_of_the_model():
+    seen = net(1, 1)
+    seen.untracked = [(8, 16), (16, 4)]
+    (finding,) = found("frozen_or_disconnected", seen)
+    assert finding.certain
+    assert "2 kernels" in finding.evidence
+    assert "(8, 16), (16, 4)" in finding.evidence
+
+
+def test_what_is_no_number_says_nothing_of_inputs():
+    seen = looks(output=lambda: np.full((8, 2), 0.5))
+    for lost, fires_ in ((1, False), (60, True)):  # from which step on
+        seen.steps = typed.steps(np.where(np.arange(80) < lost, 1.0, np.nan))
+        assert bool(found("input_ignored", seen)) is fires_
+
+
 def test_weights_without_any_gradient():
     seen = net(1, 1, steps=walked(gradient=[np.nan, 1.0], update=[0.0, 0.1]))
     (finding,) = found("frozen_or_disconnected", seen)
