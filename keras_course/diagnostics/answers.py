@@ -28,6 +28,7 @@ from keras_course.diagnostics.statistics import classes_of
 from keras_course.diagnostics.telling import explained, linear
 from keras_course.diagnostics.trainings import Training
 
+import keras
 import numpy as np
 from scipy import special
 
@@ -261,7 +262,7 @@ def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
     """The loss of rows of the training by the last weights, normalised by moving averages. Nothing without those, or
     when the weights have been trained on since."""
     data = trained_on(seen) or seen.train  # of which a few rows say enough
-    averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers)
+    averages = any(layer["class"] == "BatchNormalization" for layer in seen.layers) or own_averages(seen)
     since = training.later & {id(v.handle) for v in training.variables}
     if training.model is None or since or not averages:
         return {}
@@ -270,6 +271,15 @@ def in_evaluation(training: Training, seen: Observation) -> dict[str, float]:
     said, true = _answered(training.model, data)
     loss = loss_by_definition(seen, true, said)
     return {} if loss is None or not np.isfinite(loss) else {"evaluated": loss}
+
+
+def own_averages(seen: Observation) -> list[str]:
+    """The layers of the script's own that keep numbers which the steps move and no gradient does, as averages."""
+    known = {layer["name"] for layer in seen.layers if layer["class"] in vars(keras.layers)}
+    moved = [v for v in seen.variables if not v.trainable and v.initial is not None and v.final is not None
+             and v.initial.dtype.kind == "f" and not np.array_equal(v.initial, v.final)]  # fmt: skip
+    owners = [v.name.rpartition("/")[0] for v in moved]
+    return [owner for owner in owners if owner and owner.rpartition("/")[2] not in known]
 
 
 def _askable(seen: Observation, part: Data) -> bool:

@@ -330,7 +330,14 @@ CAUSES: dict[str, Cause] = {
         41,
         "the network is too small for the task",
         "more units or layers",
-        ("dead_units", "input_ignored", "learning_rate_too_low", "too_few_steps", "vanishing_gradient"),
+        (
+            "dead_units",
+            "saturated_units",
+            "input_ignored",
+            "learning_rate_too_low",
+            "too_few_steps",
+            "vanishing_gradient",
+        ),
     ),
     "too_few_steps": Cause(42, "training stopped while the loss was still falling", "more epochs"),
     "oscillation": Cause(

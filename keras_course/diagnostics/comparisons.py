@@ -6,7 +6,7 @@ from keras_course.diagnostics.statistics import columns_of, keys, neighbour_corr
 from keras_course.diagnostics.telling import on_one_scale
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 from scipy.spatial.distance import cdist
 
 
@@ -246,3 +246,31 @@ def label_drift(first: np.ndarray, second: np.ndarray) -> Drift:
     p = float(stats.chi2_contingency(np.stack([a, b]))[1]) if len(names) > 1 else 1.0
     distance = 0.5 * float(np.abs(a / a.sum() - b / b.sum()).sum())
     return Drift(distance, p, tuple(map(int, names[b == 0])), tuple(map(int, names[a == 0])))
+
+
+COLUMNS = 64
+HERE, THERE = 0.3, 0.15  # spreads, by which a column lies apart in the mean, where it stands, and where it belongs
+
+
+def exchanged(x: np.ndarray, other: np.ndarray) -> list[tuple[int, int]]:
+    """The columns of `other` that look as another column of `x` does and not as the one in their place: (that one, the
+    column that it looks as), by the order that fits best; none of fewer than two, or than half of those that do not
+    look as the one in their place.
+
+    x, other: (n, ..., columns) of at least 200 rows, and 2 to 64 columns. How far columns lie apart is the mean distance
+    of their quantiles, in spreads of the column of x (Wasserstein's distance).
+    """
+    a, b = columns_of(x).astype("float64"), columns_of(other).astype("float64")
+    if not 2 <= a.shape[1] <= COLUMNS or a.shape[1] != b.shape[1] or min(len(x), len(other)) < 200:
+        return []
+    spread = a.std(0)
+    if not (np.isfinite(a).all() and np.isfinite(b).all() and np.all(spread > 0)):
+        return []
+    steps = np.linspace(0.01, 0.99, 99)
+    first, second = np.quantile(a, steps, axis=0), np.quantile(b, steps, axis=0)
+    apart = np.abs(first[:, :, None] - second[:, None, :]).mean(0) / spread[:, None]  # (of x, of other)
+    columns, places = optimize.linear_sum_assignment(apart.T)
+    moved = [
+        (int(j), int(i)) for j, i in zip(columns, places, strict=True) if apart[j, j] > HERE and apart[i, j] < THERE
+    ]
+    return moved if len(moved) >= max(2, np.sum(np.diag(apart) > HERE) / 2) else []

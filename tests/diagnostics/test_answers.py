@@ -1,5 +1,5 @@
 from keras_course.diagnostics import answers
-from keras_course.diagnostics.observation import Data, Feed, Loss, Observation
+from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Variable
 from keras_course.diagnostics.trainings import Training
 from tests.diagnostics.trained import watched
 
@@ -72,7 +72,7 @@ def test_what_the_last_weights_know_of_rows_held_out(loss, logits):
     assert "linear_held" not in found, "what was learned holds"
 
 
-@pytest.mark.parametrize("change", ["", "trained on since", "two inputs", "no averages", "no labels"])
+@pytest.mark.parametrize("change", ["", "own", "trained on since", "two inputs", "no averages", "no labels"])
 def test_the_loss_of_rows_of_the_training_with_moving_averages(change):
     seen = Observation(name="m", interface="fit", loss=Loss(name="mean_squared_error"))
     seen.layers = [{"class": "BatchNormalization"}]
@@ -86,9 +86,13 @@ def test_the_loss_of_rows_of_the_training_with_moving_averages(change):
     elif change == "two inputs":
         seen.layers += [{"class": "InputLayer"}] * 2
     elif change == "no averages":
-        seen.layers = [{"class": "LayerNormalization"}]
+        seen.layers = [{"class": "LayerNormalization", "name": "a"}]
+        seen.variables = [Variable(name="a/gain", shape=(3,), trainable=True, initial=np.zeros(3), final=np.ones(3))]
+    elif change == "own":
+        seen.layers = [{"class": "Level", "name": "a"}]
+        seen.variables = [Variable(name="a/mean", shape=(3,), trainable=False, initial=np.zeros(3), final=np.ones(3))]
     found = answers.in_evaluation(training, seen)
-    assert found == ({} if change else {"evaluated": pytest.approx(9.0, rel=1e-4)})
+    assert found == ({} if change not in ("", "own") else {"evaluated": pytest.approx(9.0, rel=1e-4)})
     if not change:
         seen.train = Data(x=WIDE[:3], y=y[:3])
         assert answers.in_evaluation(training, seen) == pytest.approx(found, rel=1e-4), "three rows say it too"
@@ -356,3 +360,21 @@ def test_a_network_without_a_model_answers_where_its_loss_takes_the_labels_twice
     if again is not None:
         np.testing.assert_allclose(again(x_test), x_test @ w.numpy() + b.numpy(), rtol=1e-4, atol=1e-5)
         again.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "trainable", "moves", "found"),
+    [
+        ("net/a/mean", "Level", False, True, ["net/a"]),
+        ("net/a/mean", "Level", False, False, []),  # it stays where it was
+        ("net/a/mean", "Level", True, True, []),
+        ("net/a/moving_mean", "BatchNormalization", False, True, []),
+        ("mean", "Level", False, True, []),  # of plain variables nobody knows what they are for
+    ],
+)
+def test_averages_of_a_layer_of_the_scripts_own(name, kind, trainable, moves, found):
+    first = np.zeros(3, "float32")
+    state = Variable(name=name, shape=(3,), trainable=trainable, initial=first, final=first + moves)
+    counts = Variable(name="net/a/seen", shape=(), trainable=False, initial=np.array(0), final=np.array(9))
+    seen = Observation(name="m", variables=[state, counts], layers=[{"class": kind, "name": "a"}])
+    assert answers.own_averages(seen) == found

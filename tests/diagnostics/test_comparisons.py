@@ -177,3 +177,38 @@ def test_noise_on_one_channel_of_sequences(times, scale, expected):
     train = waves[:400] * [scale, 1.0, 1.0]
     train[..., 0] += times * np.std(waves[..., 0]) * rng.normal(size=train.shape[:2])
     assert comparisons.drowned(train, waves[400:]) == pytest.approx(expected, rel=0.1)
+
+
+def table(rows, seed):
+    """Columns of five forms: a normal one, a uniform one, yes and no, counts, and one with a long tail."""
+    rng = np.random.default_rng(seed)
+    made = [rng.normal(size=rows), rng.uniform(-2, 2, rows), rng.random(rows) < 0.3, rng.poisson(3, rows) - 3.0,
+            rng.exponential(2, rows)]  # fmt: skip
+    return np.stack(made, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("order", "rows", "moved"),
+    [
+        ([0, 1, 2, 3, 4], 400, []),
+        ([0, 1, 3, 2, 4], 400, [(2, 3), (3, 2)]),
+        ([4, 1, 2, 0, 3], 400, [(0, 4), (3, 0), (4, 3)]),
+        ([4, 1, 2, 0, 3], 190, []),
+    ],
+)
+@pytest.mark.parametrize("places", [1, 7])
+def test_columns_that_have_changed_places(order, rows, moved, places):
+    x, other = table(500 * places, 0).reshape(500, places, 5), table(rows * places, 1).reshape(rows, places, 5)
+    if places == 1:
+        x, other = x[:, 0], other[:, 0]
+    assert comparisons.exchanged(x, other[..., order]) == moved
+
+
+def test_columns_that_drift_have_not_changed_places():
+    x, other = table(500, 0), table(500, 1)
+    assert comparisons.exchanged(x, other + np.array([1, 0, 0, 2, 0])) == []
+    assert comparisons.exchanged(x, other + np.arange(5)) == []
+    assert comparisons.exchanged(x[:, :1], other[:, :1]) == []
+    assert comparisons.exchanged(x, other[:, :4]) == []
+    other[3, 2] = np.nan
+    assert comparisons.exchanged(x, other[:, [4, 1, 2, 0, 3]]) == []

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from keras_course.diagnostics.answers import own_averages
 from keras_course.diagnostics.harm import blind_at_the_end, harm_of
 from keras_course.diagnostics.held_out import held_out
 from keras_course.diagnostics.losses import baseline_of, penalty_shares
@@ -23,17 +24,19 @@ def batchnorm_mode(seen: Observation) -> list[Finding]:
     Threshold: the training step reads moving averages that stay exactly at their first values: certain where these are
     0, with harm where they are of an earlier training; or the momentum of 0.99, Keras's own, or above leaves more than
     half of the first values in the averages at the end, 0.5 < momentum^steps, which is arithmetic, and the validation
-    loss is half as large again as that of training, and no better than that of a constant; or with the averages the
-    last weights are no better than a constant on rows of the training, of which the steps had learned half and more
-    (certain), or worse by a quarter of that where more than half of the first values is left; or more than half is left
-    after 100 steps, and a moving mean is more than one spread from that of the
-    batches, or a moving spread more than threefold another (certain, for whoever predicts with it). Must not trigger: a
-    frozen, pretrained trunk, whose layers are not trainable, or that learns with its averages. Source: taxonomy row 38;
-    Ioffe and Szegedy (2015), section 3.1.
+    loss is half as large again as that of training, and no better than that of a constant; or with the averages, also
+    with those that a layer of the script's own keeps, the last weights are no better than a constant on rows of the
+    training, of which the steps had learned half and more (certain), or worse by a quarter of that where more than half
+    of the first values is left; or more than half is left after 100 steps, and a moving mean is more than one spread
+    from that of the batches, or a moving spread more than threefold another (certain, for whoever predicts with it).
+    Must not trigger: a frozen, pretrained trunk, whose layers are not trainable, or that learns with its averages.
+    Source: taxonomy row 38; Ioffe and Szegedy (2015), section 3.1.
     """
     layers = [layer for layer in _of_class(seen, "BatchNormalization") if layer["trainable"]]
-    if not layers or seen.steps is None:
+    if seen.steps is None:
         return []
+    if not layers:
+        return _worse_in_evaluation(seen, own[0]) if (own := own_averages(seen)) else []
     averages = [v for v in seen.variables if v.name.endswith("moving_mean")]
     known = [(v, v.initial, v.final) for v in averages if v.initial is not None and v.final is not None]
     untouched = [v for v, first, last in known if not np.any(first) and not np.any(last)]
@@ -94,7 +97,8 @@ def _worse_in_evaluation(seen: Observation, layer: str) -> list[Finding]:
     e, harm = seen.experiments, harm_of(seen)
     if harm.baseline is None or harm.end is None or harm.degree > 0.5 or "evaluated" not in e:
         return []
-    kept = max(float(layer["config"].get("momentum", 0.99)) for layer in _of_class(seen, "BatchNormalization"))
+    momenta = [float(layer["config"].get("momentum", 0.99)) for layer in _of_class(seen, "BatchNormalization")]
+    kept = max(momenta, default=0.0)  # of a normalisation of the script's own nobody knows
     arrived = seen.steps is None or kept**seen.steps.count < 0.5
     lost = 0.95 * harm.baseline if arrived else harm.end + 0.25 * (harm.baseline - harm.end)
     if not e["evaluated"] > lost:

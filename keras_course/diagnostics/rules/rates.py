@@ -348,7 +348,7 @@ def _would_go_on(e: dict[str, float]) -> bool:
 def schedule_wrong(seen: Observation) -> list[Finding]:
     """The schedule is over before training is, or warms up for all of it.
 
-    Threshold: below 1 % of its peak before half of the planned steps (certain before a quarter), or below 10 % before
+    Threshold: at most 1 % of its peak before half of the planned steps (certain before a quarter), or below 10 % before
     an eighth of them; or its peak in the last fiftieth, behind a hundredth of it at first; or it only rises, and
     reaches five times as much behind the last step: arithmetic. Of a rate that nobody can see, by what steps make of
     their gradients: see `_shrinking`. Certain too: it has more than halved by ReduceLROnPlateau, which takes the worse
@@ -376,9 +376,10 @@ def schedule_wrong(seen: Observation) -> list[Finding]:
     if rates is None or len(rates) < 4 or np.max(rates) <= 0:
         return _shrinking(seen)
     sure = 0.95
-    half = int(np.argmax(rates < 0.01 * np.max(rates))) if np.any(rates < 0.01 * np.max(rates)) else len(rates)
-    if half < len(rates) / 2 and int(np.argmax(rates)) < half:
-        text = f"the learning rate is below 1 % of its peak from {half / len(rates):.0%} of the steps on"
+    over = rates <= 1.001 * 0.01 * np.max(rates)  # or at the floor of a schedule that has one
+    half = int(np.argmax(over & (np.arange(len(rates)) > np.argmax(rates)))) or len(rates)
+    if half < len(rates) / 2:
+        text = f"the learning rate is at most 1 % of its peak from {half / len(rates):.0%} of the steps on"
     elif np.any(low := rates < 0.1 * np.max(rates)) and np.argmax(rates) < np.argmax(low) < len(rates) / 8:
         text = f"the learning rate is below 10 % of its peak from {np.argmax(low) / len(rates):.1%} of the steps on"
         sure = 0.8  # some of it is left

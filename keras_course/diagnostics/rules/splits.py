@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_course.diagnostics.comparisons import Shift, drowned, label_drift, scaled_otherwise, shift
+from keras_course.diagnostics.comparisons import Shift, drowned, exchanged, label_drift, scaled_otherwise, shift
 from keras_course.diagnostics.harm import harm_of
 from keras_course.diagnostics.held_out import FEW, HeldOut, held_out, parts, validated
 from keras_course.diagnostics.losses import baseline_of, loss_of_constant, targets_of_training
@@ -80,12 +80,13 @@ def _classes_apart(seen: Observation, y: np.ndarray, other: np.ndarray, name: st
 def train_val_preprocessing_mismatch(seen: Observation) -> list[Finding]:
     """Row 20: validation inputs are prepared otherwise than training inputs.
 
-    Threshold: more than 20 % of the features with spreads threefold apart or means 3 spreads apart, each with p < 1e-6
-    of the Kolmogorov-Smirnov test. Rows drawn alike do not do that; or a single column, where validation loses half of
-    what there is to gain and the training does not. Or 80 % of them one spread apart, or twice as wide, where what
-    was learned of the one part is known of the other by 0.3 less. Or columns that mean something else: what a linear
-    model learns from training closes more than half of the way from chance to being right on rows of it that were left
-    out, and less than a quarter of that on validation, whose loss is hardly better than that of a constant.
+    Threshold: two columns and more that look as others of the training do (see `exchanged`); more than 20 % of the
+    features with spreads threefold apart or means 3 spreads apart, each with p < 1e-6 of the Kolmogorov-Smirnov test.
+    Rows drawn alike do not do that; or a single column, where validation loses half of what there is to gain and the
+    training does not. Or 80 % of them one spread apart, or twice as wide, where what was learned of the one part is
+    known of the other by 0.3 less. Or columns that mean something else: what a linear model learns from training closes
+    more than half of the way from chance to being right on rows of it that were left out, and less than a quarter of
+    that on validation, whose loss is hardly better than that of a constant.
     What the script asks about outside of training counts where all of it differs so: rows that are alike but for their
     scale; or, with labels and a name that says test, rows of which a linear model, or a table of words and their
     labels, says as little; and pixels beside numbers up to 1, wherever they are asked about. Of rows that were not
@@ -143,8 +144,8 @@ def _far_off(seen: Observation) -> list[Finding]:
 
 
 def _prepared_otherwise(seen: Observation, both: tuple[Data, Data]) -> list[Finding]:
-    if further := _further_otherwise(*both, "validation"):
-        return further
+    if otherwise := _in_another_order(*both, "validation") or _further_otherwise(*both, "validation"):
+        return otherwise
     if both[0].x[0].size > 20000:
         return []
     if looked_up(seen, both[0].x):
@@ -153,6 +154,18 @@ def _prepared_otherwise(seen: Observation, both: tuple[Data, Data]) -> list[Find
     if found.share <= 0.2:
         return _moved_and_lost(seen, *both, "validation") or _other_meaning(seen, *both)
     return [] if _drifts(both[0].x, found) or drowned(both[0].x, both[1].x) else [_mismatch(found)]
+
+
+def _in_another_order(train: Data, other: Data, name: str) -> list[Finding]:
+    """Columns that have changed places."""
+    table = train.x.dtype.kind == "f" == other.x.dtype.kind and train.x.ndim in (2, 3)
+    if not table or not (moved := exchanged(train.x, other.x)):
+        return []
+    places = ", ".join(f"{j} as {i}" for j, i in moved[:4])
+    text = f"{len(moved)} columns of {name} look as others of the training do, and not as those in their place: "
+    repair = "one list of columns, in one order, for all splits"
+    text += f"{places} (numbers of columns, from 0)"
+    return [Finding(cause=MISMATCH, confidence=0.95, certain=True, evidence=text, repair=repair, tag="inputs/spread")]
 
 
 def _further_otherwise(train: Data, other: Data, name: str) -> list[Finding]:
@@ -188,8 +201,9 @@ def _pixels_of_one(held: HeldOut) -> str:
 
 def _asked(seen: Observation, held: HeldOut) -> list[Finding]:
     x, other = held.train.x, held.asked.x
-    if further := _further_otherwise(held.train, held.asked, held.name or "what is predicted"):
-        return further
+    name = held.name or "what is predicted"
+    if found := _in_another_order(held.train, held.asked, name) or _further_otherwise(held.train, held.asked, name):
+        return found
     if looked_up(seen, x) or x[0].size > 20000:
         return _untold(seen, held.train, held.asked, held.name) if held.named else []
     moved = shift(x, other)

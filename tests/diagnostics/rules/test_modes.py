@@ -56,6 +56,18 @@ def test_what_was_learned_and_is_gone_with_the_averages(evaluated, end, momentum
     assert [f.certain for f in found("batchnorm_mode", seen)] == [True] * fires_
 
 
+@pytest.mark.parametrize(("evaluated", "fires_"), [(9.2, True), (8.0, False)])
+def test_what_is_gone_with_the_averages_of_a_layer_of_the_scripts_own(evaluated, fires_):
+    data = Data(x=np.zeros((4, 2)), y=np.array([1.0, 2, 4, 9]))
+    seen = normalised_net(left=0.1, count=400, loss=Loss(name=SQUARED), train=data)
+    seen.layers = [{"class": "Level", "name": "n", "trainable": True, "config": {}}]
+    seen.steps.all_losses = np.full(400, 1.0)
+    seen.experiments["evaluated"] = evaluated
+    assert [(f.certain, f.layer) for f in found("batchnorm_mode", seen)] == [(True, "n")] * fires_
+    seen.variables[-1].final = seen.variables[-1].initial
+    assert found("batchnorm_mode", seen) == []
+
+
 def test_averages_of_an_earlier_training_that_do_not_move():
     seen = normalised_net(moving=1.0, left=0.3)
     seen.variables[-1].initial = seen.variables[-1].final

@@ -352,6 +352,9 @@ T = np.arange(100)
         (T / 99 * 0.1, True),
         (np.where(T < 60, 0.1, 0.0001), False),
         (np.where(T < 40, 0.1, 0.0001), True),
+        (np.where(T < 40, 0.1, 0.001), True),  # at the floor of 1 % that a schedule has
+        (np.where(T < 40, 0.1, 0.0011), False),
+        (np.where(T < 5, 0.0001, np.where(T < 60, 0.1, 0.001)), False),  # a warm-up begins low
         (np.where(T < 9, 0.1, 0.009), True),
         (np.where(T < 13, 0.1, 0.009), False),
         (np.where(T < 9, 0.1, 0.011), False),
@@ -367,6 +370,9 @@ T = np.arange(100)
         "all warm-up",
         "low late",
         "low early",
+        "at its floor early",
+        "above its floor",
+        "low at first",
         "lower at once",
         "lower later",
         "not much lower",

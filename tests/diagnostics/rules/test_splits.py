@@ -366,3 +366,17 @@ def test_inputs_that_are_moved_by_a_spread_for_another_reason(why):
     seen.experiments = {"right_train": 0.95, "right_held": 0.3}
     assert shift(seen.train.x, later, ratio=2.0, distance=1.0).share > 0.8
     assert splits._moved_and_lost(seen, seen.train, seen.validation, "validation") == []
+
+
+@pytest.mark.parametrize("asked_about", [True, False])
+def test_columns_in_another_order(asked_about):
+    x = np.stack([RNG.normal(size=600), RNG.random(600) < 0.2, RNG.exponential(3, 600)], axis=1).astype("float32")
+    y = (x[:, 0] > 0).astype(int)
+    for order, fires in (([0, 2, 1], True), ([0, 1, 2], False)):
+        seen = divided(x, y, *halves(600))
+        seen.validation.x = seen.validation.x[:, order]
+        if asked_about:
+            seen.asked, seen.validation = [Feed(x=seen.validation.x, name="x_test")], None
+        found = splits.train_val_preprocessing_mismatch(seen)
+        assert [f.certain for f in found] == [True] * fires
+        assert not fires or "1 as 2, 2 as 1" in found[0].evidence
