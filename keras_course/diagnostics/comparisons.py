@@ -257,8 +257,8 @@ def exchanged(x: np.ndarray, other: np.ndarray) -> list[tuple[int, int]]:
     column that it looks as), by the order that fits best; none of fewer than two, or than half of those that do not
     look as the one in their place.
 
-    x, other: (n, ..., columns) of at least 200 rows, and 2 to 64 columns. How far columns lie apart is the mean distance
-    of their quantiles, in spreads of the column of x (Wasserstein's distance).
+    x, other: (n, ..., columns) of at least 200 rows, 2 to 64 columns. How far columns lie apart is the mean distance of
+    their quantiles, in spreads of the column of x (Wasserstein's distance).
     """
     a, b = columns_of(x).astype("float64"), columns_of(other).astype("float64")
     if not 2 <= a.shape[1] <= COLUMNS or a.shape[1] != b.shape[1] or min(len(x), len(other)) < 200:
