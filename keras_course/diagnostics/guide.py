@@ -322,7 +322,7 @@ def _section(page: dict[str, Any]) -> str:
         f"- **Repair:** {page['repair']}",
     ]
     if page["explains"]:
-        parts.append(f"- **Explains:** {', '.join(sorted(page['explains']))}")
+        parts.append(f"- **Explains:** {', '.join(sorted(set(page['explains'])))}")
     return "\n".join(parts)
 
 
