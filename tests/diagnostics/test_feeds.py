@@ -341,11 +341,26 @@ def test_a_pipeline_is_read_once(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["y_pred", "probs", "y_hat", "yhat", "logits", "out", "outputs", "val_out", "scores", "guess"]
+    "name", ["y_pred", "probs", "y_hat", "yhat", "logits", "out", "outputs", "val_out", "scores", "guess", "submission"]
 )
 def test_what_a_network_has_said_is_no_label(name):
     scope = {"x": LATER, name: ANSWERS, "outcome": ANSWERS, "what": ANSWERS}
     assert [found for found, _ in feeds._labels_beside(LATER, scope)] == ["outcome", "what"]
+
+
+def test_a_function_that_takes_its_rows_elsewhere_another_time():
+    """As one that was traced anew for further arguments: what stands in their old place is nothing that was asked."""
+
+    def script(model):
+        @tf.function
+        def ask(a, b=None):
+            return model(a if b is None else b, training=False)
+
+        ask(tf.constant(LATER))
+        ask(tf.ones((40, 7)), tf.constant(LATER + 1))
+
+    _, (asked,) = given(script)
+    np.testing.assert_array_equal(asked.x, LATER)
 
 
 def test_a_part_of_an_array_has_a_name_of_its_own():

@@ -1,4 +1,5 @@
 from keras_course.diagnostics.scores import scores
+from keras_course.diagnostics.script import diagnose
 
 import numpy as np
 import pytest
@@ -55,3 +56,42 @@ def test_a_number_is_a_score_by_its_name(name, value, found):
 )
 def test_a_number_goes_by_the_function_that_gives_it(line, found):
     assert scores(line, {"final": 0.25}) == found
+
+
+SCRIPT = """
+import keras
+import numpy as np
+
+keras.utils.set_random_seed(0)
+rng = np.random.default_rng(0)
+kinds = rng.integers(0, 3, 900)
+rows = (np.eye(3)[kinds] + 0.2 * rng.normal(size=(900, 3))).astype("float32")
+x_train, x_test, y_train, y_test = rows[:600], rows[600:], kinds[:600], kinds[600:]
+
+
+def main():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.05), loss)
+    model.fit(x_train, y_train, epochs=12, verbose=0)
+    said = model.predict(x_test, verbose=0).argmax(axis=1)
+    right = said == TRUE
+    accuracy = float(np.mean(right))
+    print(accuracy)
+    RETURN
+
+
+CALL
+"""
+
+
+@pytest.mark.parametrize("true", ["y_test", "np.roll(y_test, 1)"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_score_that_the_last_weights_contradict(tmp_path, true, inside):
+    """Of a network that is right, and labels of other rows; in a function, or of the script itself."""
+    script = tmp_path / "train.py"
+    text = SCRIPT.replace("TRUE", true).replace("RETURN", "" if inside else "return accuracy")
+    script.write_text(text.replace("CALL", "main()" if inside else "accuracy = main()"))
+    (report,) = diagnose(script).reports
+    found = [f.evidence for f in report.named if f.cause == "loss_metric_inconsistent"]
+    assert ["the script's own accuracy" in each for each in found] == [True] * (true != "y_test")

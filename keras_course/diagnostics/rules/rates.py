@@ -171,7 +171,7 @@ def _carried_uphill(seen: Observation) -> list[Finding]:
     momentum has gathered carries the weights to and fro. Where gradients are noise, steps and gradients have little to
     do with each other: their cosine is near 0."""
     steps = seen.steps
-    if steps is None or len(steps.index) < 20:
+    if steps is None:
         return []
     half = slice(len(steps.index) // 2, None)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
