@@ -43,9 +43,11 @@ def name_of(x: Any, frames: Sequence[Any]) -> tuple[str, dict[str, Any], np.ndar
         numbers = {name: value for name in names if _are_numbers(value := scope.get(name))}
         if held := next(filter(is_held_out, names), ""):
             return held, scope, numbers.get(held)
-        chosen = next((name for name, rows in numbers.items() if _many(rows) == len(x)), "")
-        table = next((name for name in names if name not in numbers and getattr(scope.get(name), "shape", None)), "")
-        if chosen and table:
+        tables = [name for name in names if name not in numbers and isinstance(scope.get(name), np.ndarray)]
+        array = bool(getattr(x, "shape", ()))  # and no pipeline
+        pairs = [(name, rows) for name in tables for rows in numbers if array and _takes(scope[name], numbers[rows], x)]
+        if pairs:
+            table, chosen = pairs[0]
             passed = _passed(frames, place, chosen) or ()
             return f"{table}[{passed[0] if len(passed) == 1 else chosen}]", scope, numbers[chosen]
     name, scope, _ = telling or (found[0] if found else ("", scopes[0][0] if scopes else {}, 0))
@@ -67,9 +69,15 @@ def _are_numbers(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "iub" and value.ndim == 1
 
 
-def _many(rows: np.ndarray) -> int:
-    """How many rows are taken by their numbers, or by yes and no."""
-    return int(rows.sum()) if rows.dtype.kind == "b" else len(rows)
+def _takes(table: np.ndarray, rows: np.ndarray, x: Any) -> bool:
+    """Whether `x` is made of these rows of a table, by the first and the last of them."""
+    places, said = np.flatnonzero(rows) if rows.dtype.kind == "b" else rows, np.asarray(x)
+    fits = len(rows) == len(table) if rows.dtype.kind == "b" else places.max(initial=0) < len(table)
+    if not fits or not 0 < len(places) == len(said) or table.shape[1:] != said.shape[1:]:
+        return False
+    both = [(table[places[i]], said[i]) for i in (0, -1)]
+    numbers = table.dtype.kind in "iufb" and said.dtype.kind in "iufb"
+    return all(np.allclose(a, b, rtol=1e-5, equal_nan=True) if numbers else np.array_equal(a, b) for a, b in both)
 
 
 def _given_in(frames: Sequence[Any]) -> tuple[Sequence[str], int] | None:

@@ -167,17 +167,17 @@ MOST = 100  # parts of a loss that are looked at
 def _offset(loss: Any) -> float:
     """The sum of the numbers that are added to a loss of which all else are squares, sizes and cross-entropies; 0 where
     something else enters, as in 1 less an overlap."""
-    waiting, found, others = [(loss, 1.0)], 0.0, 0
+    waiting, found = [(loss, 1.0)], 0.0
     for _ in range(MOST):
         if not waiting:
-            return found if others else 0.0
+            return found
         tensor, factor = waiting.pop()
         kind, inputs = tensor.op.type, list(tensor.op.inputs)
         number = next((c for t in inputs if (c := constant(t)) is not None), None)
         if (value := constant(tensor)) is not None:
             found += factor * value
         elif factor > 0 and (_has_a_lower_end(tensor.op) or kind == "L2Loss"):
-            others += 1
+            continue
         elif kind in (*ADDS, "AddN"):
             waiting += [(t, factor) for t in inputs]
         elif kind in ("Mean", "Identity"):

@@ -74,15 +74,27 @@ def test_what_a_loop_takes_goes_by_what_it_is_taken_from(script, name, tmp_path)
         ("class Net:\n    def ask(self, x):\n        say(x * 1)\nNet().ask(x_test)", "x_test"),
         ("def ask(x):\n    say(x * 1)\nask(table * 1)", ""),
         ("say(table * 1)", ""),
+        ("say(table * ones)", ""),
+        ("say(table * square)", ""),
+        ("say(table[two].astype('float32'))", "table[two]"),
+        ("def ask(rows):\n    say(table[rows])\nask(two)", "table[two]"),
+        ("def ask(rows):\n    say(table[rows])\nask(1 * two)", "table[two]"),
+        ("def ask(rows):\n    say(table[rows])\nask(two + 0 * held)", "table[rows]"),
+        ("say(table[even])", "table[even]"),
+        ("say(table[two] - table[two])", ""),
+        ("say(table[two][:1])", ""),
         ("say(*[table * 1])", ""),
     ],
 )
 def test_what_has_no_name_goes_by_the_expression(script, name, tmp_path):
-    ((found, scope, rows),) = names_in(tmp_path, script, table=ROWS, x_test=ROWS[6:], held=np.array([3, 5]))
+    numbers = {"held": np.array([3, 5]), "two": np.array([4, 2]), "even": np.arange(12) % 2 == 0}
+    others = {"ones": np.ones((12, 1), int), "square": np.ones((12, 2), int)}
+    ((found, scope, rows),) = names_in(tmp_path, script, table=ROWS, x_test=ROWS[6:], **numbers, **others)
     assert found == name
-    assert (rows is not None) == (name == "held")
-    assert rows is None or list(rows) == [3, 5]
-    assert not name or name in scope
+    taken = {"held": "held", "table[two]": "two", "table[rows]": "two", "table[even]": "even"}.get(name, "")
+    assert (rows is not None) == bool(taken)
+    assert rows is None or list(rows) == list(numbers[taken])
+    assert not name or name.partition("[")[0] in scope
 
 
 def test_the_first_name_that_says_something_is_taken(tmp_path):

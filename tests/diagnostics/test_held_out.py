@@ -123,6 +123,7 @@ def test_parts_of_which_all_rows_have_a_class(x, labels, n):
         ("", slice(200, 300), False, []),
         ("", slice(200, 299), True, []),
         ("grid", slice(200, 300), True, []),  # by its name it is something else
+        ("x[check]", slice(200, 300), True, ["what is asked about"]),  # rows of a table by their numbers
         ("xb", slice(200, 300), True, ["what is asked about"]),  # a name for each batch says nothing
         ("inputs", slice(200, 300), False, []),
         ("x", slice(190, 300), True, []),  # may be all rows

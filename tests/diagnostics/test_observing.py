@@ -346,6 +346,7 @@ def test_kernels_that_a_model_does_not_know():
     [
         (keras.metrics.BinaryAccuracy(), "swapped", "binary_accuracy the wrong way round"),
         (keras.metrics.BinaryAccuracy(), "right", "binary_accuracy"),
+        (keras.metrics.BinaryAccuracy(), "both", "binary_accuracy"),  # of two networks that agree or do not
         (keras.metrics.MeanAbsoluteError(), "swapped", "mean_absolute_error"),  # the same either way
     ],
 )
@@ -355,7 +356,7 @@ def test_metrics_that_take_labels_for_outputs(metric, given, said, graph):
 
     def loss(a, b):
         out = model(a, training=True)
-        metric.update_state(*((out, b) if given == "swapped" else (b, out)))
+        metric.update_state(*{"swapped": (out, b), "right": (b, out), "both": (out, 1.0 * out)}[given])
         return tf.reduce_mean(keras.losses.binary_crossentropy(b, out))
 
     (training,) = watched(lambda: loop(loss, [v.value for v in model.trainable_variables], y=y, graph=graph))
