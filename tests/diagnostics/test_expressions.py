@@ -75,6 +75,7 @@ def test_what_a_loop_takes_goes_by_what_it_is_taken_from(script, name, tmp_path)
         ("def ask(x):\n    say(x * 1)\nask(table * 1)", ""),
         ("say(table * 1)", ""),
         ("say(table * ones)", ""),
+        ("say(2 * test_words)", "test_words"),  # whole numbers, which are no numbers of rows
         ("say(table * square)", ""),
         ("say(table[two].astype('float32'))", "table[two]"),
         ("def ask(rows):\n    say(table[rows])\nask(two)", "table[two]"),
@@ -88,7 +89,7 @@ def test_what_a_loop_takes_goes_by_what_it_is_taken_from(script, name, tmp_path)
 )
 def test_what_has_no_name_goes_by_the_expression(script, name, tmp_path):
     numbers = {"held": np.array([3, 5]), "two": np.array([4, 2]), "even": np.arange(12) % 2 == 0}
-    others = {"ones": np.ones((12, 1), int), "square": np.ones((12, 2), int)}
+    others = {"ones": np.ones((12, 1), int), "square": np.ones((12, 2), int), "test_words": np.ones((12, 2), int)}
     ((found, scope, rows),) = names_in(tmp_path, script, table=ROWS, x_test=ROWS[6:], **numbers, **others)
     assert found == name
     taken = {"held": "held", "table[two]": "two", "table[rows]": "two", "table[even]": "even"}.get(name, "")
