@@ -100,8 +100,8 @@ def _measures(training: "Training") -> list[str]:
     width = _width(training.forward)
     known = [(measure_of(m.metric), m) for m in training.measured.values()]
     wide = [name for name, m in known if width is not None and m.width == width and not m.decided]
-    wide += [name + DECIDED for name, m in known if m.decided and name.endswith("categorical_accuracy")]
-    return wide + [name + SWAPPED for name, m in known if m.swapped]
+    decided = [name for name, m in known if m.decided and not m.swapped and name.endswith("categorical_accuracy")]
+    return wide + [name + DECIDED for name in decided] + [name + SWAPPED for name, m in known if m.swapped]
 
 
 def _undecided(training: "Training") -> list[str]:
