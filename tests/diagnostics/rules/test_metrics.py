@@ -305,3 +305,13 @@ def test_the_accuracy_of_a_loop_is_what_the_script_makes_of_it():
         seen = training(DIGITS, y, loss=BINARY, head="sigmoid", logits=False, classes=3, interface=interface,
                         output=lambda rows: y[rows] * 0.8 + 0.1, plan=Plan(metrics=("accuracy",)))  # fmt: skip
         assert ["binary_accuracy" in f.repair for f in metrics.wrong_metric(seen)] == [True] * fires
+
+
+def test_a_score_near_what_the_weights_are_worth_is_not_contradicted():
+    """Where one class has seven tenths of the rows, naming it is nearly as good."""
+    y = (np.arange(len(DIGITS)) % 10 > 2).astype(int)
+    seen = training(DIGITS, y, classes=2, output=lambda rows: RNG.normal(size=(len(rows), 2)))
+    seen.experiments = {"right_held": 0.95, "sure_recall": 0.95, "sure_classes": 2.0}
+    for accuracy, fires in ((0.72, False), (0.5, True)):
+        seen.scores = {"accuracy": accuracy}
+        assert bool(metrics.loss_metric_inconsistent(seen)) is fires
