@@ -115,14 +115,30 @@ def frame_of(op: Any) -> tuple[str, int]:
     return "", 0
 
 
+NUMBERS = {"Neg": np.negative, "Log": np.log, "Exp": np.exp, "Sqrt": np.sqrt, "Square": np.square, "AddV2": np.add,
+           "Sub": np.subtract, "Mul": np.multiply, "RealDiv": np.divide, "Pow": np.power}  # fmt: skip
+
+
 def constant(tensor: Any) -> float | None:
-    """A number that stands in the program; None for all else."""
+    """A number that stands in the program, or is made of such, as tf.math.log(2.0 * np.pi); None for all else."""
     value = getattr(tensor, "value", None)  # of an operation that was run
     if value is None:
         value = tf.get_static_value(tensor)
+        if value is None and tensor.shape.rank == 0 and tensor.op.type in NUMBERS:
+            return _number(tensor.op)
     elif np.ndim(value) or any(op.type == "Placeholder" or "Random" in op.type for op in ancestors(tensor)):
         return None  # a number that hangs on data, on weights or on a draw
     return float(value) if value is not None and np.ndim(value) == 0 else None
+
+
+def _number(op: Any) -> float | None:
+    """What an operation of a graph makes of numbers; None as soon as one of what it takes is none."""
+    given = []
+    for tensor in op.inputs:
+        if (number := constant(tensor)) is None:
+            return None
+        given.append(number)
+    return float(NUMBERS[op.type](*given))
 
 
 def head_of(prediction: Any) -> str:

@@ -153,6 +153,21 @@ class Steps:
         return np.nansum(self.aligned * self.update * self.gradient, axis=1)
 
     @property
+    def sizes(self) -> tuple[np.ndarray, np.ndarray]:
+        """(s,) the norm of each step and (s,) that of its gradient, over all variables."""
+        update, gradient = (
+            np.sqrt(np.nansum(np.square(part.astype("float64")), axis=1)) for part in (self.update, self.gradient)
+        )
+        return update, gradient
+
+    @property
+    def cosine(self) -> np.ndarray:
+        """(s,) the cosine of each step with its gradient, over all variables: downhill is negative, -1 at the most."""
+        update, gradient = self.sizes
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            return self.uphill / (update * gradient)
+
+    @property
     def of_the_negative(self) -> "Steps":
         """The same steps by the negative of the loss: what went uphill goes downhill."""
         return dataclasses.replace(self, all_losses=-self.all_losses, loss=-self.loss, aligned=-self.aligned)

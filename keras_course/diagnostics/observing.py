@@ -89,7 +89,7 @@ def observe(training: "Training") -> Observation:
         experiments=_structure(training),
         cuts=cuts_of(forward.prediction) if forward and forward.prediction is not None else [],
         untaken=facts.get("untaken", []),
-        untracked=[tuple(v.shape) for v in training.untracked],
+        untracked=[tuple(v.shape) for v in training.untracked or ()],
         refused=training.refused,
         unseen=[*facts.get("unseen", []), *training.unseen],
     )

@@ -57,7 +57,7 @@ class Training:
         self.evaluating = False  # the model was called with training=False, or not told
         self.unseen: list[str] = []
         self.closed: Observation | None = None
-        self.untracked: list[tf.Variable] = []  # kernels of a `fit` that its model does not know
+        self.untracked: list[tf.Variable] | None = None  # kernels of a `fit` that its model does not know
         self.keep_alive: list[Any] = []
         self.change: Change | None = None  # what its step makes of the targets of its data, once that is known
         self.names = names_of(self.variables, self.model)
@@ -119,7 +119,8 @@ class Training:
         else:
             gradients, slopes = original(tape, target, [sources, leaving], *args, **kwargs)
         flat = dict(zip(map(_key, tf.nest.flatten(sources)), _flat(gradients, sources), strict=True))
-        self.untracked = self._guarded(self._unknown, tape) or []
+        if self.untracked is None:  # which models the script has is looked up once
+            self.untracked = self._guarded(self._unknown, tape) or []
         self.disconnected = all(gradient is None for gradient in flat.values())
         self._guarded(self._measure, loss, forward, [flat.get(id(v)) for v in self.variables], slopes, jitted)
         return gradients

@@ -97,12 +97,21 @@ def test_a_captured_value_is_what_stands_outside_of_all_graphs():
 
 
 @pytest.mark.parametrize(
-    ("value", "number"), [(lambda x: tf.constant(2.5), 2.5), (lambda x: x, None), (lambda x: tf.constant([2.5]), None)]
+    ("value", "number"),
+    [
+        (lambda x: tf.constant(2.5), 2.5),
+        (lambda x: x, None),
+        (lambda x: tf.constant([2.5]), None),
+        (lambda x: tf.math.log(2.0 * tf.constant(np.pi)) / 2.0, np.log(2 * np.pi) / 2),
+        (lambda x: -(tf.sqrt(tf.constant(4.0)) ** 3.0) - tf.constant(1.5), -9.5),
+        (lambda x: 2.0 * x, None),
+        (lambda x: tf.constant(2.0) * tf.constant([2.5]), None),
+    ],
 )
 def test_numbers_that_stand_in_the_program(value, number):
     found = []
     tf.function(lambda x: found.append(graph.constant(value(x)))).get_concrete_function(tf.constant(1.0))
-    assert found == [number]
+    assert found == [number if number is None else pytest.approx(number)]
 
 
 @pytest.mark.parametrize(

@@ -439,6 +439,8 @@ def squares(z, y):
         (lambda z, y: 0.5 * squares(z, y) + 0.75, 0.75),
         (lambda z, y: tf.reduce_mean(0.5 * tf.square(z - y) + 0.75), 0.75),
         (lambda z, y: (squares(z, y) + 3.0) / 2.0 - 0.5, 1.0),
+        (lambda z, y: 0.5 * (squares(z, y) + tf.math.log(2 * np.pi)), 0.5 * np.log(2 * np.pi)),
+        (lambda z, y: squares(z, y) + tf.constant(0.5) * tf.constant(3.0), 1.5),
         (lambda z, y: 2.0 * (0.25 + tf.reduce_mean(tf.abs(z - y))) + tf.add_n([0.1 * tf.nn.l2_loss(z), 0.5]), 1.0),
         (lambda z, y: squares(z, y), 0.0),
         (lambda z, y: tf.reduce_sum(tf.square(z - y) + 1.0), 0.0),  # as many times as there are numbers

@@ -25,7 +25,7 @@ def exploding(seen: Observation) -> list[Finding]:
     steps = seen.steps
     if steps is None or not len(steps.index):
         return []
-    norms = np.sqrt(np.nansum(np.square(steps.gradient.astype("float64")), axis=1))
+    _, norms = steps.sizes
     bad = np.flatnonzero(~np.isfinite(np.where(np.isnan(steps.gradient), 0, steps.gradient)).all(axis=1))
     losses = np.flatnonzero(~np.isfinite(steps.all_losses))
     finite = norms[np.isfinite(norms)]

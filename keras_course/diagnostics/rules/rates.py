@@ -173,25 +173,15 @@ def _carried_uphill(seen: Observation) -> list[Finding]:
     steps = seen.steps
     if steps is None:
         return []
-    half = slice(len(steps.index) // 2, None)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        sizes = [
-            np.sqrt(np.nansum(np.square(part[half].astype("float64")), axis=1))
-            for part in (steps.update, steps.gradient)
-        ]
-        cosine = steps.uphill[half] / (sizes[0] * sizes[1])
+    cosine = steps.cosine[len(steps.index) // 2 :]
     cosine = cosine[np.isfinite(cosine)]
     steady = len(cosine) >= 10 and np.median(np.abs(cosine)) >= STEADY and np.mean(cosine > 0) >= UPHILL
     said = [spread_over_inputs(output) for _, output in outputs_of(seen)[-3:]]
     if not steady or (said and max(said) < 1e-3):  # what hangs on no input leaves gradients of next to nothing
         return []
-    text = (
-        f"in the last half {np.mean(cosine > 0):.0%} of the steps go up their own gradient (above {UPHILL:.0%}), with "
-    )
-    text += (
-        f"a cosine of {np.median(np.abs(cosine)):.2f} between the two in the median (above {STEADY}): what a momentum "
-    )
-    text += "has gathered carries the weights to and fro"
+    text = f"in the last half {np.mean(cosine > 0):.0%} of the steps go up their own gradient (above {UPHILL:.0%}), "
+    text += f"with a cosine of {np.median(np.abs(cosine)):.2f} between the two in the median (above {STEADY}): what a "
+    text += "momentum has gathered carries the weights to and fro"
     repair = "a momentum of 0.9, or a tenth of the rate"
     return [Finding(cause="learning_rate_too_high", confidence=0.82, tag="update_ratio", evidence=text, repair=repair)]
 
@@ -406,9 +396,7 @@ def _shrinking(seen: Observation) -> list[Finding]:
     steps = seen.steps
     if steps is None or len(steps.index) < 40 or seen.optimizer.rate is not None:
         return []
-    size, gradient = (
-        np.sqrt(np.nansum(np.square(part.astype("float64")), axis=1)) for part in (steps.update, steps.gradient)
-    )
+    size, gradient = steps.sizes
     fit = np.isfinite(size) & np.isfinite(gradient) & (gradient > 0)
     ratio, gradient, index = size[fit][:-1] / gradient[fit][:-1], gradient[fit], steps.index[fit]
     if len(ratio) < 40:
