@@ -8,6 +8,7 @@ import tensorflow as tf
 
 X = np.random.default_rng(0).normal(size=(60, 5)).astype("float32")
 Y = (X[:, 0] + 0.5 * X[:, 1] > 0).astype("int32") + (X[:, 2] > 1).astype("int32")  # three classes
+LATER, ANSWERS = 10 + X[:40], Y[:40]  # rows that are asked about, and their labels
 
 
 def network(*layers, inputs=5):
@@ -53,3 +54,11 @@ def forward_of(layers, *, graph=True, loss=crossentropy, y=Y, x=X):
     (training,) = watched(lambda: loop(lambda a, b: loss(model, a, b), variables, graph=graph, steps=1, x=x, y=y))
     assert not training.unseen
     return training.forward
+
+
+def given(script):
+    """What the model of a script was given in steps, and outside of them."""
+    model = mlp()
+    with watching() as monitor:
+        script(model)
+    return monitor.feeds.of(model)
