@@ -176,6 +176,8 @@ def test_steps_that_a_momentum_carries_uphill(uphill, cosine, count, fires_):
     found = RULES[HIGH](seen)
     assert [f.cause for f in found] == [HIGH] * fires_
     assert not fires_ or "30%" in found[0].evidence
+    seen.probes = [Probe(step=i, output=np.full((8, 1), 0.5)) for i in range(3)]
+    assert fires(HIGH, seen) == [], "what hangs on no input leaves gradients of next to nothing"
 
 
 def test_steps_of_adam_as_long_as_any_weight_are_too_long_whatever_was_tried():
@@ -355,6 +357,7 @@ T = np.arange(100)
         (np.where(T < 40, 0.1, 0.001), True),  # at the floor of 1 % that a schedule has
         (np.where(T < 40, 0.1, 0.0011), False),
         (np.where(T < 5, 0.0001, np.where(T < 60, 0.1, 0.001)), False),  # a warm-up begins low
+        (np.where(T < 5, 0.0001, np.where(T < 40, 0.1, 0.0001)), True),
         (np.where(T < 9, 0.1, 0.009), True),
         (np.where(T < 13, 0.1, 0.009), False),
         (np.where(T < 9, 0.1, 0.011), False),
@@ -373,6 +376,7 @@ T = np.arange(100)
         "at its floor early",
         "above its floor",
         "low at first",
+        "low at first and again early",
         "lower at once",
         "lower later",
         "not much lower",
