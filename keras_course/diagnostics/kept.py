@@ -19,7 +19,7 @@ def kept(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
     tree = ast.parse(source)
     own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    rates = [(call.lineno, _called(rate)) for call in calls if (rate := _rate(call, own)) is not None]
+    rates = [(call.lineno, _called(rate)) for call in calls if (rate := rate_in(call, own)) is not None]
     half = {name for name, value in names.items() if isinstance(value, float) and value == 0.5}
     return sorted({line for line, name in rates if KEEPS.search(name) and name not in half})
 
@@ -29,7 +29,7 @@ def function_of(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
-def _rate(call: ast.Call, own: set[str]) -> ast.expr | None:
+def rate_in(call: ast.Call, own: set[str]) -> ast.expr | None:
     """The rate that a call of a dropout gives: a layer takes it first, a function behind what it drops from."""
     name = function_of(call)
     if "dropout" not in name.lower() or name in own:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from keras_course.diagnostics.kept import KEEPS, function_of
+from keras_course.diagnostics.kept import KEEPS, function_of, rate_in
 
 DROPS = re.compile(r"drop", re.IGNORECASE)
 MODE = re.compile(r"^(is_?)?train(ing)?(_?(mode|phase))?$", re.IGNORECASE)
@@ -25,8 +25,9 @@ class Switch(NamedTuple):
 def left_on(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
     """The lines outside of a tape that call a function of the script with the dropout on that it has in the steps.
 
-    names: what the script's own names stand for. Nothing of functions that are elsewhere called with it off, of what
-    is called again and again, as Monte Carlo dropout is, or of a call whose result nobody takes.
+    By a parameter that switches it, or always, by a rate that is a number of the script. names: what the script's own
+    names stand for. Nothing of functions that are elsewhere called with it off, of what is called again and again, as
+    Monte Carlo dropout is, or of a call whose result nobody takes.
 
     Raises:
         SyntaxError: `source` is no Python.
@@ -34,6 +35,7 @@ def left_on(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
     tree = ast.parse(source)
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, Function)}
     switches = {name: switch for name, node in functions.items() if (switch := _switch(node)) is not None}
+    always = {name for name, node in functions.items() if name not in switches and _drops_always(node, tree, names)}
     inside = _inside_of_tapes(tree, functions)
     idle = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     idle |= {id(node) for again in ast.walk(tree) if _repeats(again) for node in ast.walk(again)}
@@ -41,12 +43,12 @@ def left_on(source: str | bytes, names: Mapping[str, Any]) -> list[int]:
     trained = set()
     for call in ast.walk(tree):
         name = function_of(call) if isinstance(call, ast.Call) else ""
-        if not isinstance(call, ast.Call) or name not in switches:
+        if not isinstance(call, ast.Call) or name not in {*switches, *always}:
             continue
         if id(call) in inside:
             trained.add(name)
         elif id(call) not in idle:
-            found.setdefault(name, []).append((_on(call, switches[name], names), call.lineno))
+            found.setdefault(name, []).append((name in always or _on(call, switches[name], names), call.lineno))
     return sorted(
         line for name, calls in found.items() if name in trained and not any(on is False for on, _ in calls)
         for on, line in calls if on
@@ -66,6 +68,54 @@ def _switch(function: Function) -> Switch | None:
         if any(_uses(part, switch.name) and _draws(part) for part in function.body):
             return switch
     return None
+
+
+def _drops_always(function: Function, tree: ast.Module, names: Mapping[str, Any]) -> bool:
+    """Whether a function drops whatever it is given: under no condition, and by a rate that nothing ever changes."""
+    asked = {
+        id(node) for branch in ast.walk(function) if isinstance(branch, ast.If | ast.IfExp | ast.Lambda)
+        for node in ast.walk(branch)
+    }  # fmt: skip
+    plain = [node for node in ast.walk(function) if isinstance(node, ast.Call) and id(node) not in asked]
+    rates = [rate for call in plain if function_of(call) == "dropout" and (rate := rate_in(call, set())) is not None]
+    return any(0 < (_number(rate, function, tree, names) or 0) < 1 for rate in rates)
+
+
+def _number(node: ast.expr, function: Function, tree: ast.Module, names: Mapping[str, Any]) -> float | None:
+    """What a number of the script stands for where a function takes it; None where it is given or may change."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, int | float) else None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        left, right = (_number(side, function, tree, names) for side in (node.left, node.right))
+        return None if left is None or right is None else left - right
+    if isinstance(node, ast.Attribute):
+        stored = [each for each in ast.walk(tree) if isinstance(each, ast.Attribute) and each.attr == node.attr]
+        values = {
+            value for each in list(names.values()) if isinstance(value := _attributes(each).get(node.attr), float)
+        }
+        once = sum(isinstance(each.ctx, ast.Store) for each in stored) == 1
+        return values.pop() if once and len(values) == 1 else None
+    if not isinstance(node, ast.Name):
+        return None
+    own = function.args
+    if node.id in {each.arg for each in [*own.posonlyargs, *own.args, *own.kwonlyargs]}:
+        return None
+    made = [each for each in ast.walk(function) if isinstance(each, ast.Assign) and _stores(each, node.id)]
+    if made:
+        return _number(made[0].value, function, tree, names) if len(made) == 1 else None
+    again = sum(isinstance(each, ast.Name) and each.id == node.id and isinstance(each.ctx, ast.Store)
+                for each in ast.walk(tree))  # fmt: skip
+    value = names.get(node.id)
+    return value if again == 1 and isinstance(value, int | float) else None
+
+
+def _attributes(value: Any) -> Mapping[str, Any]:
+    """The attributes that an object was given."""
+    return getattr(value, "__dict__", {}) if not isinstance(value, type) else {}
+
+
+def _stores(assignment: ast.Assign, name: str) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == name for target in assignment.targets)
 
 
 def _uses(tree: ast.AST, name: str) -> bool:

@@ -1,3 +1,5 @@
+import types
+
 from keras_course.diagnostics.left_on import left_on
 from keras_course.diagnostics.script import diagnose
 
@@ -31,6 +33,32 @@ net = Net()
 with tf.GradientTape() as tape:
     loss = tf.reduce_mean(net.forward(x))
 """
+ALWAYS = """
+RATE = 0.4
+def net(x):
+    h = tf.nn.dropout(tf.nn.relu(x @ w), rate=RATE)
+    return h @ v
+with tf.GradientTape() as tape:
+    loss = tf.reduce_mean((net(x) - y) ** 2)
+"""
+OWNED = """
+class Net:
+    def __init__(self, keep):
+        self.keep = keep
+    def forward(self, x, evaluating):
+        keep = self.keep
+        return tf.nn.dropout(x, rate=1 - keep) @ self.w
+    def loss(self, x):
+        with tf.GradientTape() as tape:
+            return tf.reduce_mean(self.forward(x, False))
+net = Net(0.7)
+"""
+
+
+def names(source):
+    """What the names of a source stand for."""
+    found = {"keep": 0.8, "one": 1.0, "RATE": 0.0 if "RATE = 0.0" in source else 0.4}
+    return found | {"net": types.SimpleNamespace(keep=0.7)} if "class" in source else found
 
 
 @pytest.mark.parametrize(
@@ -64,12 +92,28 @@ with tf.GradientTape() as tape:
             False,
         ),
         (NET.replace("keep_prob", "p"), "said = net(x_test, keep)", False),  # whatever that is
+        (ALWAYS, "said = net(x_test)", True),
+        (ALWAYS.replace("rate=RATE", "0.4"), "said = net(x_test)", True),
+        (ALWAYS.replace("rate=RATE", "rate"), "said = net(x_test)", False),  # whatever that is
+        (ALWAYS.replace("0.4", "0.0"), "said = net(x_test)", False),  # as `rates` says below
+        (ALWAYS, "said = [net(x_test) for _ in range(50)]", False),
+        (ALWAYS, "RATE = 0.0\nsaid = net(x_test)", False),  # it is changed
+        (ALWAYS.replace("rate=RATE", "rate=0.4 if learning else 0.0"), "said = net(x_test)", False),
+        (ALWAYS.replace("    h = ", "    h = tf.nn.relu(x @ w) if done else "), "said = net(x_test)", False),
+        (ALWAYS.replace("def net(x)", "def net(x, RATE=0.4)"), "said = net(x_test, 0.0)", False),  # it is given
+        (OWNED, "said = net.forward(x_test, True)", True),
+        (OWNED, "net.keep = 1.0\nsaid = net.forward(x_test, True)", False),
+        (
+            OWNED.replace("keep = self.keep", "keep = 1.0 if evaluating else self.keep"),
+            "said = net.forward(x_test, True)",
+            False,
+        ),
     ],
 )
 def test_calls_outside_of_the_steps_that_drop(functions, call, found):
     source = functions + call + "\n"
     (*_, last) = (number for number, line in enumerate(source.splitlines(), 1) if "x_test" in line or "batch" in line)
-    assert left_on(source, {"keep": 0.8, "one": 1.0}) == [last] * found
+    assert left_on(source, names(source)) == [last] * found
 
 
 def test_such_a_call_is_named(tmp_path):

@@ -303,6 +303,8 @@ def overwhelming_penalty(seen: Observation) -> list[Finding]:
         repair = "a weight decay of about 0.01"
     elif prior := _collapsed(seen) or _latent_without_a_word(seen):
         text = prior
+    elif bought := _dearly_bought(seen):
+        text, sure = bought, 0.7
     else:
         return []
     return [
@@ -372,6 +374,20 @@ def _latent_without_a_word(seen: Observation) -> str:
         if alike and ((means[i] and fixed[i + 1]) or (fixed[i] and means[i + 1])):
             return f"{one.name} and {other.name}, which say where to draw from, say the same for every input in the end"
     return ""
+
+
+def _dearly_bought(seen: Observation) -> str:
+    """In words, that what latent variables say costs as much by the divergence from their prior as it gains, also for
+    eight examples that are learned by heart: saying nothing would be as good; "" otherwise."""
+    harm, left = harm_of(seen), seen.experiments.get("few_end", 0.0)
+    if not seen.experiments.get("sampled") or harm.baseline is None or harm.end is None or harm.diverged:
+        return ""
+    if not harm.end > 0.95 * harm.baseline or not left > 0.8 * harm.baseline:
+        return ""
+    return (
+        f"with the divergence of the latent variables from their prior the loss ends at {harm.end:.3g}, where a "
+        f"constant that says nothing costs {harm.baseline:.3g}, and eight examples learned by heart cost {left:.3g}"
+    )
 
 
 def _most_penalised(seen: Observation) -> str:

@@ -1,6 +1,6 @@
 from keras_course.diagnostics.observation import Data, Feed, Loss, Observation, Optimizer, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules.modes import RULES
-from tests.diagnostics.typed import SQUARED, named, net, walked
+from tests.diagnostics.typed import SQUARED, named, net, walked, with_targets
 
 import numpy as np
 import pytest
@@ -229,6 +229,18 @@ def test_latent_variables_that_say_nothing(mean, spread, change, fires_):
     seen.variables[1].shape = change.get("shape", (40, 40))
     evidence = [f.evidence for f in found("regularisation_overwhelms", seen)]
     assert ["b and c" in text for text in evidence] == [True] * fires_
+
+
+@pytest.mark.parametrize(
+    ("end", "left", "sampled", "fires_"),
+    [(1.02, 0.9, 1.0, True), (0.9, 0.9, 1.0, False), (1.02, 0.7, 1.0, False), (1.02, 0.9, 0.0, False)],
+)
+def test_latent_variables_that_cost_what_they_gain(end, left, sampled, fires_):
+    """The targets are -1 and 1: the best constant costs 1."""
+    seen = with_targets(SQUARED, np.tile([[-1.0], [1.0]], (20, 1)), [1.5] * 5 + [end] * 50)
+    seen.experiments = {"sampled": sampled, "few_end": left}
+    evidence = [f.evidence for f in found("regularisation_overwhelms", seen)]
+    assert ["a constant that says nothing costs 1," in text for text in evidence] == [True] * fires_
 
 
 def test_weights_that_a_penalty_has_shrunk():
