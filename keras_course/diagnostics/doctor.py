@@ -48,7 +48,8 @@ NEEDED = {  # by those that a training with less harm may show
 }
 
 # What a network does not tell, and another one might: as long as something surer is wrong with it nobody knows.
-UNTOLD = {"label_noise", "labels_shuffled_apart", "inputs_drowned_in_noise"}
+DROWNED = "inputs_drowned_in_noise"
+UNTOLD = {"label_noise", "labels_shuffled_apart", DROWNED}
 DOUBTFUL = 0.65  # confidence, up to which they are said by what is not told
 
 # Of harm that nothing explains, where it is known what there is to learn. Of 332 healthy programs none has more than
@@ -136,6 +137,8 @@ def _judged(finding: Finding, harm: Harm) -> Finding:
     if told_by_curves and harm.reference is None and harm.baseline is not None:
         needed = max(needed, UNKNOWN)
     degree = max(harm.degree, harm.elsewhere) if finding.cause in BOTH else harm.degree
+    if finding.cause == DROWNED and harm.reference is not None and harm.baseline and harm.end is not None:
+        degree = max(degree, harm.end / harm.baseline)  # the same noise has left the simple model nothing to tell
     if finding.kind == "note" or finding.certain or finding.cause in ELSEWHERE or harm.diverged or degree >= needed:
         return finding
     return dataclasses.replace(finding, kind="note")

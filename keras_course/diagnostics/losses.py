@@ -237,7 +237,8 @@ def weighed_by_example(seen: Observation) -> bool:
     losses = np.array(own_and_minimised(seen)).reshape(-1, 2)
     if len(losses) < 4 or class_weights(seen):  # whose constant is known
         return False
-    rest = (losses[:, 1] - scale_of(seen) * losses[:, 0]) / max(scale_of(seen) * float(np.median(losses[:, 0])), 1e-12)
+    own = scale_of(seen) * losses[:, 0]
+    rest = (losses[:, 1] - own) / max(abs(float(np.median(own))), 1e-12)  # Poisson's may be below 0
     low, high = np.quantile(rest, (0.2, 0.8))
     return bool(low < -0.05 and high > 0.05)
 

@@ -187,6 +187,20 @@ def test_first_weights_are_named_from_less_harm_on(degree, kind):
 
 
 @pytest.mark.parametrize(
+    ("cause", "end", "reference", "kind"),
+    [
+        ("inputs_drowned_in_noise", 0.8, 0.9, "named"),
+        ("inputs_drowned_in_noise", 0.1, 0.9, "note"),  # it tells all there is
+        ("inputs_drowned_in_noise", 0.8, None, "note"),
+        ("init_scale", 0.8, 0.9, "note"),
+    ],
+)
+def test_noise_is_not_measured_by_what_a_simple_model_makes_of_it(cause, end, reference, kind):
+    harm = Harm(degree=0.0, sentence="the loss ends", baseline=1.0, reference=reference, end=end)
+    assert doctor._judged(Finding(cause=cause, confidence=0.9), harm).kind == kind
+
+
+@pytest.mark.parametrize(
     ("cause", "confidence", "degree", "kind"),
     [
         ("vanishing_gradient", 0.92, 0.16, "named"),

@@ -304,3 +304,17 @@ def test_what_counts_cost_by_their_rate_and_by_its_logarithm():
     assert loss_by_definition(seen, y, -rates) is None
     seen.loss.from_logits = True
     assert loss_by_definition(seen, y, np.log(rates)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("weights", "weighed"), [(None, False), ((0.5, 2.0), True)])
+def test_examples_that_count_alike_where_the_loss_is_below_zero(weights, weighed):
+    """Poisson's, of counts around 30."""
+    rng, looks, totals = np.random.default_rng(3), [], []
+    for step in range(20):
+        y = rng.poisson(30, 16).astype("float32")
+        rate = y + rng.uniform(0, 5, 16).astype("float32")
+        own = float(np.mean(rate - y * np.log(rate)))
+        totals.append(own * (1.0 if weights is None else weights[step % 2]))
+        looks.append(Probe(step=step, y=y, output=rate))
+    seen = with_targets("poisson", np.concatenate([look.y for look in looks]), losses=totals, probes=looks)
+    assert weighed_by_example(seen) == weighed

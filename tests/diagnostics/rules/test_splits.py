@@ -160,6 +160,18 @@ def test_what_a_script_asks_about_is_prepared_as_its_training_was(feeds, fires):
         assert f"{feeds[0][1] or 'what is predicted'}" in found.evidence
 
 
+@pytest.mark.parametrize(
+    ("name", "others", "fires"),
+    [("val", 5 * MEASURED, True), ("x_test", 5 * MEASURED, True), ("test_brighter", 5 * MEASURED, False),
+     ("val", MEASURED * 1.02, False), ("val", MEASURED * np.where(np.arange(30) < 10, 5, 1), False)],
+)  # fmt: skip
+def test_one_part_under_a_plain_name_is_prepared_otherwise(name, others, fires):
+    """Beside another one that is prepared as the training was."""
+    rest, labels = slice(400, None), BENIGN[400:]
+    seen = asked(MEASURED, BENIGN, np.arange(400), (others[rest], name, labels), (MEASURED[rest], "unseen", labels))
+    assert named(splits.RULES, seen)[0] == ({"train_val_preprocessing_mismatch"} if fires else set())
+
+
 PIXELS = np.round(255 * DIGITS)
 
 
