@@ -117,6 +117,7 @@ CAUSES: dict[str, Cause] = {
             "init_scale",
             "dead_units",
             "inputs_not_scaled",
+            "inputs_drowned_in_noise",
             "regularisation_overwhelms",
         ),
     ),

@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_course.diagnostics.harm import harm_of
+from keras_course.diagnostics.held_out import held_out
 from keras_course.diagnostics.losses import baseline_of
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import (
@@ -176,8 +177,8 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
     too: a layer Normalization whose means or spreads are not those of the columns that it is given, which have means of
     0 and spreads of 1. With harm: a table all of whose columns lie below 0, a fifth of them by ten spreads. Certain
     too: a layer Rescaling by a twentieth or less of examples, of training or else of validation, that reach no further
-    than 5, whose spread is that of what enters the first weights; with harm by more, where that is below 0.05. Must
-    stay silent: blank images.
+    than 5, or, but for noise, no further than 1, whose spread is that of what enters the first weights; with harm by
+    more, where that is below 0.05. Must stay silent: blank images.
     Source: row 12 of the taxonomy; UMLAUT's range check, for the other end of the range.
     """
     x = first_inputs(seen)
@@ -254,7 +255,11 @@ def _rescaled_again(seen: Observation, entering: np.ndarray) -> Finding | None:
     """A layer that divides pixels, in front of what holds pixels no more. entering: what reaches the first weights."""
     known = next((data for data in (seen.train, seen.validation) if data is not None), None)
     x = known.x if known is not None else np.zeros(0)
-    if x.dtype.kind != "f" or x[:1].size < 64 or not 0 < float(np.abs(x).max()) <= 5:
+    if x.dtype.kind != "f" or x[:1].size < 64:
+        return None
+    reach = float(np.abs(x).max())
+    reach = reach if reach <= 5 else _without_noise(seen, x)
+    if not 0 < reach <= 5:
         return None
     ratio = float(np.std(entering)) / float(np.std(x)) if np.std(x) > 0 else 0.0
     brought = any(layer["class"] == "Normalization" for layer in seen.layers)  # to a spread of 1, if pixels went in
@@ -264,7 +269,7 @@ def _rescaled_again(seen: Observation, entering: np.ndarray) -> Finding | None:
             0 < scale <= 0.05 or (scale < 1 and np.std(entering) < NEXT_TO_NOTHING)
         )
         if isinstance(scale, float | int) and much and 0.5 < ratio / scale < (10 if brought else 2):
-            text = f"{layer['name']} multiplies by {scale:.3g} what reaches no further than {np.abs(x).max():.3g}"
+            text = f"{layer['name']} multiplies by {scale:.3g} what reaches no further than {reach:.3g}"
             return Finding(
                 cause="inputs_scaled_twice",
                 confidence=0.95,
@@ -274,6 +279,14 @@ def _rescaled_again(seen: Observation, entering: np.ndarray) -> Finding | None:
                 tag="inputs/max",
             )
     return None
+
+
+def _without_noise(seen: Observation, x: np.ndarray) -> float:
+    """How far rows that are held out reach from 0, where the training differs from them by noise around the same mean,
+    as of grains of a film that was meant for bytes; 0 where none are so."""
+    held = [each.asked.x for each in held_out(seen) if each.asked.x.shape[1:] == x.shape[1:]]
+    near = [rows for rows in held if abs(float(rows.mean()) - float(x.mean())) < 0.5]
+    return min((float(np.abs(rows).max()) for rows in near if rows.min() >= 0 and rows.max() <= 1.01), default=0.0)
 
 
 def targets_not_scaled(seen: Observation) -> list[Finding]:

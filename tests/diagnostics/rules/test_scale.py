@@ -1,6 +1,6 @@
 import functools
 
-from keras_course.diagnostics.observation import Observation, Optimizer, Plan, Unit, Variable
+from keras_course.diagnostics.observation import Feed, Observation, Optimizer, Plan, Unit, Variable
 from keras_course.diagnostics.rules import data, labels, scale
 from tests.diagnostics import typed
 from tests.diagnostics.tables import BENIGN, CELLS, CULTIVAR, DIGITS, IMAGES, LABELS, MEASURED, PATIENTS, PROGRESS, WINE
@@ -233,6 +233,22 @@ def test_a_layer_that_divides_pixels_again(factor, times, share, fires):
             seen.train, seen.validation = None, seen.train
         found = [f for f in scale.inputs_scaled_twice(seen) if "multiplies by" in f.evidence]
         assert [(f.certain, f.layer) for f in found] == ([(True, "r")] if fires else [])
+
+
+@pytest.mark.parametrize(
+    ("held", "grain", "fires"),
+    [(DIGITS, 4.0, True), (255 * DIGITS, 4.0, False), (2 * DIGITS - 1, 4.0, False), (DIGITS, 60 + 4.0, False)],
+    ids=["of one", "of bytes", "below 0", "elsewhere"],
+)
+def test_a_layer_that_divides_pixels_again_below_grains_that_were_meant_for_bytes(held, grain, fires):
+    """grain: the spread of the noise, with its mean in front where it has one."""
+    middle, spread = (60, 4.0) if grain > 60 else (0, grain)
+    x = (DIGITS[:1400] + RNG.normal(middle, spread, DIGITS[:1400].shape)).astype("float32")
+    seen = training(x, LABELS[:1400], entering=x / 127.5 - 1)
+    seen.asked = [Feed(x=held[1400:].astype("float32"), name="x_test")]
+    seen.layers = [{"class": "Rescaling", "name": "r", "config": {"scale": 1 / 127.5}}]
+    found = [f for f in scale.inputs_scaled_twice(seen) if "no further than 1" in f.evidence]
+    assert [(f.certain, f.layer) for f in found] == ([(True, "r")] if fires else [])
 
 
 @pytest.mark.parametrize(("reach", "factor", "fires"), [(0.06, 1 / 6, True), (1.0, 1 / 6, False), (0.06, 2.0, False)])
