@@ -83,6 +83,7 @@ CAUSES: dict[str, Cause] = {
             "gradient_sign_flipped",
             "validation_split_sorted",
             "wrong_loss_for_task",
+            "output_range_cannot_reach_targets",
             "logits_to_probability_loss",
         ),
     ),

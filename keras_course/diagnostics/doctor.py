@@ -49,6 +49,7 @@ NEEDED = {  # by those that a training with less harm may show
 
 # What a network does not tell, and another one might: as long as something surer is wrong with it nobody knows.
 DROWNED = "inputs_drowned_in_noise"
+BLINDING = {DROWNED, "input_ignored"}  # inputs say too little, whoever is given them
 UNTOLD = {"label_noise", "labels_shuffled_apart", DROWNED}
 DOUBTFUL = 0.65  # confidence, up to which they are said by what is not told
 
@@ -137,8 +138,8 @@ def _judged(finding: Finding, harm: Harm) -> Finding:
     if told_by_curves and harm.reference is None and harm.baseline is not None:
         needed = max(needed, UNKNOWN)
     degree = max(harm.degree, harm.elsewhere) if finding.cause in BOTH else harm.degree
-    if finding.cause == DROWNED and harm.reference is not None and harm.baseline and harm.end is not None:
-        degree = max(degree, harm.end / harm.baseline)  # the same noise has left the simple model nothing to tell
+    if finding.cause in BLINDING and harm.reference is not None and harm.baseline and harm.end is not None:
+        degree = max(degree, harm.end / harm.baseline)  # the simple model was given the same
     if finding.kind == "note" or finding.certain or finding.cause in ELSEWHERE or harm.diverged or degree >= needed:
         return finding
     return dataclasses.replace(finding, kind="note")

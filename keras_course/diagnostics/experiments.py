@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from keras_course.base import summary_of
-from keras_course.diagnostics.graph import ancestors
+from keras_course.diagnostics.graph import LINEAR, ancestors
 from keras_course.diagnostics.observation import Observation
 from keras_course.diagnostics.references import loss_of_models
 from keras_course.diagnostics.replay import Own, Replay, optimizer_of, plain
@@ -77,7 +77,7 @@ def run(training: Training, seen: Observation, *, harmed: bool) -> dict[str, flo
         return {}
     found: dict[str, float] = {}
     begun = time.process_time()
-    chosen = (through_time, rates, late_rates, fresh, reach, superposition, outputs) if harmed else (superposition,)
+    chosen = (through_time, reach, rates, late_rates, fresh, superposition, outputs) if harmed else (superposition,)
     chosen = (*chosen, forgotten) if badly_mixed(seen) else chosen
     for experiment in chosen:
         if time.process_time() - begun < SECONDS:
@@ -230,6 +230,54 @@ def attainable(training: Training, seen: Observation) -> dict[str, float]:
     return found
 
 
+def exchanged(training: Training, seen: Observation) -> dict[str, float]:
+    """By how much the last weights lose more where inputs of a batch stand beside what belongs to its other rows.
+
+    `exchanged_gain`: the mean over the batches that were kept; `exchanged_error`, its standard error; `exchanged_loss`,
+    the loss behind the exchange. Nothing where no input enters the network alone, as that of an autoencoder, which is
+    its target too.
+    """
+    replay = replay_of(training)
+    if replay is None:
+        return {}
+    with contextlib.closing(replay):
+        place = _alone_in_front(replay)
+        batches = [batch for batch in replay.batches if place is not None and _moved(batch, place) is not None]
+        if len(batches) < 4:
+            return {}
+        weights = last_weights(replay, training)
+        own = replay.losses(weights, batches)
+        other = replay.losses(weights, [each for batch in batches if (each := _moved(batch, place)) is not None])
+    more = other - own
+    if not np.all(np.isfinite(more)):
+        return {}
+    error = float(np.std(more, ddof=1) / np.sqrt(len(more)))
+    return {"exchanged_gain": float(np.mean(more)), "exchanged_error": error, "exchanged_loss": float(np.mean(other))}
+
+
+def _alone_in_front(replay: Replay) -> int | None:
+    """The place in the boundary of an input that enters units and nothing behind the last one of them."""
+    forward = replay.forward
+    if not forward.found or len(forward.boundary) < 2:
+        return None
+    inside = {op.name for op in ancestors(forward.found[-1].linear)}
+    behind = {op.name for op in ancestors(forward.loss)} - inside  # nor is the way back asked
+    for found in forward.found:
+        place = forward.place(found.entering)
+        if place is None:
+            continue
+        if not any(op.name in behind and op.type not in LINEAR for op in forward.boundary[place].consumers()):
+            return place
+    return None
+
+
+def _moved(batch: list[np.ndarray], place: int | None) -> list[np.ndarray] | None:
+    """A batch whose rows of one array are those of the next row; None of fewer than eight rows, or alike ones."""
+    if place is None or batch[place].ndim < 1 or len(batch[place]) < 8 or np.all(batch[place] == batch[place][:1]):
+        return None
+    return [np.roll(array, 1, axis=0) if i == place else array for i, array in enumerate(batch)]
+
+
 def reach(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
     """Whether the network can learn eight examples by heart, four in smaller batches: the loss that 100 steps of Adam
     leave of them."""
@@ -237,6 +285,10 @@ def reach(replay: Replay, seen: Observation, training: Training) -> dict[str, fl
     batch = few(replay.batches[0], n)
     if not n or batch is None:
         return {}
+    with contextlib.suppress(Exception):  # of a graph that is made for batches of one size
+        alone = [array[:n] for array in batch]
+        replay.losses(replay.start, [alone])
+        batch = alone  # of a thousand rows a hundred steps take too long
     before = float(replay.losses(replay.start, [batch])[0])
     curve = replay.train(optimizer_of("Adam", 0.01), steps=100, batches=[batch])
     return {"few": float(n), "few_start": before, "few_end": curve.end}
@@ -256,7 +308,8 @@ def few(batch: list[np.ndarray], n: int) -> list[np.ndarray] | None:
 
 
 def superposition(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
-    """|f(a + b) - f(a) - f(b) + f(0)| / |f(a + b)| of what enters the head: rounding only when all of it is linear.
+    """|f(a + b) - f(a) - f(b) + f(0)| / |f(a + b) - f(0)| of what enters the head: rounding only when all of it is
+    linear.
 
     a, b: two batches; where each is the whole data its rows, and their negatives at the place of another.
     """
@@ -286,8 +339,9 @@ def superposition(replay: Replay, seen: Observation, training: Training) -> dict
     both, one, other = f(a + b), f(a), f(b)
     if np.linalg.norm(one - other) <= 1e-6 * np.linalg.norm(both):  # the head hangs on another input
         return {}
-    rest = float(np.linalg.norm(both - one - other + f(0 * a)))
-    return {"superposition": rest / max(float(np.linalg.norm(both)), 1e-30)}
+    nothing = f(0 * a)
+    rest, moved = np.linalg.norm(both - one - other + nothing), np.linalg.norm(both - nothing)
+    return {"superposition": float(rest / max(float(moved), 1e-30))}
 
 
 def outputs(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:

@@ -67,7 +67,8 @@ def facts_of(model: keras.Model, given: dict[str, Any], site: tuple[str, int]) -
         "validation_pipeline": read("pipeline of the validation data", _stages, told),
         "noise": read("noise", noise_of, x),
         "loss": _loss_name(getattr(model, "loss", None)),
-        "losses": _losses_of(model),
+        "losses": {name: _loss_name(loss) for name, loss in _losses_of(model).items()},
+        "logits": {name for name, loss in _losses_of(model).items() if _takes_logits(loss)},
         "unseen": unseen,
         "epochs": epochs,
         "callbacks": callbacks,
@@ -217,14 +218,20 @@ def _loss_name(loss: Any) -> str:
     return getattr(function, "__name__", "") if loss is not None and not isinstance(loss, list | dict) else ""
 
 
-def _losses_of(model: keras.Model) -> dict[str, str]:
+def _takes_logits(loss: Any) -> bool:
+    """Whether a loss is told that it takes logits, or is a function of the script's own, of which nobody knows."""
+    own = getattr(loss, "_fn_kwargs", None)
+    return bool(own.get("from_logits", False)) if own is not None else not isinstance(loss, str)
+
+
+def _losses_of(model: keras.Model) -> dict[str, Any]:
     """The loss of each output by name, where there are several."""
     given = getattr(model, "loss", None)
     if isinstance(given, list | tuple):
         given = dict(zip(getattr(model, "output_names", None) or [], given, strict=False))
     if not isinstance(given, dict) or len(given) < 2:
         return {}
-    return {name: _loss_name(loss) for name, loss in given.items()}
+    return given
 
 
 def _is_array(x: Any) -> bool:

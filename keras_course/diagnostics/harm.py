@@ -92,6 +92,7 @@ def _harm(seen: Observation) -> Harm:
         known, total = np.array(own_and_minimised(seen)).reshape(-1, 2)[-5:].T
         known, several = scale * known, len(seen.losses) > 1  # without what is added
         beside = seen.interface == "loop" and len(known) == 5 and bool(np.all(known < ALONE * total))
+        beside = beside and not class_weights(seen)  # which are no second thing that is minimised
         own = [float(np.mean(known))] if len(known) and (scale != 1 or several or beside) else []
         if own and several:
             end = own[0]  # of several outputs, of which the constant is that of the first
@@ -124,7 +125,9 @@ def _harm(seen: Observation) -> Harm:
     grew = grew and (seen.alone or diverged)  # what another network makes may be the harder the better that one gets
     blind, chance = blind_at_the_end(seen), accuracy_of_chance(seen)
     words = f"the loss goes from {start:.3g} to {end:.3g}" + ", and the prediction is constant" * blind
-    lost = grew or abs(moved) < 0.01 or blind or chance
+    if untold := not blind and tells_nothing(seen):
+        words += ", and what belongs to other inputs costs no more"
+    lost = grew or abs(moved) < 0.01 or blind or chance or untold
     short, reached = shortfall(seen, end), attained(seen)
     if short > ENOUGH:
         words += f", where a short training by Adam reaches {reached:.3g}"
@@ -139,6 +142,20 @@ def _harm(seen: Observation) -> Harm:
         still_falling=falling,
         attained=short if short > ENOUGH else None,
     )
+
+
+LITTLE = 0.03  # of the loss
+
+
+def tells_nothing(seen: Observation) -> bool:
+    """Whether the last weights lose no more, by three standard errors, or by 3 % of the loss, where inputs of a batch
+    stand beside what belongs to other rows of it. Nothing of losses of both signs, as those of a policy, which are 0 in
+    the mean."""
+    e = seen.experiments
+    losses = seen.steps.all_losses if seen.steps is not None else np.zeros(0)
+    if "exchanged_gain" not in e or not seen.alone or min(np.mean(losses > 0), np.mean(losses < 0)) > 0.1:
+        return False
+    return bool(e["exchanged_gain"] < max(3 * e["exchanged_error"], LITTLE * abs(e["exchanged_loss"])))
 
 
 ALONE = 0.8  # of what is minimised, below which in all of the last looks something else is minimised beside the loss

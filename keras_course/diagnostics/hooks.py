@@ -133,7 +133,8 @@ def _patched(monitor: Monitor) -> Iterator[tuple[Any, str, Callable[[Callable], 
 
         def loss(*args: Any, **kwargs: Any) -> Any:
             given = signature.bind(*args, **kwargs).arguments
-            monitor.note(name, True, given.get("labels"), given.get("logits"))
+            weighed = given.get("pos_weight") is not None
+            monitor.note(name, True, given.get("labels"), given.get("logits"), weighed=weighed)
             with monitor.refusals(name, given.get("labels"), given.get("logits")):
                 return original(*args, **kwargs)
 

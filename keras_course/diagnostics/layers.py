@@ -23,6 +23,8 @@ def layers_of(model: keras.Model | None) -> list[dict[str, Any]]:
             config = layer.get_config()
         except (NotImplementedError, TypeError, ValueError):
             config = {}
+        if isinstance(own := config.get("activation"), dict):  # a function of TensorFlow, as tf.nn.softmax
+            config = config | {"activation": str(own.get("config", "")).removesuffix("_v2")}
         said = {"class": type(layer).__name__, "name": layer.name, "trainable": layer.trainable, "config": config}
         found.append(said | {"used": layer.name not in idle, "width": _last_axis(layer)})
     return found

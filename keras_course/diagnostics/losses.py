@@ -36,6 +36,8 @@ def baseline_of(seen: Observation) -> float | None:
     y, name = targets_of_training(seen), seen.loss.name
     if y is not None and y.size and (weights := class_weights(seen)) and np.all(np.isfinite(y.astype("float64"))):
         return _weighted(y, name, weights)
+    if seen.loss.weighed:
+        return None  # whose weights nobody knows
     if (there := _that_count(seen)) is not None and seen.train is not None and seen.train.y is not None:
         constant = loss_of_constant(seen.train.y[there], name, seen.loss.delta)
         # Keras divides by all places; a step of the script's own, by custom, by those that count
@@ -115,6 +117,8 @@ def _losses(seen: Observation, y: np.ndarray | None, output: np.ndarray | None) 
     if y is None or output is None or len(y) != len(output) or not np.all(np.isfinite(output)):
         return None
     o, t = output.astype("float64"), y.astype("float64")
+    if name in CROSS[:2] and o.ndim > 2 and t.size in (o.size, o.size // o.shape[-1]):  # of each place
+        o, t = o.reshape(-1, o.shape[-1]), t.reshape(-1, *o.shape[-1:] * (t.shape == o.shape))
     if name in COSTS and o.size == t.size:
         return COSTS[name](o.reshape(-1) - t.reshape(-1), seen.loss.delta)
     if name == "binary_crossentropy" and o.size == t.size and not logits and o.min() >= 0 and o.max() <= 1:
@@ -184,7 +188,7 @@ def _class_numbers(seen: Observation, y: np.ndarray | None) -> np.ndarray | None
     """The class of each row or place of targets; None where they are shares."""
     if y is None or y.dtype.kind not in "iufb":
         return None
-    labels = y.argmax(-1) if seen.loss.name == "categorical_crossentropy" and y.ndim > 1 else y.reshape(-1)
+    labels = (y.argmax(-1) if seen.loss.name == "categorical_crossentropy" and y.ndim > 1 else y).reshape(-1)
     return labels.astype(int) if np.all(labels == np.round(labels)) else None
 
 

@@ -192,10 +192,19 @@ class Monitor:
 
     # What loss functions, optimizers and models say
 
-    def note(self, name: str, from_logits: bool | None, targets: Any, prediction: Any, delta: Any = None) -> None:
+    def note(
+        self,
+        name: str,
+        from_logits: bool | None,
+        targets: Any,
+        prediction: Any,
+        delta: Any = None,
+        *,
+        weighed: bool = False,
+    ) -> None:
         known = float(delta) if isinstance(delta, numbers.Real) else 1.0  # of a tensor nothing is told in a graph
         for context in self.contexts:
-            context.noted.append(Noted(name, from_logits, targets, prediction, known))
+            context.noted.append(Noted(name, from_logits, targets, prediction, known, weighed))
 
     @contextmanager
     def refusals(self, name: str, targets: Any, prediction: Any) -> Iterator[None]:

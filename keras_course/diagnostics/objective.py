@@ -28,6 +28,7 @@ class Noted:
     targets: Any
     prediction: Any
     delta: float = 1.0  # of Huber's
+    weighed: bool = False  # ones count otherwise than zeros, as they are told to
 
 
 @dataclasses.dataclass
@@ -40,6 +41,7 @@ class Objective:
     name: str = ""  # of the loss function
     from_logits: bool | None = None
     delta: float = 1.0  # of Huber's
+    weighed: bool = False  # a function of TensorFlow is told what ones count, of all outputs or of each
     head: str = ""  # the activation that made the prediction
     inner: str = ""  # the activation of what a cross-entropy on logits is really given
     broadcast: bool = False  # targets and predictions differ in rank and were broadcast against each other
@@ -74,6 +76,7 @@ def fill(
         each = next((each for each in parts if hasattr(keras.losses, each.name)), parts[0])
         result.rescued = each.prediction.name not in mine
         result.name, result.from_logits, result.delta = each.name, each.from_logits, each.delta
+        result.weighed = each.weighed
         result.targets, result.prediction = each.targets if hasattr(each.targets, "op") else None, each.prediction
     result.swapped = any(_swapped(each, kinds) for each in noted)
     for op in operations:

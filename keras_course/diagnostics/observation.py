@@ -60,6 +60,7 @@ class Loss:
     name: str = ""  # "sparse_categorical_crossentropy", "mean_squared_error", ..., "overlap" as Dice's; "" of another
     from_logits: bool | None = None
     delta: float = 1.0  # of Huber's: the difference from which on it is no square
+    weighed: bool = False  # the script says what ones count against zeros, for all outputs or each of them
     several: bool = False  # two numbers or more are added up that hang on the targets
     climbed: bool = False  # it is the negative of what the script computes and climbs, as a likelihood
     offset: float = 0.0  # a number that the script adds to it, and that is not in what is observed
@@ -201,7 +202,8 @@ class Observation:
     interface: "fit", "custom train_step" or "loop".
     head: the activation of the output, as in `Unit.activation`. classes: width of the output, 1 for a single unit.
     stream: the labels of successive batches as training saw them, from the first batch on.
-    losses: of each output, where there are several: its name -> that of its loss.
+    losses: of each output, where there are several: its name -> that of its loss. logits: those whose loss may take
+    logits.
     fed: what a model is given in the steps of a loop. asked: what it is given outside of steps, for a prediction.
     entering: what further inputs bring to the units behind them, by the names of these; or by their width, where they
     are joined before they enter one.
@@ -235,6 +237,7 @@ class Observation:
     classes: int | None = None
     loss: Loss = dataclasses.field(default_factory=Loss)
     losses: dict[str, str] = dataclasses.field(default_factory=dict)
+    logits: set[str] = dataclasses.field(default_factory=set)
     optimizer: Optimizer = dataclasses.field(default_factory=Optimizer)
     plan: Plan = dataclasses.field(default_factory=Plan)
     pipeline: list[Stage] | None = None

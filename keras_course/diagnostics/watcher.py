@@ -144,6 +144,7 @@ def _try(training: Training, seen: Observation) -> None:
     if harm.baseline is None and not harm.diverged and seen.alone:
         try:
             seen.experiments |= experiments.attainable(training, seen)
+            seen.experiments |= experiments.exchanged(training, seen)
         except Exception as error:
             seen.unseen.append(f"What a short training reaches could not be tried: {summary_of(error)}")
         harm = doctor.harm_of(seen)

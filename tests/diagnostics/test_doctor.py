@@ -190,6 +190,7 @@ def test_first_weights_are_named_from_less_harm_on(degree, kind):
     ("cause", "end", "reference", "kind"),
     [
         ("inputs_drowned_in_noise", 0.8, 0.9, "named"),
+        ("input_ignored", 0.8, 0.9, "named"),
         ("inputs_drowned_in_noise", 0.1, 0.9, "note"),  # it tells all there is
         ("inputs_drowned_in_noise", 0.8, None, "note"),
         ("init_scale", 0.8, 0.9, "note"),

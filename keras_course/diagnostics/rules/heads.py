@@ -25,6 +25,7 @@ measured with Keras 3.15.1 on three blobs, six epochs (accuracy of chance: .68 f
 
 import dataclasses
 import math
+from typing import Any
 
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import (
@@ -91,17 +92,27 @@ def softmax_on_single_unit(seen: Observation) -> list[Finding]:
     ]
 
 
+def _linear(layer: dict[str, Any]) -> bool:
+    return layer["config"].get("activation") in (None, "linear")
+
+
 def logits_to_probability_loss(seen: Observation) -> list[Finding]:
     """Row 2: a cross-entropy that expects probabilities is given other numbers.
 
     Threshold: in each step looked at, at least 3 predictions below 0 or, for classes, rows whose sum is off 1 by more
-    than .05. A softmax or sigmoid in front, or logits that Keras found behind one, end it. It is certain, no
-    probabilities look like that, though with one unit Keras clips and the network often learns all the same. Must stay
-    silent: hinge and squared errors, any head whose rows add up to 1, divided by their sum or
-    by softmax. A ReLU in front says 0 or a number without an upper end: where all its predictions are 0, the logarithm
-    is cut off and nothing is learned any more. Source: the table above.
+    than .05; of several outputs, a dense layer without an activation under such a loss. A softmax or sigmoid in front,
+    or logits that Keras found behind one, end it. It is certain, no probabilities look like that, though with one unit
+    Keras clips and the network often learns all the same. Must stay silent: hinge and squared errors, any head whose
+    rows add up to 1, divided by their sum or by softmax. A ReLU in front says 0 or a number without an upper end: where
+    all its predictions are 0, the logarithm is cut off and nothing is learned any more. Source: the table above.
     """
     loss = seen.loss
+    for output, name in seen.losses.items():
+        last = next((layer for layer in seen.layers if layer["name"] == output and layer["class"] == "Dense"), None)
+        if name in CATEGORICAL + BINARY and output not in seen.logits and last and _linear(last):
+            text = f"{name} of {output} expects probabilities, and its layer has no activation"
+            cause, layer = "logits_to_probability_loss", output
+            return [Finding(cause=cause, confidence=0.95, certain=True, evidence=text, layer=layer, step=0)]
     if loss.name not in CATEGORICAL + BINARY or loss.from_logits is not False or rescued(seen):
         return []
     if seen.head in ("softmax", "sigmoid") or not (looks := outputs_of(seen)):
@@ -325,12 +336,28 @@ def wrong_loss_for_task(seen: Observation) -> list[Finding]:
         several = float(np.mean(np.sum(y != 0, axis=-1) > 1))
         if several > 0.5 and outside > 0.05:
             return [_loss(f"{outside:.0%} of the targets lie outside [0, 1], and {name} takes shares", 0.8, False)]
+    if _numbers_of_outputs(seen, y):
+        text = f"{name} holds each of {seen.classes} outputs against the number of a class, {values.max():g} at most"
+        return [_loss(f"{text}, and {_asked_accuracy(seen)} asks which of them is the largest")]
     if name in DIFFERENCES and form == "ids" and seen.classes == 1 and seen.head in ("linear", ""):
         ids = np.unique(values)
         if 3 <= len(ids) <= MANY and np.array_equal(ids, np.arange(len(ids))):
             asked = any(metric in ACCURACY for metric in seen.plan.metrics)
             return [_loss(f"{name} on the {len(ids)} whole numbers 0 to {len(ids) - 1}", 0.8 if asked else 0.4, False)]
     return []
+
+
+def _asked_accuracy(seen: Observation) -> str:
+    """A metric of the training by which one of several outputs is the answer; "" without one."""
+    return next((metric for metric in seen.plan.metrics if metric in ACCURACY), "")
+
+
+def _numbers_of_outputs(seen: Observation, y: np.ndarray) -> bool:
+    """Whether a difference is taken of as many outputs as there are classes and the one number of each row's class, of
+    which an accuracy is asked."""
+    one = y[:1].size == 1 and form_of(y) in ("ids", "one_hot", "multi_hot")
+    several = seen.loss.name in DIFFERENCES and (seen.classes or 0) > 2 and bool(_asked_accuracy(seen))
+    return one and several and float(y.min()) >= 0 and float(y.max()) == (seen.classes or 0) - 1
 
 
 def _of_yes_and_no(seen: Observation) -> bool:

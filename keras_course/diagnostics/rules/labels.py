@@ -62,6 +62,8 @@ def label_encoding(seen: Observation) -> list[Finding]:
         evidence = evidence if outside else ""
     elif name in BINARY and len(values) == 2 and (values[0] < 0 or values[1] > 1):
         evidence = f"the labels are {values[0]:g} and {values[1]:g}, and binary cross-entropy takes 0 and 1"
+    elif name in BINARY and (width or 0) > 1 and y.ndim > 1 and _how_often(values, y):
+        evidence = f"labels reach up to {values[-1]:g}, and each of {width} outputs says yes or no: 1 or 0"
     elif len(values) == 2 and values[1] > 1 and sinks_below_zero(seen):
         evidence = f"the labels are {values[0]:g} and {values[1]:g}, and the loss falls below 0: it takes 0 and 1"
     elif (
@@ -75,6 +77,12 @@ def label_encoding(seen: Observation) -> list[Finding]:
     if not evidence:
         return []
     return [Finding(cause="label_encoding", confidence=0.97, certain=certain, evidence=evidence, tag="labels/entropy")]
+
+
+def _how_often(values: np.ndarray, y: np.ndarray) -> bool:
+    """Whether several labels of yes and no say how often instead: small whole numbers, of which many are 0."""
+    whole = bool(np.array_equal(values, np.round(values)))
+    return whole and values[0] == 0 and 1 < values[-1] <= 10 and float(np.mean(y == 0)) > 0.3
 
 
 def _named_otherwise(seen: Observation) -> Finding:

@@ -202,10 +202,12 @@ def inputs_scaled_twice(seen: Observation) -> list[Finding]:
 
 
 def _standardised_before(seen: Observation) -> Finding | None:
-    """A layer Normalization that was adapted to a table as it was, or told its means, and is given its columns with
-    means of 0 and spreads of 1."""
+    """A layer Normalization that was adapted to a table as it was, or told its means, and is given its columns, or
+    windows of them, with means of 0 and spreads of 1."""
     values = {v.name: v.final for v in seen.variables if v.final is not None}
-    tables = [] if seen.train is None else [x for x in (seen.train.x, *seen.train.further) if _is_table(x)]
+    given = () if seen.train is None else (seen.train.x, *seen.train.further)
+    windows = [x.reshape(-1, x.shape[-1]) if x.ndim == 3 else x for x in given]
+    tables = [x for x in windows if _is_table(x)]
     for layer in seen.layers:
         if layer["class"] != "Normalization":
             continue
