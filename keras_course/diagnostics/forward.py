@@ -21,6 +21,7 @@ from keras_course.diagnostics.graph import (
     WEIGHTS,
     ancestors,
     classes_of,
+    constant,
     external,
     frame_of,
 )
@@ -202,6 +203,8 @@ def _activation(output: Any, kinds: dict[str, int], followers: dict) -> tuple[st
             normalised = normalised or op.type in ("FusedBatchNormV3", "Rsqrt")
             if not activation and op.type == "Maximum" and any(kinds[t.name] == CONSTANT for t in op.inputs):
                 activation, leaving = "relu", op.outputs[0]
+            if not activation and op.type in ("Mul", "SelectV2") and any(_passes(t, tensor) for t in op.inputs):
+                activation, leaving = "relu", op.outputs[0]
             if not activation and op.type in ACTIVATIONS:
                 activation, leaving = _gated(op, followers, kinds)
             if op.type in ADDS and tensor is leaving and len(mixed) == 1:
@@ -211,6 +214,16 @@ def _activation(output: Any, kinds: dict[str, int], followers: dict) -> tuple[st
                     seen.add(following.name)
                     waiting.append(following)
     return activation or "linear", leaving, normalised
+
+
+def _passes(mask: Any, tensor: Any) -> bool:
+    """Whether a factor, or a condition, lets through what of a tensor is above a number, as a ReLU with a threshold."""
+    order = mask.op.inputs[0].op if mask.op.type == "Cast" else mask.op
+    return (
+        order.type in ("Greater", "GreaterEqual")
+        and order.inputs[0].name == tensor.name
+        and (constant(order.inputs[1]) is not None)
+    )
 
 
 def _gated(op: Any, followers: dict, kinds: dict[str, int]) -> tuple[str, Any]:

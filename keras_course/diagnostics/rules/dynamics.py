@@ -12,14 +12,15 @@ def exploding(seen: Observation) -> list[Finding]:
 
     Threshold: a norm that is not finite, or above 100 times the running median in at least 3 of 10 kept steps. Through
     time: by more than 1.5 from each place of a sequence to the one before it, and above 1e4 in all, at the first
-    weights. Or a first loss of more than a million times that of a constant, which weights drawn anew do not mend.
-    Must not trigger: a single spike; a loss that was never a number. Source: taxonomy row 34; Pascanu et al. (2013),
-    section 2.
+    weights; above 100 where the first loss is more than a thousand times that of a constant. Or a first loss of more
+    than a million times that of a constant, which weights drawn anew do not mend. Must not trigger: a single spike; a
+    loss that was never a number. Source: taxonomy row 34; Pascanu et al. (2013), section 2.
     """
-    if (factor := seen.experiments.get("time_factor", 1.0)) > 1.5 and seen.experiments["time_ratio"] > 1e4:
+    factor, in_all = (seen.experiments.get(f"time_{of}", 1.0) for of in ("factor", "ratio"))
+    if (factor > 1.5 and in_all > 1e4) or (factor > 1.2 and in_all > 100 and _starts_far_off(seen)):
         unit = next(u for u in seen.units if u.kind == "recurrent")
         text = f"the gradient by the inputs of {unit.name} grows by a factor of {factor:.1f} from each place of the "
-        text += f"sequence to the one before it, {seen.experiments['time_ratio']:.2g} in all (above 1e4)"
+        text += f"sequence to the one before it, {in_all:.2g} in all (above {1e4 if in_all > 1e4 else 100:g})"
         layer = unit.name.rpartition("/")[0] or unit.name
         return [Finding(cause="exploding_gradient", confidence=0.8, layer=layer, step=0, evidence=text)]
     steps = seen.steps
@@ -54,6 +55,12 @@ def exploding(seen: Observation) -> list[Finding]:
             else f"the gradient's norm is above 100 times its running median in {len(spikes)} measured steps",
         )
     ]
+
+
+def _starts_far_off(seen: Observation) -> bool:
+    """Whether the first loss is more than a thousand times that of a constant."""
+    best, first = baseline_of(seen), seen.experiments.get("first_loss", 0.0)
+    return best is not None and best > 0 and first > 1000 * best
 
 
 def _beyond_all_measure(seen: Observation) -> Finding | None:
