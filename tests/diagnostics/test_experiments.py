@@ -209,3 +209,53 @@ def test_what_the_first_batches_cost_in_the_end():
     found = experiments.forgotten(experiments.replay_of(training), training.close(), training)
     first = [float(crossentropy(model, X[order][i : i + 10], Y[order][i : i + 10])) for i in range(0, 60, 10)]
     assert found["forgotten"] == pytest.approx(np.mean(first), rel=1e-4)
+
+
+def test_superposition_is_judged_by_what_moves():
+    """Sigmoids behind each other give nearly the same for all inputs, but they bend the rest."""
+    narrow = keras.initializers.RandomNormal(stddev=0.3, seed=1)
+    deep = [layers.Dense(8, "sigmoid", kernel_initializer=narrow) for _ in range(5)]
+    found = tried([layers.Dense(8, kernel_initializer=keras.initializers.RandomNormal(stddev=3.0, seed=2)), *deep,
+                   layers.Dense(3)])[0]  # fmt: skip
+    assert found["superposition"] > 1e-3
+
+
+def pairs(kind, steps=60, rate=0.5):
+    """Rows of two, of which the first column says which is the better one, in both places, or in neither."""
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(1)])
+    variables = [v.value for v in model.trainable_variables]
+
+    def loss(a, b):
+        margin = model(a) - model(b)
+        if kind == "its own target":
+            margin = margin * a[:, :1]
+        return tf.reduce_mean(tf.nn.softplus(-margin))
+
+    better = np.where(X[:, :1] > np.roll(X, 1, 0)[:, :1], X, np.roll(X, 1, 0)).astype("float32")
+    other = (X + np.roll(X, 1, 0) - better).astype("float32")
+    if kind == "told apart by nothing":
+        better, other = X, np.roll(X, 1, 0).copy()
+    keras.utils.set_random_seed(0)
+    (training,) = watched(lambda: loop(loss, variables, x=better, y=other, rate=rate, steps=steps))
+    return experiments.exchanged(training, training.close())
+
+
+def test_what_inputs_of_other_rows_cost():
+    learned, nothing = pairs("told"), pairs("told", rate=0.0, steps=20)
+    assert learned["exchanged_gain"] > 3 * learned["exchanged_error"] > 0
+    assert abs(nothing["exchanged_gain"]) < 0.2 * nothing["exchanged_loss"]
+    assert pairs("its own target")["exchanged_gain"] != 0, "the other one of the pair is exchanged"
+
+
+def test_of_an_input_that_is_its_own_target_nothing_can_be_exchanged():
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(5)])
+    variables = [v.value for v in model.trainable_variables]
+    loss = lambda a, b: tf.reduce_mean((model(a) - a) ** 2)  # noqa: E731 - one expression
+    (training,) = watched(lambda: loop(loss, variables))
+    assert experiments.exchanged(training, training.close()) == {}
+
+
+def test_eight_examples_are_tried_alone_in_large_batches():
+    (found, _, training) = tried([layers.Dense(16, "relu"), layers.Dense(3)], batch=len(X))
+    assert found["few_end"] < 0.1 * found["few_start"]
+    assert len(training.recorder.batches[0][0]) == len(X)

@@ -122,6 +122,11 @@ def test_all_inputs_and_the_loss_of_each_output():
     model.compile("sgd", ["sparse_categorical_crossentropy", keras.losses.MeanSquaredError()])
     found = facts(model, x=x, y=[Y, Y], validation_data=(later, [Y[:5], Y[:5]]))
     assert found["losses"] == {"kind": "sparse_categorical_crossentropy", "size": "mean_squared_error"}
+    assert found["logits"] == set()
+    logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for given, told in (({"kind": logits, "size": "mse"}, {"kind"}), ([lambda a, b: b, logits], {"kind", "size"})):
+        model.compile("sgd", given)
+        assert facts(model, x=x, y=[Y, Y])["logits"] == told
     np.testing.assert_array_equal(found["train"].further[0], 2 * X)
     np.testing.assert_array_equal(found["validation"].x, X[:5])
     np.testing.assert_array_equal(found["validation"].further[0], 3 * X[:5])

@@ -43,6 +43,18 @@ def test_activations(activation, read_as):
     assert read(forward_of([layers.Dense(7, activation, name="a"), layers.Dense(3, name="b")]))[0][2] == read_as
 
 
+@BOTH
+def test_a_relu_with_a_threshold(graph):
+    given = layers.ReLU(threshold=0.5), layers.Lambda(lambda h: h * tf.cast(h > 0.5, h.dtype))
+    for lets_through in given:
+        parts = [layers.Dense(7, name="a"), lets_through, layers.Dense(3, name="b")]
+        assert read(forward_of(parts, graph=graph))[0][2] == "relu"
+    other = layers.Lambda(lambda h: h * tf.cast(tf.cumsum(h, 1) > 0.5, h.dtype))  # by what others are
+    assert (
+        read(forward_of([layers.Dense(7, name="a"), other, layers.Dense(3, name="b")], graph=graph))[0][2] == "linear"
+    )
+
+
 def test_the_last_unit_has_the_softmax_behind_whose_back_keras_takes_the_logits():
     loss = keras.losses.SparseCategoricalCrossentropy()
     found = forward_of([layers.Dense(3, "softmax", name="a")], loss=lambda m, x, y: tf.reduce_mean(loss(y, m(x))))

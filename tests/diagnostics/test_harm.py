@@ -359,3 +359,39 @@ def test_counts_that_nothing_tells_are_not_told_by_a_tenth_of_the_way():
     end = best - 0.05 * (best - least)
     found = harm_of(with_targets("poisson", y, [end] * 40, x=RNG.normal(size=(800, 2))))
     assert found.degree == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("gain", "error", "loss", "alone", "losses", "degree"),
+    [
+        (0.0, 0.0, 0.69, True, np.linspace(0.8, 0.69, 40), 1.0),
+        (0.02, 0.01, 0.7, True, np.linspace(0.8, 0.69, 40), 1.0),
+        (0.3, 0.01, 1.0, True, np.linspace(0.8, 0.69, 40), 0.0),
+        (0.3, 0.2, 1.0, True, np.linspace(0.8, 0.69, 40), 1.0),  # less than three standard errors
+        (0.0, 0.0, 0.69, False, np.linspace(0.8, 0.69, 40), 0.0),  # in a game of two
+        (0.0, 0.0, -0.5, True, np.linspace(-0.1, -0.5, 40), 1.0),
+        (0.0, 0.0, 0.0, True, np.linspace(1.0, -1.0, 40), 0.0),  # as that of a policy
+    ],
+)
+def test_inputs_of_other_rows_that_cost_no_more_have_told_nothing(gain, error, loss, alone, losses, degree):
+    seen = Observation(name="m", steps=steps(losses), alone=alone)
+    seen.experiments = {"exchanged_gain": gain, "exchanged_error": error, "exchanged_loss": loss}
+    assert harm_of(seen).degree == degree
+    assert ("other inputs costs no more" in harm_of(seen).sentence) == (degree > 0)
+    seen.experiments = {}
+    assert harm_of(seen).degree == 0.0
+
+
+def test_weights_of_classes_are_no_second_loss():
+    """A likelihood that is summed over places, each class by its own weight, which nothing was learned of."""
+    rng, weights = np.random.default_rng(0), np.array([3e3, 3e4, 1e5])
+    looks, totals = [], []
+    for step in range(24):
+        y = rng.choice(3, size=(4, 5, 5), p=[0.8, 0.15, 0.05])
+        p = rng.dirichlet([8, 8, 8], size=y.shape)
+        own = -np.log(np.take_along_axis(p, y[..., None], -1))[..., 0]
+        totals.append(np.mean(weights[y] * own))
+        looks.append(Probe(step=step, y=y, output=p))
+    seen = with_targets(SPARSE, np.concatenate([look.y for look in looks]), totals, probes=looks)
+    seen.interface, seen.loss.from_logits = "loop", False
+    assert harm_of(seen).degree > 0.9

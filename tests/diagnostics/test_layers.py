@@ -2,6 +2,7 @@ from keras_course.diagnostics.layers import as_in_evaluation, layers_of
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 def test_inputs_of_a_model_inside_of_a_model_are_none_of_its_own():
@@ -68,3 +69,9 @@ def test_a_model_is_told_that_it_is_not_trained_as_it_takes_it():
         keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]),
     ]
     assert [as_in_evaluation(model) for model in plain] == [{"training": False}] * 5
+
+
+def test_an_activation_has_a_name_also_where_it_is_a_function_of_tensorflow():
+    given = ["relu", tf.nn.softmax, tf.nn.sigmoid, keras.activations.softmax, None]
+    found = [layers_of(keras.Sequential([keras.Input((5,)), keras.layers.Dense(1, each)]))[-1] for each in given]
+    assert [layer["config"]["activation"] for layer in found] == ["relu", "softmax", "sigmoid", "softmax", "linear"]

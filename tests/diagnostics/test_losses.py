@@ -318,3 +318,22 @@ def test_examples_that_count_alike_where_the_loss_is_below_zero(weights, weighed
         looks.append(Probe(step=step, y=y, output=rate))
     seen = with_targets("poisson", np.concatenate([look.y for look in looks]), losses=totals, probes=looks)
     assert weighed_by_example(seen) == weighed
+
+
+@pytest.mark.parametrize("hot", [True, False])
+def test_a_cross_entropy_of_each_place(hot):
+    rng = np.random.default_rng(0)
+    y, logits = rng.integers(0, 3, (2, 5, 4)), rng.normal(size=(2, 5, 4, 3)).astype("float32")
+    seen = with_targets(CROSS if hot else SPARSE, y)
+    seen.loss.from_logits = True
+    said = loss_by_definition(seen, np.eye(3)[y] if hot else y, logits)
+    assert said == pytest.approx(
+        float(keras.losses.sparse_categorical_crossentropy(y, logits, from_logits=True).numpy().mean()), rel=1e-5
+    )
+
+
+def test_what_ones_count_by_a_weight_of_the_script_leaves_no_constant():
+    seen = with_targets(BINARY, np.array([0, 0, 0, 1]))
+    assert baseline_of(seen) == pytest.approx(0.5623351446)
+    seen.loss.weighed = True
+    assert baseline_of(seen) is None

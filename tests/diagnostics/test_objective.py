@@ -338,6 +338,12 @@ def test_a_weighted_cross_entropy_of_logits(graph):
     found = forward_of([layers.Dense(3, name="a")], loss=given, y=np.eye(3, dtype="float32")[Y], graph=graph)
     assert (found.name, found.from_logits, found.head) == ("binary_crossentropy", True, "linear")
     assert found.prediction.shape == found.targets.shape == (10, 3)
+    assert found.weighed
+
+    def alike(model, x, y):
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=model(x)))
+
+    assert not forward_of([layers.Dense(3)], loss=alike, y=np.eye(3, dtype="float32")[Y], graph=graph).weighed
 
 
 @pytest.mark.parametrize(

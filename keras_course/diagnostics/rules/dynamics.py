@@ -13,8 +13,9 @@ def exploding(seen: Observation) -> list[Finding]:
     Threshold: a norm that is not finite, or above 100 times the running median in at least 3 of 10 kept steps. Through
     time: by more than 1.5 from each place of a sequence to the one before it, and above 1e4 in all, at the first
     weights; above 100 where the first loss is more than a thousand times that of a constant. Or a first loss of more
-    than a million times that of a constant, which weights drawn anew do not mend. Must not trigger: a single spike; a
-    loss that was never a number. Source: taxonomy row 34; Pascanu et al. (2013), section 2.
+    than a million times that of a constant, which weights drawn anew do not mend; or outputs that are no numbers in the
+    first step, though the inputs are. Must not trigger: a single spike; a loss that was never a number. Source:
+    taxonomy row 34; Pascanu et al. (2013), section 2.
     """
     factor, in_all = (seen.experiments.get(f"time_{of}", 1.0) for of in ("factor", "ratio"))
     if (factor > 1.5 and in_all > 1e4) or (factor > 1.2 and in_all > 100 and _starts_far_off(seen)):
@@ -31,7 +32,7 @@ def exploding(seen: Observation) -> list[Finding]:
     losses = np.flatnonzero(~np.isfinite(steps.all_losses))
     finite = norms[np.isfinite(norms)]
     spikes = [i for i in range(5, len(finite)) if finite[i] > 100 * max(np.median(finite[:i]), 1e-12)]
-    if found := _beyond_all_measure(seen):
+    if found := _beyond_all_measure(seen) or _overflowing(seen):
         return [found]
     if not len(bad) and not len(losses) and len(spikes) < 3:
         return []
@@ -73,6 +74,22 @@ def _beyond_all_measure(seen: Observation) -> Finding | None:
         f"the first loss is {first:.3g}, where a constant costs {constant:.3g}, and weights drawn anew do not mend it"
     )
     return Finding(cause="exploding_gradient", confidence=0.5, step=0, tag="loss", evidence=text)
+
+
+def _overflowing(seen: Observation) -> Finding | None:
+    """Outputs that are no numbers in the first step, of inputs that are: what the layers make of these has outgrown
+    them."""
+    first = next((probe for probe in seen.probes if probe.step == 0), None)
+    if first is None or first.mean is None or any(a is None for a in (first.x, first.y, first.output)):
+        return None
+    sound = [np.all(np.isfinite(a)) for a in (first.x, first.y, first.output, first.mean[:1]) if a is not None]
+    lost = np.flatnonzero(~np.isfinite(first.mean))
+    if sound != [True, True, False, True] or not len(lost) or lost[0] >= len(seen.units):
+        return None
+    name, before = seen.units[lost[0]].name, first.mean[lost[0] - 1]
+    text = f"in the first step {name} gives no numbers, of inputs that are; the mean of what the layer before it gives "
+    text += f"is {before:.3g}"
+    return Finding(cause="exploding_gradient", confidence=0.6, step=0, layer=name, tag="loss", evidence=text)
 
 
 def vanishing(seen: Observation) -> list[Finding]:

@@ -92,6 +92,9 @@ def softmax_on_single_unit(seen: Observation) -> list[Finding]:
     ]
 
 
+LOGITS = "logits_to_probability_loss"
+
+
 def _linear(layer: dict[str, Any]) -> bool:
     return layer["config"].get("activation") in (None, "linear")
 
@@ -107,12 +110,12 @@ def logits_to_probability_loss(seen: Observation) -> list[Finding]:
     all its predictions are 0, the logarithm is cut off and nothing is learned any more. Source: the table above.
     """
     loss = seen.loss
-    for output, name in seen.losses.items():
-        last = next((layer for layer in seen.layers if layer["name"] == output and layer["class"] == "Dense"), None)
-        if name in CATEGORICAL + BINARY and output not in seen.logits and last and _linear(last):
-            text = f"{name} of {output} expects probabilities, and its layer has no activation"
-            cause, layer = "logits_to_probability_loss", output
-            return [Finding(cause=cause, confidence=0.95, certain=True, evidence=text, layer=layer, step=0)]
+    for layer in seen.layers:
+        of = layer["name"]
+        name = "" if of in seen.logits else seen.losses.get(of, "")
+        if layer["class"] == "Dense" and _linear(layer) and name in CATEGORICAL + BINARY:
+            text, cause = f"{name} of {of} expects probabilities, and its layer has no activation", LOGITS
+            return [Finding(cause=cause, confidence=0.95, certain=True, evidence=text, layer=of, step=0)]
     if loss.name not in CATEGORICAL + BINARY or loss.from_logits is not False or rescued(seen):
         return []
     if seen.head in ("softmax", "sigmoid") or not (looks := outputs_of(seen)):
@@ -120,7 +123,7 @@ def logits_to_probability_loss(seen: Observation) -> list[Finding]:
     if seen.head == "relu" and all(np.all(output == 0) for _, output in looks):
         return [
             Finding(
-                cause="logits_to_probability_loss",
+                cause=LOGITS,
                 confidence=0.95,
                 certain=True,
                 evidence=f"{loss.name} expects probabilities, and the ReLU at the output, which has no upper end, says "
@@ -142,7 +145,7 @@ def logits_to_probability_loss(seen: Observation) -> list[Finding]:
         return []
     return [
         Finding(
-            cause="logits_to_probability_loss",
+            cause=LOGITS,
             confidence=0.95,
             certain=True,
             evidence=f"{loss.name} expects probabilities, and {off[0]} of the predictions of step {looks[0][0]} are "

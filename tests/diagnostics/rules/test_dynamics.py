@@ -237,3 +237,29 @@ def test_gradients_that_grow_through_time(factor, ratio, fires_):
     units = [Unit(name="rnn/cell", kind="recurrent"), Unit(name="head", kind="dense")]
     seen = Observation(name="m", units=units, experiments={"time_factor": factor, "time_ratio": ratio})
     assert [f.layer for f in RULES["exploding_gradient"](seen)] == ["rnn"] * fires_
+
+
+@pytest.mark.parametrize(
+    ("factor", "in_all", "first", "fires_"),
+    [(1.4, 900, 2e3, True), (1.4, 900, 500, False), (1.1, 900, 2e3, False), (1.4, 50, 2e3, False), (1.6, 2e4, 1, True)],
+)
+def test_gradients_that_grow_through_time_by_less_where_the_start_is_far_off(factor, in_all, first, fires_):
+    seen = with_targets(SQUARED, np.tile([-1.0, 1.0], 50), losses=np.linspace(3.0, 1.0, 40))  # a constant costs 1
+    seen.units, seen.steps.gradient[:] = [Unit(name="year/cell", kind="recurrent")], 1.0
+    seen.experiments = {"time_factor": factor, "time_ratio": in_all, "first_loss": first}
+    assert [f.layer for f in RULES["exploding_gradient"](seen)] == ["year"] * fires_
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "fires_"),
+    [(1, "", True), (2, "", True), (0, "", False), (1, "inputs", False), (1, "targets", False), (1, "later", False)],
+)
+def test_layers_that_overflow_in_the_first_step(place, change, fires_):
+    """place: of the first unit that gives no numbers."""
+    lost = np.full(40, np.nan)
+    seen = with_gradients(lost, lost)
+    seen.units = [Unit(name=name, kind="dense") for name in "abc"]
+    x, y = (np.where(change == of, np.nan, np.ones((8, 2))) for of in ("inputs", "targets"))
+    mean = np.where(np.arange(3) < place, 7.0, np.nan)
+    seen.probes = [Probe(step=int(change == "later"), x=x, y=y, output=np.full((8, 1), np.nan), mean=mean)]
+    assert [f.layer for f in RULES["exploding_gradient"](seen)] == ["abc"[place]] * fires_

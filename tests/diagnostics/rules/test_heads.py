@@ -331,3 +331,41 @@ def test_a_cross_entropy_over_a_single_output_needs_no_labels_to_be_wrong():
     for look in seen.probes:
         look.y = None
     assert [f.certain for f in heads.wrong_head_for_labels(seen)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("activation", "kind", "loss", "logits", "fires"),
+    [
+        ("linear", "Dense", BINARY, set(), True),
+        ("linear", "Dense", SPARSE, set(), True),
+        ("sigmoid", "Dense", BINARY, set(), False),
+        ("linear", "Dense", BINARY, {"rot"}, False),
+        ("linear", "Dense", SQUARED, set(), False),
+        ("linear", "Conv2D", BINARY, set(), False),  # whose places another layer may join
+    ],
+)
+def test_logits_of_one_output_of_several(activation, kind, loss, logits, fires):
+    seen = training(DIGITS, PROGRESS[0] + LABELS, loss=SQUARED, classes=1, output=one)
+    seen.losses, seen.logits = {"sugar": SQUARED, "rot": loss}, logits
+    seen.layers = [{"class": kind, "name": name, "config": {"activation": of}}
+                   for name, of in (("sugar", "linear"), ("rot", activation))]  # fmt: skip
+    found = heads.logits_to_probability_loss(seen)
+    assert [(f.certain, f.layer) for f in found] == [(True, "rot")] * fires
+
+
+@pytest.mark.parametrize(
+    ("loss", "classes", "metrics", "y", "fires"),
+    [
+        (SQUARED, 10, ("sparse_categorical_accuracy",), LABELS, True),
+        (SQUARED, 10, ("acc",), LABELS[:, None], True),
+        (SQUARED, 10, ("mae",), LABELS, False),  # nobody asks for a class
+        (SQUARED, 1, ("acc",), LABELS, False),
+        (SQUARED, 12, ("acc",), LABELS, False),  # they are no numbers of its outputs
+        (SQUARED, 10, ("acc",), HOT, False),
+        (SPARSE, 10, ("acc",), LABELS, False),
+    ],
+)
+def test_as_many_outputs_as_classes_held_against_the_number_of_one(loss, classes, metrics, y, fires):
+    seen = training(DIGITS, y, loss=loss, classes=classes, plan=Plan(metrics=metrics))
+    found = [f for f in heads.wrong_loss_for_task(seen) if "against the number of a class" in f.evidence]
+    assert [f.certain for f in found] == [True] * fires

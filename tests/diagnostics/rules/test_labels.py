@@ -334,3 +334,19 @@ def test_shares_of_several_classes_have_no_rare_class(largest, fires):
     blind = lambda rows: np.tile([0.4, 0.5, 0.1], (len(rows), 1)).astype("float32")  # noqa: E731 - one expression
     seen = training(DIGITS[:600], y, loss=CROSS, head="softmax", logits=False, classes=3, output=blind, looks=60)
     assert bool(labels.class_imbalance(seen)) == fires
+
+
+@pytest.mark.parametrize(
+    ("counts", "loss", "fires"),
+    [
+        ([0.6, 0.2, 0.15, 0.05], BINARY, True),
+        ([0.6, 0.4, 0.0, 0.0], BINARY, False),
+        ([0.1, 0.4, 0.3, 0.2], BINARY, False),  # counts of what is always there
+        ([0.6, 0.2, 0.15, 0.05], SQUARED, False),
+    ],
+)
+def test_several_labels_that_say_how_often(counts, loss, fires):
+    y = np.random.default_rng(0).choice(4, size=(len(DIGITS), 5), p=counts).astype("float32")
+    seen = training(DIGITS, y, loss=loss, head="sigmoid", logits=False, classes=5)
+    found = [f for f in labels.label_encoding(seen) if "says yes or no" in f.evidence]
+    assert [f.certain for f in found] == [True] * fires

@@ -323,6 +323,8 @@ def test_a_table_that_is_standardised_before_a_layer_that_was_adapted_to_it_as_i
     seen.layers[0]["config"] = {"mean": [[mean] * 5], "variance": [[variance] * 5]}  # as the script told it
     seen.variables = []
     assert len(scale.inputs_scaled_twice(seen)) == fires
+    seen.train.x = seen.train.x.reshape(75, 4, 5)  # windows of it
+    assert len(scale.inputs_scaled_twice(seen)) == fires
     seen.layers[0]["config"] = {"mean": [[mean, 0, 0, 0, 0]], "variance": [[variance, 1, 1, 1, 1]]}
     assert scale.inputs_scaled_twice(seen) == [], "one column of five"
     seen.layers[0]["class"] = "BatchNormalization"
