@@ -296,14 +296,15 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
 
     Threshold: mean or spread of the targets above 10 with a squared or absolute error. With Adam, whose steps are about
     as long as the rate, they are out of reach when their size exceeds rate x steps x (1 + sum of the last activations):
-    then it is the surer; within reach it is a note. Named when there is harm, since with time and a high enough rate it
-    is no fault; where the rate is below a tenth of the usual one and the targets below 100, the rate is the surer
-    cause; a note too where only their mean is far, and the loss comes down to that of the best constant, and where the
-    steps of a network of one layer diverge: by its inputs and the rate, whatever it is to tell. Of several
-    outputs one whose squared or absolute error stays above 10,000, or a thousand times above the loss of classes, which
-    falls by less than a tenth; or, certain, of several targets of one output one a tenth as wide as the widest, of
-    which the network has not learned what a line tells. Must stay silent: outputs scaled back inside the model. Source:
-    row 13 of the taxonomy.
+    then it is the surer, as where updates by hand move the weights, and the loss stays above a constant's, of targets
+    beyond 1,000; within reach it is a note. Named when there is harm, since with time and a high enough rate it is no
+    fault; where the rate is below a tenth of the usual one and the targets below 100, the rate is the surer cause; a
+    note too where only their mean is far, and the loss comes down to that of the best constant, and where the steps of
+    a network of one layer diverge: by its inputs and the rate, whatever it is to tell. Of several outputs one whose
+    squared or absolute error stays above 10,000, or a thousand times above the loss of classes, which falls by less
+    than a tenth; or, certain, of several targets of one output one a tenth as wide as the widest, of which the network
+    has not learned what a line tells. Must stay silent: outputs scaled back inside the model. Source: row 13 of the
+    taxonomy.
     """
     for output, (name, losses) in losses_of_outputs(seen).items():
         if name in DIFFERENCES and losses[0] > 1e4 and losses[0] >= losses[-1] > 0.5 * losses[0]:
@@ -325,10 +326,26 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
     elif reach is not None:
         near = center + spread < 0.1 * reach
     harm = harm_of(seen)
+    if reach is None and center + spread > BEYOND and harm.degree > 1 and _steps_of_one_length(seen):
+        text, sure = f"{text}; steps by hand that are as long as the weights allow have not got there", 0.9
     there = spread <= FAR and harm.baseline is not None and harm.degree < 2
     linear = seen.loss.name == DIFFERENCES[0] and len(seen.units) <= 1 and harm.diverged
     kind = "note" if near or there or linear else "named"
     return [Finding(cause="targets_not_scaled", kind=kind, confidence=sure, evidence=text, tag="outputs/max")]
+
+
+BEYOND = 1000.0  # of targets that updates by hand do not reach while their weights move
+
+
+def _steps_of_one_length(seen: Observation) -> bool:
+    """Whether updates by hand move the weights by a thousandth of their norm and more in the median step, as those of
+    an Adam by hand do, whatever the gradients are."""
+    steps = seen.steps
+    if seen.optimizer.name or steps is None or not len(steps.index):
+        return False
+    with np.errstate(invalid="ignore", divide="ignore"):
+        moved = np.nanmedian(steps.update / steps.weight) if steps.update.size else 0.0
+    return bool(moved > 1e-3)
 
 
 def _reach(seen: Observation) -> float | None:

@@ -362,3 +362,21 @@ def test_one_wide_input_that_drives_the_first_units_flat(wide, flat, fires):
     for probe in seen.probes:
         probe.saturated = np.array([flat, np.nan], "float32")
     assert ["units of first 80% are flat" in f.evidence for f in scale.inputs_not_scaled(seen)] == [True] * fires
+
+
+@pytest.mark.parametrize(
+    ("far", "end", "update", "name", "sure"),
+    [
+        (3000.0, 9e6, 0.01, "", 0.9),
+        (3000.0, 9e6, 1e-5, "", 0.6),  # it is the rate by which nothing moves
+        (3000.0, 10.0, 0.01, "", 0.6),  # they were reached
+        (300.0, 9e4, 0.01, "", 0.6),
+        (3000.0, 9e6, 0.01, "SGD", 0.6),
+    ],
+)
+def test_targets_that_steps_of_one_length_by_hand_do_not_reach(far, end, update, name, sure):
+    y = far + 500 * RNG.normal(size=200)
+    seen = typed.with_targets(SQUARED, y, [end] * 60)
+    seen.steps.update[:], seen.optimizer = update, Optimizer(name=name, rate=0.1 if name else None)
+    (found,) = scale.targets_not_scaled(seen)
+    assert (found.confidence, "steps by hand" in found.evidence) == (sure, sure == 0.9)
