@@ -370,7 +370,7 @@ def test_counts_that_nothing_tells_are_not_told_by_a_tenth_of_the_way():
         (0.3, 0.2, 1.0, True, np.linspace(0.8, 0.69, 40), 1.0),  # less than three standard errors
         (0.0, 0.0, 0.69, False, np.linspace(0.8, 0.69, 40), 0.0),  # in a game of two
         (0.0, 0.0, -0.5, True, np.linspace(-0.1, -0.5, 40), 1.0),
-        (0.0, 0.0, 0.0, True, np.linspace(1.0, -1.0, 40), 0.0),  # as that of a policy
+        (0.0, 0.0, 0.4, True, np.linspace(1.0, -1.0, 40), 0.0),  # as that of a policy
     ],
 )
 def test_inputs_of_other_rows_that_cost_no_more_have_told_nothing(gain, error, loss, alone, losses, degree):

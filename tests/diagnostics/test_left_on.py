@@ -97,7 +97,7 @@ def names(source):
         (ALWAYS.replace("rate=RATE", "rate"), "said = net(x_test)", False),  # whatever that is
         (ALWAYS.replace("0.4", "0.0"), "said = net(x_test)", False),  # as `rates` says below
         (ALWAYS, "said = [net(x_test) for _ in range(50)]", False),
-        (ALWAYS, "RATE = 0.0\nsaid = net(x_test)", False),  # it is changed
+        (ALWAYS, "RATE = 0.2\nsaid = net(x_test)", False),  # it is changed
         (ALWAYS.replace("rate=RATE", "rate=0.4 if learning else 0.0"), "said = net(x_test)", False),
         (ALWAYS.replace("    h = ", "    h = tf.nn.relu(x @ w) if done else "), "said = net(x_test)", False),
         (ALWAYS.replace("def net(x)", "def net(x, RATE=0.4)"), "said = net(x_test, 0.0)", False),  # it is given
