@@ -22,8 +22,8 @@ ROUNDING = 1e-6  # of a weight: below a tenth of it float32 keeps nothing of a c
 def missing_nonlinearity(seen: Observation) -> list[Finding]:
     """Two layers or more with nothing between them that bends: the whole is one linear map.
 
-    Threshold: superposition holds up to rounding: |f(a+b) - f(a) - f(b) + f(0)| < 1e-4 |f(a+b)|; measured 2e-7 for
-    linear nets, 0.03 for LeakyReLU(0.9), 0.5 for ReLU. Without other harm it is named where a forest has at least a
+    Threshold: superposition holds up to rounding: |f(a+b) - f(a) - f(b) + f(0)| < 1e-4 |f(a+b) - f(0)|; measured 2e-7
+    for linear nets, 0.03 for LeakyReLU(0.9), 0.5 for ReLU. Without other harm it is named where a forest has at least a
     tenth less loss than a linear model on the same rows. Where the loss blew up it is the less sure: no linear layer
     does that by itself.
     Normalisation by the batch bends too, and gives no network what an activation does: with harm also two hidden layers
