@@ -1,5 +1,7 @@
 """Rules on the learning rate and its schedule: rows 31 to 33 of the taxonomy."""
 
+import dataclasses
+
 from keras_course.diagnostics.harm import blind_at_the_end, harm_of, spread_over_inputs
 from keras_course.diagnostics.observation import Finding, Observation
 from keras_course.diagnostics.seen import few_examples, outputs_of, worst_unit
@@ -163,14 +165,16 @@ def _by_force(seen: Observation) -> list[Finding]:
     return [Finding(cause="learning_rate_too_high", confidence=0.91, step=0, tag="loss", evidence=text)]
 
 
+TURBULENT = 1.2  # times the loss of a constant, from which on what a momentum does is none of noise
 UPHILL, STEADY = 0.25, 0.4  # of the late steps, and the cosine of step and gradient in the median of their sizes
 
 
 def _carried_uphill(seen: Observation) -> list[Finding]:
     """In the last half a quarter of the steps go up their own gradients, and these are no noise: the velocity that a
     momentum has gathered carries the weights to and fro. Where gradients are noise, steps and gradients have little to
-    do with each other: their cosine is near 0."""
-    steps = seen.steps
+    do with each other: their cosine is near 0. A note where the loss is no worse than a fifth above a constant's: there
+    nothing may have been learned, and what is left of the gradient, as of the shares of classes, turns to and fro."""
+    steps, harm = seen.steps, harm_of(seen)
     if steps is None:
         return []
     cosine = steps.cosine[len(steps.index) // 2 :]
@@ -183,7 +187,9 @@ def _carried_uphill(seen: Observation) -> list[Finding]:
     text += f"with a cosine of {np.median(np.abs(cosine)):.2f} between the two in the median (above {STEADY}): what a "
     text += "momentum has gathered carries the weights to and fro"
     repair = "a momentum of 0.9, or a tenth of the rate"
-    return [Finding(cause="learning_rate_too_high", confidence=0.82, tag="update_ratio", evidence=text, repair=repair)]
+    found = Finding(cause="learning_rate_too_high", confidence=0.82, tag="update_ratio", evidence=text, repair=repair)
+    worse = harm.baseline is None or harm.end is None or harm.end > TURBULENT * harm.baseline
+    return [found if worse else dataclasses.replace(found, kind="note")]
 
 
 def _largest_change(seen: Observation) -> float:

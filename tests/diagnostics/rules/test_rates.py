@@ -1,8 +1,8 @@
 from keras_course.diagnostics.harm import Harm
-from keras_course.diagnostics.observation import Data, Observation, Optimizer, Plan, Probe, Unit, Variable
+from keras_course.diagnostics.observation import Data, Loss, Observation, Optimizer, Plan, Probe, Unit, Variable
 from keras_course.diagnostics.rules import rates
 from keras_course.diagnostics.rules.rates import RULES
-from tests.diagnostics.typed import steps
+from tests.diagnostics.typed import SQUARED, steps
 
 import numpy as np
 import pytest
@@ -176,6 +176,10 @@ def test_steps_that_a_momentum_carries_uphill(uphill, cosine, count, fires_):
     found = RULES[HIGH](seen)
     assert [f.cause for f in found] == [HIGH] * fires_
     assert not fires_ or "30%" in found[0].evidence
+    for best, kind in ((0.5, "named"), (0.9, "note")):  # of a constant, where the loss ends at 1
+        seen.loss, seen.train = Loss(name=SQUARED), Data(x=np.zeros((40, 2)), y=np.tile([-1, 1], 20) * best**0.5)
+        assert fires(HIGH, seen) == [(HIGH, kind)] * fires_
+    seen.loss, seen.train = Loss(), None
     seen.probes = [Probe(step=i, output=np.full((8, 1), 0.5)) for i in range(3)]
     assert fires(HIGH, seen) == [], "what hangs on no input leaves gradients of next to nothing"
 
