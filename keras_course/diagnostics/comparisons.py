@@ -248,7 +248,6 @@ def label_drift(first: np.ndarray, second: np.ndarray) -> Drift:
     return Drift(distance, p, tuple(map(int, names[b == 0])), tuple(map(int, names[a == 0])))
 
 
-COLUMNS = 64
 HERE, THERE = 0.3, 0.15  # spreads, by which a column lies apart in the mean, where it stands, and where it belongs
 
 

@@ -47,9 +47,11 @@ NEEDED = {  # by those that a training with less harm may show
     "regularisation_overwhelms": 0.25,  # a penalty that is meant costs some of the loss
 }
 
-# What a network does not tell, and another one might: as long as something surer is wrong with it nobody knows.
 DROWNED = "inputs_drowned_in_noise"
-BLINDING = {DROWNED, "input_ignored"}  # inputs say too little, whoever is given them
+# Inputs say too little, whoever is given them: what a simple model makes of the same is no measure of the harm.
+BLINDING = {DROWNED, "input_ignored"}
+
+# What a network does not tell, and another one might: as long as something surer is wrong with it nobody knows.
 UNTOLD = {"label_noise", "labels_shuffled_apart", DROWNED}
 DOUBTFUL = 0.65  # confidence, up to which they are said by what is not told
 
@@ -138,8 +140,9 @@ def _judged(finding: Finding, harm: Harm) -> Finding:
     if told_by_curves and harm.reference is None and harm.baseline is not None:
         needed = max(needed, UNKNOWN)
     degree = max(harm.degree, harm.elsewhere) if finding.cause in BOTH else harm.degree
-    if finding.cause in BLINDING and harm.reference is not None and harm.baseline and harm.end is not None:
-        degree = max(degree, harm.end / harm.baseline)  # the simple model was given the same
+    best, end = harm.baseline, harm.end
+    if finding.cause in BLINDING and harm.reference is not None and end is not None and best is not None and best > 0:
+        degree = max(degree, end / best)
     if finding.kind == "note" or finding.certain or finding.cause in ELSEWHERE or harm.diverged or degree >= needed:
         return finding
     return dataclasses.replace(finding, kind="note")

@@ -242,12 +242,13 @@ def exchanged(training: Training, seen: Observation) -> dict[str, float]:
         return {}
     with contextlib.closing(replay):
         place = _alone_in_front(replay)
-        batches = [batch for batch in replay.batches if place is not None and _moved(batch, place) is not None]
+        batches = [] if place is None else [batch for batch in replay.batches if _differ(batch[place])]
         if len(batches) < 4:
             return {}
         weights = last_weights(replay, training)
         own = replay.losses(weights, batches)
-        other = replay.losses(weights, [each for batch in batches if (each := _moved(batch, place)) is not None])
+        moved = [[np.roll(a, 1, axis=0) if i == place else a for i, a in enumerate(batch)] for batch in batches]
+        other = replay.losses(weights, moved)
     more = other - own
     if not np.all(np.isfinite(more)):
         return {}
@@ -271,11 +272,9 @@ def _alone_in_front(replay: Replay) -> int | None:
     return None
 
 
-def _moved(batch: list[np.ndarray], place: int | None) -> list[np.ndarray] | None:
-    """A batch whose rows of one array are those of the next row; None of fewer than eight rows, or alike ones."""
-    if place is None or batch[place].ndim < 1 or len(batch[place]) < 8 or np.all(batch[place] == batch[place][:1]):
-        return None
-    return [np.roll(array, 1, axis=0) if i == place else array for i, array in enumerate(batch)]
+def _differ(rows: np.ndarray) -> bool:
+    """Whether there are eight rows at least, and not all alike."""
+    return rows.ndim > 0 and len(rows) >= 8 and bool(np.any(rows != rows[:1]))
 
 
 def reach(replay: Replay, seen: Observation, training: Training) -> dict[str, float]:
@@ -311,10 +310,14 @@ def superposition(replay: Replay, seen: Observation, training: Training) -> dict
     """|f(a + b) - f(a) - f(b) + f(0)| / |f(a + b) - f(0)| of what enters the head: rounding only when all of it is
     linear.
 
-    a, b: two batches; where each is the whole data its rows, and their negatives at the place of another.
+    a, b: two batches; where each is the whole data its rows, and their negatives at the place of another. Nothing of a
+    head that stands behind no other unit, as each of two outputs beside each other.
     """
     forward = replay.forward
     if len(forward.found) < 2 or len(replay.batches) < 2:
+        return {}
+    before = {op.name for op in ancestors(forward.found[-1].entering)}
+    if not any(found.linear.op.name in before for found in forward.found[:-1]):
         return {}
     names = [tensor.name for tensor in forward.boundary]
     entering = forward.found[0].entering.name

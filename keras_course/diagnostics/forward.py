@@ -219,11 +219,8 @@ def _activation(output: Any, kinds: dict[str, int], followers: dict) -> tuple[st
 def _passes(mask: Any, tensor: Any) -> bool:
     """Whether a factor, or a condition, lets through what of a tensor is above a number, as a ReLU with a threshold."""
     order = mask.op.inputs[0].op if mask.op.type == "Cast" else mask.op
-    return (
-        order.type in ("Greater", "GreaterEqual")
-        and order.inputs[0].name == tensor.name
-        and (constant(order.inputs[1]) is not None)
-    )
+    above = order.type in ("Greater", "GreaterEqual") and order.inputs[0].name == tensor.name
+    return above and constant(order.inputs[1]) is not None
 
 
 def _gated(op: Any, followers: dict, kinds: dict[str, int]) -> tuple[str, Any]:

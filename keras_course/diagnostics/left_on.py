@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from keras_course.diagnostics.kept import KEEPS, function_of, rate_in
@@ -110,8 +111,10 @@ def _number(node: ast.expr, function: Function, tree: ast.Module, names: Mapping
 
 
 def _attributes(value: Any) -> Mapping[str, Any]:
-    """The attributes that an object was given."""
-    return getattr(value, "__dict__", {}) if not isinstance(value, type) else {}
+    """The attributes that an object was given; none where it does not let itself be asked."""
+    with suppress(Exception):
+        return vars(value) if not isinstance(value, type) else {}
+    return {}
 
 
 def _stores(assignment: ast.Assign, name: str) -> bool:

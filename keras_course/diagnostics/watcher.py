@@ -142,11 +142,11 @@ def _try(training: Training, seen: Observation) -> None:
     """Adds to what was seen what runs of copies show, where there is harm or nobody knows whether there is."""
     harm = doctor.harm_of(seen)
     if harm.baseline is None and not harm.diverged and seen.alone:
-        try:
-            seen.experiments |= experiments.attainable(training, seen)
-            seen.experiments |= experiments.exchanged(training, seen)
-        except Exception as error:
-            seen.unseen.append(f"What a short training reaches could not be tried: {summary_of(error)}")
+        for experiment in (experiments.attainable, experiments.exchanged):
+            try:
+                seen.experiments |= experiment(training, seen)
+            except Exception as error:
+                seen.unseen.append(f"`{experiment.__name__}` could not be tried: {summary_of(error)}")
         harm = doctor.harm_of(seen)
     short = seen.steps is not None and seen.steps.count < SHORT and harm.elsewhere >= SUSPICIOUS
     harmed = harm.degree >= SUSPICIOUS or harm.diverged or short

@@ -194,10 +194,12 @@ def test_first_weights_are_named_from_less_harm_on(degree, kind):
         ("inputs_drowned_in_noise", 0.1, 0.9, "note"),  # it tells all there is
         ("inputs_drowned_in_noise", 0.8, None, "note"),
         ("init_scale", 0.8, 0.9, "note"),
+        ("input_ignored", -39.0, -38.0, "note"),  # of counts, of which a constant has -36
     ],
 )
 def test_noise_is_not_measured_by_what_a_simple_model_makes_of_it(cause, end, reference, kind):
     harm = Harm(degree=0.0, sentence="the loss ends", baseline=1.0, reference=reference, end=end)
+    harm.baseline = 1.0 if end > 0 else -36.0
     assert doctor._judged(Finding(cause=cause, confidence=0.9), harm).kind == kind
 
 

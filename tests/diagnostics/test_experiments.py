@@ -268,3 +268,14 @@ def test_eight_examples_are_tried_alone_in_large_batches(monkeypatch):
     assert found["few_end"] < 0.1 * found["few_start"]
     assert sizes[0] == 8
     assert set(sizes[1:]) == {len(X)}
+
+
+def test_two_outputs_beside_each_other_say_nothing_of_superposition():
+    keras.utils.set_random_seed(0)
+    one, other = layers.Dense(1), layers.Dense(1)
+    one.build((None, 5)), other.build((None, 5))
+    variables = [v.value for v in [*one.trainable_variables, *other.trainable_variables]]
+    loss = lambda a, b: tf.reduce_mean(one(a) ** 2) + tf.reduce_mean((other(a) - b) ** 2)  # noqa: E731
+    (training,) = watched(lambda: loop(loss, variables, y=X[:, :1] * 2))
+    assert len(training.forward.found) == 2
+    assert experiments.superposition(experiments.replay_of(training), training.close(), training) == {}

@@ -58,7 +58,15 @@ net = Net(0.7)
 def names(source):
     """What the names of a source stand for."""
     found = {"keep": 0.8, "one": 1.0, "RATE": 0.0 if "RATE = 0.0" in source else 0.4}
-    return found | {"net": types.SimpleNamespace(keep=0.7)} if "class" in source else found
+    return found | {"net": types.SimpleNamespace(keep=0.7), "shut": Shut()} if "class" in source else found
+
+
+class Shut:
+    """What tells nobody what it holds."""
+
+    @property
+    def __dict__(self):
+        raise RuntimeError("it is shut")
 
 
 @pytest.mark.parametrize(

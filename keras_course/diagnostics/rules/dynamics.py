@@ -14,14 +14,15 @@ def exploding(seen: Observation) -> list[Finding]:
     time: by more than 1.5 from each place of a sequence to the one before it, and above 1e4 in all, at the first
     weights; above 100 where the first loss is more than a thousand times that of a constant. Or a first loss of more
     than a million times that of a constant, which weights drawn anew do not mend; or outputs that are no numbers in the
-    first step, though the inputs are. Must not trigger: a single spike; a loss that was never a number. Source:
-    taxonomy row 34; Pascanu et al. (2013), section 2.
+    first step, though the inputs are. Must not trigger: a single spike; a loss that was never a number, of outputs that
+    are. Source: taxonomy row 34; Pascanu et al. (2013), section 2.
     """
     factor, in_all = (seen.experiments.get(f"time_{of}", 1.0) for of in ("factor", "ratio"))
-    if (factor > 1.5 and in_all > 1e4) or (factor > 1.2 and in_all > 100 and _starts_far_off(seen)):
+    least = 1e4 if factor > 1.5 else 100
+    if factor > 1.2 and in_all > least and (factor > 1.5 or _starts_far_off(seen)):
         unit = next(u for u in seen.units if u.kind == "recurrent")
         text = f"the gradient by the inputs of {unit.name} grows by a factor of {factor:.1f} from each place of the "
-        text += f"sequence to the one before it, {in_all:.2g} in all (above {1e4 if in_all > 1e4 else 100:g})"
+        text += f"sequence to the one before it, {in_all:.2g} in all (above {least:g})"
         layer = unit.name.rpartition("/")[0] or unit.name
         return [Finding(cause="exploding_gradient", confidence=0.8, layer=layer, step=0, evidence=text)]
     steps = seen.steps

@@ -165,7 +165,7 @@ def _by_force(seen: Observation) -> list[Finding]:
     return [Finding(cause="learning_rate_too_high", confidence=0.91, step=0, tag="loss", evidence=text)]
 
 
-TURBULENT = 1.2  # times the loss of a constant, from which on what a momentum does is none of noise
+TURBULENT = 0.2  # of the loss of a constant, beyond it, from which on what a momentum does is none of noise
 UPHILL, STEADY = 0.25, 0.4  # of the late steps, and the cosine of step and gradient in the median of their sizes
 
 
@@ -188,7 +188,8 @@ def _carried_uphill(seen: Observation) -> list[Finding]:
     text += "momentum has gathered carries the weights to and fro"
     repair = "a momentum of 0.9, or a tenth of the rate"
     found = Finding(cause="learning_rate_too_high", confidence=0.82, tag="update_ratio", evidence=text, repair=repair)
-    worse = harm.baseline is None or harm.end is None or harm.end > TURBULENT * harm.baseline
+    best, end = harm.baseline, harm.end
+    worse = best is None or end is None or end - best > TURBULENT * abs(best)
     return [found if worse else dataclasses.replace(found, kind="note")]
 
 

@@ -326,8 +326,8 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
     elif reach is not None:
         near = center + spread < 0.1 * reach
     harm = harm_of(seen)
-    if reach is None and center + spread > BEYOND and harm.degree > 1 and _steps_of_one_length(seen):
-        text, sure = f"{text}; steps by hand that are as long as the weights allow have not got there", 0.9
+    if reach is None and center + spread > BEYOND and harm.degree > 1 and _moved_by_hand(seen):
+        text, sure = f"{text}; updates by hand move the weights, and the output has not got there", 0.9
     there = spread <= FAR and harm.baseline is not None and harm.degree < 2
     linear = seen.loss.name == DIFFERENCES[0] and len(seen.units) <= 1 and harm.diverged
     kind = "note" if near or there or linear else "named"
@@ -337,9 +337,9 @@ def targets_not_scaled(seen: Observation) -> list[Finding]:
 BEYOND = 1000.0  # of targets that updates by hand do not reach while their weights move
 
 
-def _steps_of_one_length(seen: Observation) -> bool:
-    """Whether updates by hand move the weights by a thousandth of their norm and more in the median step, as those of
-    an Adam by hand do, whatever the gradients are."""
+def _moved_by_hand(seen: Observation) -> bool:
+    """Whether updates by hand move the weights by more than a thousandth of their norm in the median step, as those of
+    an Adam by hand do whatever the gradients are: no rate that is too low by itself."""
     steps = seen.steps
     if seen.optimizer.name or steps is None or not len(steps.index):
         return False

@@ -179,6 +179,12 @@ def test_steps_that_a_momentum_carries_uphill(uphill, cosine, count, fires_):
     for best, kind in ((0.5, "named"), (0.9, "note")):  # of a constant, where the loss ends at 1
         seen.loss, seen.train = Loss(name=SQUARED), Data(x=np.zeros((40, 2)), y=np.tile([-1, 1], 20) * best**0.5)
         assert fires(HIGH, seen) == [(HIGH, kind)] * fires_
+    seen.loss, seen.train = (
+        Loss(name="poisson"),
+        Data(x=np.zeros((40, 2)), y=np.tile([25, 35], 20)),
+    )  # a constant has -72
+    seen.steps.all_losses = np.full(count, -72.5)
+    assert fires(HIGH, seen) == [(HIGH, "note")] * fires_
     seen.loss, seen.train = Loss(), None
     seen.probes = [Probe(step=i, output=np.full((8, 1), 0.5)) for i in range(3)]
     assert fires(HIGH, seen) == [], "what hangs on no input leaves gradients of next to nothing"

@@ -380,9 +380,9 @@ def test_one_wide_input_that_drives_the_first_units_flat(wide, flat, fires):
         (3000.0, 9e6, 0.01, "SGD", 0.6),
     ],
 )
-def test_targets_that_steps_of_one_length_by_hand_do_not_reach(far, end, update, name, sure):
+def test_targets_that_updates_by_hand_do_not_reach(far, end, update, name, sure):
     y = far + far / 6 * RNG.normal(size=200)
     seen = typed.with_targets(SQUARED, y, [end] * 60)
     seen.steps.update[:], seen.optimizer = update, Optimizer(name=name, rate=0.1 if name else None)
     (found,) = scale.targets_not_scaled(seen)
-    assert (found.confidence, "steps by hand" in found.evidence) == (sure, sure == 0.9)
+    assert (found.confidence, "updates by hand" in found.evidence) == (sure, sure == 0.9)
