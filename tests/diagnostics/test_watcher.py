@@ -326,6 +326,14 @@ def test_what_is_attainable_fails_in_words(monkeypatch):
     assert said == ["`broken` could not be tried: ValueError: no such tensor"]
 
 
+def test_of_a_loss_without_a_name_inputs_are_exchanged():
+    model = mlp()
+    loss = lambda a, b: tf.reduce_mean(tf.nn.softplus(model(a)[:, 0] - model(b)[:, 0]))  # noqa: E731 - one expression
+    with watcher.watching() as monitor:
+        loop(loss, [v.value for v in model.trainable_variables], y=X[::-1].copy())
+    assert "exchanged_gain" in watcher.examined(monitor.trainings[0]).observation.experiments
+
+
 def test_a_folder_gets_a_run_for_each_training(tmp_path):
     with watcher.watch(tmp_path, "mine") as seen:
         a_loop(True)()

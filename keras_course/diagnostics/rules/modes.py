@@ -382,8 +382,6 @@ def _dearly_bought(seen: Observation) -> str:
     harm, left = harm_of(seen), seen.experiments.get("few_end", 0.0)
     if not seen.experiments.get("sampled") or harm.baseline is None or harm.end is None or harm.diverged:
         return ""
-    if harm.baseline <= 0:
-        return ""
     if not harm.end > 0.95 * harm.baseline or not left > 0.8 * harm.baseline:
         return ""
     return (

@@ -179,10 +179,8 @@ def test_steps_that_a_momentum_carries_uphill(uphill, cosine, count, fires_):
     for best, kind in ((0.5, "named"), (0.9, "note")):  # of a constant, where the loss ends at 1
         seen.loss, seen.train = Loss(name=SQUARED), Data(x=np.zeros((40, 2)), y=np.tile([-1, 1], 20) * best**0.5)
         assert fires(HIGH, seen) == [(HIGH, kind)] * fires_
-    seen.loss, seen.train = (
-        Loss(name="poisson"),
-        Data(x=np.zeros((40, 2)), y=np.tile([25, 35], 20)),
-    )  # a constant has -72
+    counts = np.tile([25, 35], 20)  # of which a constant has -72
+    seen.loss, seen.train = Loss(name="poisson"), Data(x=np.zeros((40, 2)), y=counts)
     seen.steps.all_losses = np.full(count, -72.5)
     assert fires(HIGH, seen) == [(HIGH, "note")] * fires_
     seen.loss, seen.train = Loss(), None
